@@ -1,0 +1,77 @@
+"""Headers on every response, errors included; and what a locked-out visitor sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
+
+Policy = Mapping[str, Sequence[str]]
+View = Callable[..., HttpResponseBase]
+
+UNUSED_METHODS = {"TRACE", "TRACK", "CONNECT"}
+PERMISSIONS_POLICY = ", ".join(
+    f"{feature}=()"
+    for feature in ("camera", "microphone", "geolocation", "payment", "usb", "browsing-topics")
+)
+
+
+def build_policy(policy: Policy) -> str:
+    """The header's text; same input as Django 6's SECURE_CSP."""
+    return "; ".join(" ".join([directive, *sources]) for directive, sources in policy.items())
+
+
+def csp_override(policy: Policy) -> Callable[[View], View]:
+    """Decorator for the rare view that needs another policy, as in Django 6."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def wrapped(*args: Any, **kwargs: Any) -> HttpResponseBase:
+            response = view(*args, **kwargs)
+            response._csp_config = policy  # type: ignore[attr-defined]
+            return response
+
+        return wrapped
+
+    return decorate
+
+
+class SecurityHeadersMiddleware:
+    """Must be the outermost: what the others answer themselves passes through here as well."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response: HttpResponseBase
+        if request.method in UNUSED_METHODS:
+            response = HttpResponseNotAllowed(["GET", "HEAD", "POST", "OPTIONS"])
+        else:
+            response = self.get_response(request)
+        policy = getattr(response, "_csp_config", settings.SECURE_CSP)
+        headers = response.headers
+        headers.setdefault("Content-Security-Policy", build_policy(policy))
+        headers.setdefault("X-Frame-Options", settings.X_FRAME_OPTIONS)
+        headers.setdefault("X-Content-Type-Options", "nosniff")
+        headers.setdefault("Referrer-Policy", settings.SECURE_REFERRER_POLICY)
+        headers.setdefault("Cross-Origin-Opener-Policy", settings.SECURE_CROSS_ORIGIN_OPENER_POLICY)
+        headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+        # Static files carry their own; every page is somebody's and is kept nowhere.
+        headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+def too_many_sign_ins(
+    request: HttpRequest, response: HttpResponse | None = None, credentials: Any = None
+) -> HttpResponse:
+    """The same sentence whether the e-mail is known or not."""
+    return HttpResponse(
+        "Too many attempts to sign in. Please try again in 15 minutes, or reset your password.",
+        status=429,
+        content_type="text/plain; charset=utf-8",
+        headers={"Retry-After": "900"},
+    )

@@ -1,0 +1,179 @@
+"""From DATABASE_URL, REDIS_URL and EMAIL_URL to what Django and Celery want to be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, quote, unquote
+
+from topmate.env import Env, password_of, query_of, user_of
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+ANYMAIL_PROVIDERS = (
+    "brevo",
+    "mailersend",
+    "mailgun",
+    "mailjet",
+    "mailtrap",
+    "mandrill",
+    "postal",
+    "postmark",
+    "resend",
+    "scaleway",
+    "sendgrid",
+    "sparkpost",
+    "unisender_go",
+)
+SQLITE_OPTIONS = {
+    # IMMEDIATE waits for its turn; Django's default fails at once on a read that turns to a write
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+    "init_command": (
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
+        "PRAGMA foreign_keys=ON; PRAGMA journal_size_limit=27103364;"
+    ),
+}
+POSTGRES_LIMITS = (
+    "-c lock_timeout=3000 -c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000"
+)
+
+
+def database(env: Env, data_dir: Path) -> dict[str, Any]:
+    """Django's DATABASES["default"]."""
+    parts = env.url(
+        "DATABASE_URL",
+        f"sqlite:///{quote(str(data_dir / 'topmate.sqlite3'))}",  # four slashes in all
+        ("postgres", "postgresql", "sqlite"),
+    )
+    if parts.scheme == "sqlite":
+        # Three slashes: relative to the project; four: an absolute path (as elsewhere).
+        path = unquote(parts.path).removeprefix("/")
+        if not path.strip("/") or parts.netloc:
+            env.problem("DATABASE_URL names no SQLite file; write sqlite:////srv/topmate.sqlite3.")
+        name = BASE_DIR / path
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": SQLITE_OPTIONS}
+    return _postgres(env, parts)
+
+
+def _postgres(env: Env, parts: SplitResult) -> dict[str, Any]:
+    name = unquote(parts.path).strip("/")
+    if not name:
+        env.problem("DATABASE_URL names no database; write postgres://user:password@host/name.")
+    options: dict[str, Any] = query_of(parts)
+    # A socket folder cannot stand in the host's place of a URL, so ?host=/run/postgresql
+    host = options.pop("host", parts.hostname or "")
+    options["options"] = f"{POSTGRES_LIMITS} {options.get('options', '')}".strip()
+    options.setdefault("connect_timeout", "5")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": name,
+        "USER": user_of(parts),
+        "PASSWORD": password_of(parts),
+        "HOST": host,
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": options,
+    }
+
+
+@dataclass(frozen=True)
+class Redis:
+    """One server, two databases: the broker's, and the next one for the cache."""
+
+    broker_url: str = "memory://"
+    cache_url: str = ""
+
+    def caches(self) -> dict[str, Any]:
+        if not self.cache_url:
+            memory = "django.core.cache.backends.locmem.LocMemCache"
+            return {"default": {"BACKEND": memory, "LOCATION": "topmate"}}
+        return {
+            "default": {
+                "BACKEND": "django.core.cache.backends.redis.RedisCache",
+                "LOCATION": self.cache_url,
+                "KEY_PREFIX": "topmate",
+                # A page must not hang because the cache does.
+                "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+            }
+        }
+
+
+def redis(env: Env) -> Redis:
+    """Nothing set means: no broker, tasks are left to the sweep, the cache is in memory."""
+    if not env.has("REDIS_URL"):
+        return Redis()
+    parts = env.url("REDIS_URL", "", ("redis", "rediss", "unix", "redis+socket"))
+    if parts.scheme in ("unix", "redis+socket"):
+        query = query_of(parts)
+        number = _database_number(env, query.get("db") or query.get("virtual_host") or "0")
+        return Redis(
+            broker_url=f"redis+socket://{parts.path}?virtual_host={number}",
+            cache_url=f"unix://{parts.path}?db={number + 1}",
+        )
+    number = _database_number(env, parts.path.strip("/") or "0")
+    return Redis(
+        broker_url=parts._replace(path=f"/{number}").geturl(),
+        cache_url=parts._replace(path=f"/{number + 1}").geturl(),
+    )
+
+
+def _database_number(env: Env, text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text[:6]) < 10_000):
+        env.problem(f"REDIS_URL: {text!r} is not a database number.")
+        return 0
+    return int(text)
+
+
+@dataclass(frozen=True)
+class Mail:
+    backend: str = "bookings.demo_inbox.Backend"
+    demo_inbox: bool = True
+    host: str = "localhost"
+    port: int = 25
+    user: str = ""
+    password: str = ""
+    use_tls: bool = False
+    use_ssl: bool = False
+    anymail: dict[str, Any] = field(default_factory=dict)
+
+
+def mail(env: Env) -> Mail:
+    """Nothing set means the demo inbox: kept, shown on a page, sent to nobody."""
+    if not env.has("EMAIL_URL"):
+        return Mail()
+    parts = env.url("EMAIL_URL", "", ("smtp", "smtps", "anymail", "console"))
+    if parts.scheme == "anymail":
+        return _anymail(env, parts)
+    if parts.scheme == "console":
+        return Mail("django.core.mail.backends.console.EmailBackend", demo_inbox=False)
+    if not parts.hostname:
+        env.problem("EMAIL_URL names no mail server; write smtp://user:password@host:587/?tls=1.")
+    tls = query_of(parts).get("tls", "") in ("1", "true", "yes")
+    usual_port = 465 if parts.scheme == "smtps" else 587 if tls else 25
+    return Mail(
+        backend="django.core.mail.backends.smtp.EmailBackend",
+        demo_inbox=False,
+        host=parts.hostname or "localhost",
+        port=parts.port or usual_port,
+        user=user_of(parts),
+        password=password_of(parts),
+        use_tls=tls and parts.scheme == "smtp",
+        use_ssl=parts.scheme == "smtps",
+    )
+
+
+def _anymail(env: Env, parts: SplitResult) -> Mail:
+    """`anymail://postmark?server_token=…`: each parameter is Anymail's setting of that name."""
+    provider = (parts.hostname or "").replace("-", "_")
+    if provider not in ANYMAIL_PROVIDERS:
+        known = ", ".join(ANYMAIL_PROVIDERS)
+        env.problem(f"EMAIL_URL: {provider!r} is not a known provider; one of {known}.")
+        return Mail()
+    options = {f"{provider}_{name}".upper(): value for name, value in query_of(parts).items()}
+    return Mail(
+        backend=f"anymail.backends.{provider}.EmailBackend",
+        demo_inbox=False,
+        anymail={"REQUESTS_TIMEOUT": (3, 20), **options},
+    )

@@ -1,0 +1,204 @@
+"""All settings. Every variable is described in docs/settings.md; none is needed to start."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from topmate import logs, services
+from topmate.env import Env
+from topmate.keys import secret_key
+
+env = Env(os.environ)
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).expanduser().resolve()
+
+# --- The site ---------------------------------------------------------------------------------
+_host = env.text("HOST", "127.0.0.1")
+_port = env.number("PORT", 8000, low=1, high=65535)
+_address = "127.0.0.1" if _host in ("0.0.0.0", "::", "localhost") else _host  # noqa: S104
+_site = env.url("SITE_URL", f"http://{_address}:{_port}", ("http", "https"))
+if not _site.hostname or _site.path.strip("/") or _site.query or _site.username:
+    env.problem("SITE_URL must be a scheme and a host only, like https://calls.example.org.")
+SITE_URL = f"{_site.scheme}://{_site.netloc}"
+SITE_NAME = env.text("SITE_NAME", "Topmate")
+IS_HTTPS = _site.scheme == "https"
+DEBUG = env.flag("DEBUG")
+ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", [])
+if "*" in ALLOWED_HOSTS:
+    env.problem("ALLOWED_HOSTS must name hosts; * would let anybody write the links in our mails.")
+if not ALLOWED_HOSTS:
+    ALLOWED_HOSTS = sorted({_site.hostname or "", _address, "localhost", "127.0.0.1", "[::1]"})
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0, low=0, high=10)
+SECRET_KEY = secret_key(env, DATA_DIR, is_public=IS_HTTPS)
+SECRET_KEY_FALLBACKS = env.items("SECRET_KEY_FALLBACKS", [])
+if IS_HTTPS and DEBUG:
+    env.problem("DEBUG shows secrets to visitors; it cannot be on when SITE_URL is https.")
+
+# --- Applications -----------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "template_partials",
+    "axes",
+    "anymail",
+    "bookings",
+]
+MIDDLEWARE = [
+    "topmate.security.SecurityHeadersMiddleware",  # outermost: errors get the headers too
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",  # must stay last
+]
+ROOT_URLCONF = "topmate.urls"
+WSGI_APPLICATION = "topmate.wsgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "topmate.context.site",
+            ],
+            # Built in, as it will be in Django 6: templates need no change then.
+            "builtins": ["template_partials.templatetags.partials"],
+        },
+    }
+]
+
+# --- Services ---------------------------------------------------------------------------------
+DATABASES = {"default": services.database(env, DATA_DIR)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+_redis = services.redis(env)
+BROKER_URL = _redis.broker_url
+BROKER_CONFIGURED = bool(_redis.cache_url)
+CACHES = _redis.caches()
+SWEEP_EVERY = env.duration("SWEEP_EVERY", "60s", high=timedelta(hours=1))
+
+_mail = services.mail(env)
+EMAIL_BACKEND, DEMO_INBOX = _mail.backend, _mail.demo_inbox
+EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.use_tls, _mail.use_ssl
+EMAIL_TIMEOUT = 20
+ANYMAIL = _mail.anymail
+_mail_host = "localhost" if _site.hostname in (None, "127.0.0.1", "::1") else _site.hostname
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"bookings@{_mail_host}")
+STAFF_EMAIL = env.items("STAFF_EMAIL", [])
+for _value in [DEFAULT_FROM_EMAIL, *STAFF_EMAIL]:
+    if "@" not in _value:
+        env.problem(f"{_value!r} in DEFAULT_FROM_EMAIL or STAFF_EMAIL is not an e-mail address.")
+
+# --- The rules' clocks; the ones in force are copied onto each booking -------------------------
+_duration = env.duration
+POLICY: dict[str, Any] = {
+    "no_show_window": _duration("POLICY_NO_SHOW_WINDOW", "72h"),
+    "report_opens_after": _duration("POLICY_REPORT_OPENS_AFTER", "15m"),
+    "report_window": _duration("POLICY_REPORT_WINDOW", "72h"),
+    "offer_window": _duration("POLICY_OFFER_WINDOW", "14d"),
+    "offer_after_call": _duration("POLICY_OFFER_AFTER_CALL", "30d"),
+    "contest_window": _duration("POLICY_CONTEST_WINDOW", "72h"),
+    "decide_window": _duration("POLICY_DECIDE_WINDOW", "7d"),
+    "undo_window": _duration("POLICY_UNDO_WINDOW", "30s", high=timedelta(minutes=10)),
+    "grace": _duration("POLICY_GRACE", "60s", high=timedelta(minutes=10)),
+    "min_offer_slots": env.number("POLICY_MIN_OFFER_SLOTS", 2, low=1, high=50),
+    "offer_slot_horizon": _duration("POLICY_OFFER_SLOT_HORIZON", "14d"),
+    "expert_reminders": env.durations("POLICY_EXPERT_REMINDERS", "48h,24h,6h"),
+    "link_reminder": _duration("POLICY_LINK_REMINDER", "2d"),
+    "staff_reminder": _duration("POLICY_STAFF_REMINDER", "2d"),
+}
+
+# --- Signing in -------------------------------------------------------------------------------
+AUTH_USER_MODEL = "bookings.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+_validation = "django.contrib.auth.password_validation"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"{_validation}.UserAttributeSimilarityValidator"},
+    {"NAME": f"{_validation}.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": f"{_validation}.CommonPasswordValidator"},
+]
+LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "sign_in", "need_action", "sign_in"
+PASSWORD_RESET_TIMEOUT = 60 * 60 * 4
+# In the database: signing in and out must hold while the cache is down, and is rarely written.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
+# User and address together: nobody can lock an expert out from elsewhere by knowing the e-mail.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 6
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "topmate.proxies.client_ip"
+AXES_LOCKOUT_CALLABLE = "topmate.security.too_many_sign_ins"
+AXES_SENSITIVE_PARAMETERS = ["password"]
+AXES_VERBOSE = False
+
+# --- HTTP -------------------------------------------------------------------------------------
+SECURE_CSP: dict[str, list[str]] = {
+    "default-src": ["'self'"],
+    "object-src": ["'none'"],
+    "base-uri": ["'none'"],
+    "form-action": ["'self'"],
+    "frame-ancestors": ["'none'"],
+}
+SECURE_REFERRER_POLICY = "same-origin"  # no-referrer would break the CSRF check on link pages
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz(/deep)?$", r"^readyz$"]  # probes come without TLS
+SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365 if IS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = IS_HTTPS
+# Preloading is a promise in the name of the whole domain; that is for its owner to make.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SESSION_COOKIE_NAME = "__Host-session" if IS_HTTPS else "topmate_session"
+CSRF_COOKIE_NAME = "__Host-csrf" if IS_HTTPS else "topmate_csrf"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "bookings.views.pages.csrf_failure"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+DATA_UPLOAD_MAX_NUMBER_FILES = 5
+
+# --- Static files, language, time, logs -------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [path for path in [BASE_DIR / "static"] if path.is_dir()]
+_static = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage" if DEBUG else _static
+    },
+}
+WHITENOISE_USE_FINDERS = DEBUG
+USE_TZ, TIME_ZONE = True, "UTC"
+USE_I18N, LANGUAGE_CODE = False, "en-gb"
+LOGGING = logs.configuration(
+    form=env.choice("LOG_FORMAT", "text", ("text", "json")),
+    level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+)
+
+env.finish()

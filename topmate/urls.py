@@ -1,0 +1,19 @@
+"""All addresses: the admin, the probes, and the product at the root."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+from topmate import health
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("healthz", health.healthz, name="healthz"),
+    path("healthz/deep", health.deep, name="healthz_deep"),
+    path("readyz", health.readyz, name="readyz"),
+    path("", include("bookings.urls")),
+]
+handler403 = "bookings.views.pages.permission_denied"
+handler404 = "bookings.views.pages.page_not_found"
+handler500 = "bookings.views.pages.server_error"
