@@ -1,0 +1,87 @@
+"""Every clock of a booking, as pure functions of its columns and `now` (all aware, UTC).
+
+Instants are added in UTC: 72 hours are 72 elapsed hours on every day of the year.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from bookings.policy import Policy
+from bookings.states import State
+
+if TYPE_CHECKING:
+    from bookings.models import Booking
+
+
+def after(instant: datetime, duration: timedelta) -> datetime:
+    """`duration` of elapsed time after `instant`, in UTC."""
+    return instant.astimezone(UTC) + duration
+
+
+def is_over(deadline_at: datetime | None, *, grace: timedelta, now: datetime) -> bool:
+    """The one predicate: people act while it is False, the sweep acts when it is True."""
+    return deadline_at is not None and now >= deadline_at + grace
+
+
+def has_started(booking: Booking, now: datetime) -> bool:
+    return now >= booking.starts_at
+
+
+def has_ended(booking: Booking, now: datetime) -> bool:
+    return now >= booking.ends_at
+
+
+def report_opens_at(booking: Booking) -> datetime:
+    return after(booking.starts_at, booking.limits.report_opens_after)
+
+
+def report_closes_at(booking: Booking) -> datetime:
+    """72 h after the scheduled end, or as long as an offer is open if that is later."""
+    closes_at = after(booking.ends_at, booking.limits.report_window)
+    if booking.state == State.RESCHEDULE_OFFERED and booking.deadline_at is not None:
+        return max(closes_at, booking.deadline_at)
+    return closes_at
+
+
+def offer_closes_at(booking: Booking) -> datetime:
+    """Until when the expert may still offer a new time for a call that is over."""
+    return after(booking.ends_at, booking.limits.offer_after_call)
+
+
+def contest_closes_at(booking: Booking) -> datetime | None:
+    if booking.marked_at is None:
+        return None
+    return after(booking.marked_at, booking.limits.contest_window)
+
+
+def deadline_for(state: State, *, limits: Policy, now: datetime) -> datetime | None:
+    """The deadline that starts now when a booking enters `state`."""
+    durations = {
+        State.NO_SHOW_REPORTED: limits.no_show_window,
+        State.RESCHEDULE_OFFERED: limits.offer_window,
+        State.CONTESTED: limits.decide_window,
+    }
+    duration = durations.get(state)
+    return None if duration is None else after(now, duration)
+
+
+def next_reminder_at(
+    *, state: str, ends_at: datetime, deadline_at: datetime | None, limits: Policy, now: datetime
+) -> datetime | None:
+    """When the next reminder of a booking in this state is due; None when there is none left.
+
+    A scheduled call has one: the mail after the call. Only instants after `now` count.
+    """
+    if state == State.SCHEDULED:
+        return ends_at if ends_at > now else None
+    if deadline_at is None:
+        return None
+    lead_times = {
+        State.NO_SHOW_REPORTED.value: limits.expert_reminders,
+        State.RESCHEDULE_OFFERED.value: (limits.link_reminder,),
+        State.CONTESTED.value: (limits.staff_reminder,),
+    }.get(state, ())
+    coming = [deadline_at - lead for lead in lead_times if deadline_at - lead > now]
+    return min(coming, default=None)

@@ -1,0 +1,90 @@
+"""Private links: make, read, revoke. One purpose each.
+
+A token is the link's random key, signed for its purpose: it can be written into an e-mail again
+without ever being stored, and a link can be superseded although its token is still around.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.signing import BadSignature, Signer
+from django.urls import reverse
+
+from bookings import clocks
+from bookings.models import Booking, PrivateLink, TimelineEvent
+
+Purpose = PrivateLink.Purpose
+
+SHOWN_FOR = timedelta(days=400)
+"""A link still shows where the booking stands that long; whether it may act, the verb decides."""
+
+
+def issue(
+    booking: Booking, purpose: str, *, now: datetime, by: TimelineEvent | None = None
+) -> PrivateLink:
+    """A new link; an older one for the same purpose is superseded."""
+    revoke(booking, purpose, now=now, by=by)
+    return PrivateLink.objects.create(
+        booking=booking,
+        purpose=purpose,
+        created_at=now,
+        expires_at=clocks.after(now, SHOWN_FOR),
+        made_by=by,
+    )
+
+
+def ensure(booking: Booking, purpose: str, *, now: datetime) -> PrivateLink:
+    """The current link for a purpose, made if there is none."""
+    return current(booking, purpose) or issue(booking, purpose, now=now)
+
+
+def current(booking: Booking, purpose: str) -> PrivateLink | None:
+    return booking.links.filter(purpose=purpose, superseded_at__isnull=True).first()
+
+
+def revoke(
+    booking: Booking, purpose: str, *, now: datetime, by: TimelineEvent | None = None
+) -> None:
+    booking.links.filter(purpose=purpose, superseded_at__isnull=True).update(
+        superseded_at=now, superseded_by=by
+    )
+
+
+def mark_used(booking: Booking, purpose: str, *, now: datetime) -> None:
+    booking.links.filter(
+        purpose=purpose, superseded_at__isnull=True, used_at__isnull=True
+    ).update(used_at=now)
+
+
+def token(link: PrivateLink) -> str:
+    return _signer(link.purpose).sign(link.key)
+
+
+def url(link: PrivateLink) -> str:
+    """The absolute address for an e-mail."""
+    path = reverse(link.purpose, kwargs={"token": token(link)})
+    return f"{settings.SITE_URL.rstrip('/')}{path}"
+
+
+def read(token: str, purpose: str) -> PrivateLink | None:
+    """The link of a genuine token for this purpose, superseded or not; None for anything else."""
+    try:
+        key = _signer(purpose).unsign(token)
+    except BadSignature:
+        return None
+    return (
+        PrivateLink.objects.select_related("booking__expert", "booking__follower")
+        .filter(key=key, purpose=purpose)
+        .first()
+    )
+
+
+def is_live(link: PrivateLink, *, now: datetime) -> bool:
+    """Whether the link may still act. Whether the booking allows it, `rules` says."""
+    return link.superseded_at is None and now < link.expires_at
+
+
+def _signer(purpose: str) -> Signer:
+    return Signer(sep=".", salt=f"bookings.private-link.{purpose}")

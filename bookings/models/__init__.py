@@ -1,0 +1,54 @@
+"""The tables, by subject: people, schedule, booking, cases, money, records."""
+
+from bookings.models.booking import Booking, new_code
+from bookings.models.cases import (
+    CompletionMark,
+    Contest,
+    NoShowReport,
+    Offer,
+    OfferedSlot,
+    PrivateLink,
+)
+from bookings.models.money import Payment, Provider, Refund, RefundState, SandboxRefund
+from bookings.models.people import Clock, Expert, Follower, User, validate_time_zone
+from bookings.models.records import (
+    Heartbeat,
+    HelpFeedback,
+    OutboxEmail,
+    OutboxState,
+    StoredMessage,
+    SupportRequest,
+    TimelineEvent,
+)
+from bookings.models.schedule import DateOverride, Service, WeeklyHours
+
+__all__ = [
+    "Booking",
+    "Clock",
+    "CompletionMark",
+    "Contest",
+    "DateOverride",
+    "Expert",
+    "Follower",
+    "Heartbeat",
+    "HelpFeedback",
+    "NoShowReport",
+    "Offer",
+    "OfferedSlot",
+    "OutboxEmail",
+    "OutboxState",
+    "Payment",
+    "PrivateLink",
+    "Provider",
+    "Refund",
+    "RefundState",
+    "SandboxRefund",
+    "Service",
+    "StoredMessage",
+    "SupportRequest",
+    "TimelineEvent",
+    "User",
+    "WeeklyHours",
+    "new_code",
+    "validate_time_zone",
+]

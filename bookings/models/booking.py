@@ -1,0 +1,164 @@
+"""The booking: one order with one payment, for life. One row, one public code."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from django.db import models
+from django.db.models import F, Q
+
+from bookings.models.people import Expert, Follower
+from bookings.models.schedule import Service
+from bookings.policy import Policy
+from bookings.states import State
+
+CODE_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+"""Without 0 O 1 I: a code is read out on the phone."""
+
+
+def new_code() -> str:
+    """A public code such as TM-7KQ4X9M; a name, never a secret."""
+    return "TM-" + "".join(secrets.choice(CODE_ALPHABET) for _ in range(7))
+
+
+class BookingQuerySet(models.QuerySet["Booking"]):
+    def of_expert(self, expert: Expert) -> BookingQuerySet:
+        return self.filter(expert=expert)
+
+    def with_people(self) -> BookingQuerySet:
+        return self.select_related("expert", "follower")
+
+    def needing_action(self) -> BookingQuerySet:
+        """Your turn: a no-show is reported, the next deadline first."""
+        return self.filter(state="no_show_reported").order_by("deadline_at", "id")
+
+    def waiting_for_follower(self) -> BookingQuerySet:
+        return self.filter(state="reschedule_offered").order_by("deadline_at", "id")
+
+    def past(self, now: datetime) -> BookingQuerySet:
+        """Every call whose scheduled end has passed, newest first."""
+        return self.filter(ends_at__lte=now).order_by("-ends_at", "-id")
+
+    def upcoming(self, now: datetime) -> BookingQuerySet:
+        return self.filter(ends_at__gt=now).order_by("ends_at", "id")
+
+    def overdue(self, now: datetime) -> BookingQuerySet:
+        """Deadline reached by now minus the longest grace a booking may carry is checked later."""
+        return self.filter(deadline_at__isnull=False, deadline_at__lte=now).order_by(
+            "deadline_at", "id"
+        )
+
+    def reminder_due(self, now: datetime) -> BookingQuerySet:
+        return self.filter(next_reminder_at__isnull=False, next_reminder_at__lte=now).order_by(
+            "next_reminder_at", "id"
+        )
+
+
+class Booking(models.Model):
+    """A reschedule moves this row (`attempt` + 1); it never makes a second one.
+
+    Only `lifecycle` writes `state` and the clocks. All instants are UTC.
+    """
+
+    code = models.CharField(max_length=12, unique=True, default=new_code, editable=False)
+    expert = models.ForeignKey(Expert, on_delete=models.PROTECT, related_name="bookings")
+    follower = models.ForeignKey(Follower, on_delete=models.PROTECT, related_name="bookings")
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="bookings")
+    service_title = models.CharField(max_length=120)
+    place = models.CharField(max_length=300, blank=True)
+    price_minor = models.PositiveBigIntegerField(help_text="minor units of the currency")
+    currency = models.CharField(max_length=3)
+    external_ref = models.CharField(max_length=100, blank=True, help_text="id in another system")
+
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    busy_until = models.DateTimeField(help_text="end of the call plus the expert's buffer")
+    attempt = models.PositiveSmallIntegerField(default=1)
+    calendar_sequence = models.PositiveIntegerField(default=0)
+
+    state = models.CharField(max_length=20, choices=State, default=State.SCHEDULED)
+    deadline_at = models.DateTimeField(null=True, blank=True)
+    next_reminder_at = models.DateTimeField(null=True, blank=True)
+    resume_state = models.CharField(
+        max_length=20, blank=True, help_text="where an offer that is withdrawn or lapses goes back"
+    )
+    resume_deadline_at = models.DateTimeField(null=True, blank=True)
+    undo_until = models.DateTimeField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=1, help_text="rises with every change of state")
+
+    has_open_report = models.BooleanField(default=False)
+    reports_this_attempt = models.PositiveSmallIntegerField(default=0)
+    offers_after_report = models.PositiveSmallIntegerField(default=0)
+    marked_at = models.DateTimeField(null=True, blank=True)
+    contested_at = models.DateTimeField(null=True, blank=True)
+
+    policy = models.JSONField(default=dict, help_text="the limits this booking was made under")
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    objects = BookingQuerySet.as_manager()
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["expert", "-ends_at", "-id"], name="booking_by_time"),
+            models.Index(
+                fields=["expert", "deadline_at", "id"],
+                condition=Q(state="no_show_reported"),
+                name="booking_need_action",
+            ),
+            models.Index(
+                fields=["expert", "deadline_at", "id"],
+                condition=Q(state="reschedule_offered"),
+                name="booking_waiting",
+            ),
+            models.Index(
+                fields=["deadline_at", "id"],
+                condition=Q(deadline_at__isnull=False),
+                name="booking_deadline",
+            ),
+            models.Index(
+                fields=["next_reminder_at", "id"],
+                condition=Q(next_reminder_at__isnull=False),
+                name="booking_reminder",
+            ),
+        )
+        constraints = (
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="booking_ends"),
+            models.CheckConstraint(
+                condition=Q(busy_until__gte=F("ends_at")), name="booking_busy_to_the_end"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=State.values), name="booking_state_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    state__in=["no_show_reported", "reschedule_offered", "contested"],
+                    deadline_at__isnull=False,
+                )
+                | Q(
+                    state__in=["scheduled", "completed", "refunded", "cancelled"],
+                    deadline_at__isnull=True,
+                ),
+                name="booking_waiting_has_a_clock",
+            ),
+            models.UniqueConstraint(
+                fields=["expert", "external_ref"],
+                condition=~Q(external_ref=""),
+                name="booking_external_ref_once",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.code
+
+    @property
+    def limits(self) -> Policy:
+        """The limits in force for this booking."""
+        if (cached := self.__dict__.get("_limits")) is None:
+            cached = self.__dict__["_limits"] = Policy.from_json(self.policy)
+        return cached  # type: ignore[no-any-return]
+
+    @property
+    def duration_minutes(self) -> int:
+        return int((self.ends_at - self.starts_at).total_seconds() // 60)

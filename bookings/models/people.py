@@ -1,0 +1,96 @@
+"""Experts, followers and the user who signs in."""
+
+from __future__ import annotations
+
+import zoneinfo
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.functions import Lower
+
+
+def validate_time_zone(name: str) -> None:
+    if name not in zoneinfo.available_timezones():
+        raise ValidationError("Choose a time zone from the list, such as Europe/Berlin.")
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email=(username or "").lower())
+
+
+class User(AbstractUser):
+    """Signs in by e-mail: an expert, staff, or both."""
+
+    username = None  # type: ignore[assignment]
+    email = models.EmailField("e-mail address", unique=True)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = (models.UniqueConstraint(Lower("email"), name="user_email_any_case"),)
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class Clock(models.TextChoices):
+    TWELVE = "12", "12-hour clock"
+    TWENTY_FOUR = "24", "24-hour clock"
+
+
+class Expert(models.Model):
+    """Sells paid 1:1 calls."""
+
+    user = models.OneToOneField(User, on_delete=models.PROTECT, related_name="expert")
+    name = models.CharField(max_length=80)
+    slug = models.SlugField(unique=True)
+    time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
+    clock = models.CharField(max_length=2, choices=Clock, default=Clock.TWELVE)
+    has_shortcuts = models.BooleanField("single-key shortcuts", default=True)
+
+    step_minutes = models.PositiveSmallIntegerField("minutes between possible starts", default=30)
+    buffer_minutes = models.PositiveSmallIntegerField("minutes kept free after a call", default=0)
+    min_notice_minutes = models.PositiveIntegerField("minimum notice in minutes", default=240)
+    window_days = models.PositiveSmallIntegerField("days ahead that can be booked", default=21)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def first_name(self) -> str:
+        return self.name.split()[0] if self.name.strip() else self.name
+
+
+class Follower(models.Model):
+    """Buys a call. Has no account; acts from private links in e-mails."""
+
+    name = models.CharField(max_length=80)
+    email = models.EmailField("e-mail address")
+    time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
+    clock = models.CharField(max_length=2, choices=Clock, default=Clock.TWENTY_FOUR)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(Lower("email"), name="follower_email_any_case"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def first_name(self) -> str:
+        return self.name.split()[0] if self.name.strip() else self.name

@@ -1,0 +1,79 @@
+"""The limits in force: read from settings, copied onto each booking when it is made.
+
+A booking keeps the limits it was made under, so that changing a setting never moves a clock
+that is already running.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All limits of one booking. Durations are elapsed time, never business days."""
+
+    no_show_window: timedelta
+    """how long the expert may answer a no-show report"""
+    report_opens_after: timedelta
+    """after the scheduled start"""
+    report_window: timedelta
+    """after the scheduled end"""
+    offer_window: timedelta
+    """how long the follower may pick a new time"""
+    offer_after_call: timedelta
+    """how long after a call the expert may still offer a new time"""
+    contest_window: timedelta
+    """after the mark"""
+    decide_window: timedelta
+    """how long staff may decide a contested booking"""
+    undo_window: timedelta
+    grace: timedelta
+    """added to every deadline for a click on its way; never shown"""
+    min_offer_slots: int
+    offer_slot_horizon: timedelta
+    """the free slots of an offer are counted this far ahead"""
+    expert_reminders: tuple[timedelta, ...]
+    """before the deadline of a no-show report, longest first"""
+    link_reminder: timedelta
+    """before the deadline of an offer"""
+    staff_reminder: timedelta
+    """before the deadline of a contested booking"""
+
+    @classmethod
+    def in_force(cls) -> Policy:
+        """The limits new bookings get."""
+        return cls(**settings.POLICY)
+
+    def to_json(self) -> dict[str, Any]:
+        """Durations as whole or broken seconds."""
+        return {name: _plain(getattr(self, name)) for name in self.__slots__}
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Policy:
+        """The limits of a booking; one that is missing is the one in force today."""
+        values = dict(settings.POLICY)
+        for name, value in stored.items():
+            if name in values:
+                values[name] = _typed(value, values[name])
+        return cls(**values)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _typed(value: Any, example: Any) -> Any:
+    if isinstance(example, timedelta):
+        return timedelta(seconds=value)
+    if isinstance(example, tuple):
+        return tuple(timedelta(seconds=item) for item in value)
+    return value

@@ -1,0 +1,146 @@
+"""Which verb is allowed on a booking now, and the sentence when it is not.
+
+Pure functions of the booking's columns: a list of 25 rows decides its buttons without a query,
+and the verbs in `lifecycle` refuse with the same sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bookings import clocks
+from bookings.states import TABLE, Actor, ActorKind, State, TransitionNotAllowed, Verb
+
+if TYPE_CHECKING:
+    from bookings.models import Booking
+
+MAX_REPORTS_PER_ATTEMPT = 3
+"""A report may be withdrawn and made again, but not for ever: each one mails the expert."""
+
+
+def refusal(
+    booking: Booking, verb: Verb, actor: Actor, *, now: datetime
+) -> TransitionNotAllowed | None:
+    """Why `actor` may not do `verb` now; None when it is allowed.
+
+    An expert's ownership of the booking is checked too (`booking.expert` must be loaded).
+    Whether a slot is free is not known here: `lifecycle` asks that in its transaction.
+    """
+    move = TABLE[verb]
+    if actor.kind not in move.who or _is_strangers(booking, actor):
+        return TransitionNotAllowed("not_yours", "You may not do this with this booking.")
+    if booking.state not in move.sources:
+        return TransitionNotAllowed("state", f"This booking is {booking.get_state_display()}.")
+    if verb != Verb.UNDO and (timing := _deadline_refusal(booking, move.at_deadline, now=now)):
+        return timing
+    condition = _CONDITIONS.get(verb)
+    return condition(booking, now) if condition else None
+
+
+def allows(booking: Booking, verb: Verb, actor: Actor, *, now: datetime) -> bool:
+    return refusal(booking, verb, actor, now=now) is None
+
+
+def _is_strangers(booking: Booking, actor: Actor) -> bool:
+    return actor.kind == ActorKind.EXPERT and booking.expert.user_id != actor.user_id
+
+
+def _deadline_refusal(
+    booking: Booking, at_deadline: bool, *, now: datetime
+) -> TransitionNotAllowed | None:
+    is_over = clocks.is_over(booking.deadline_at, grace=booking.limits.grace, now=now)
+    if at_deadline and not is_over:
+        return TransitionNotAllowed("too_early", "The deadline has not passed yet.")
+    if is_over and not at_deadline:
+        return TransitionNotAllowed("too_late", "The deadline has passed.")
+    return None
+
+
+def _report_no_show(booking: Booking, now: datetime) -> TransitionNotAllowed | None:
+    if booking.has_open_report:
+        return TransitionNotAllowed("reported", "You reported this call already.")
+    if now < clocks.report_opens_at(booking):
+        minutes = int(booking.limits.report_opens_after.total_seconds() // 60)
+        return TransitionNotAllowed(
+            "too_early", f"You can report a no-show from {minutes} minutes after the start."
+        )
+    if now >= clocks.report_closes_at(booking) + booking.limits.grace:
+        return TransitionNotAllowed("too_late", "The time to report this call is over.")
+    if booking.reports_this_attempt >= MAX_REPORTS_PER_ATTEMPT:
+        return TransitionNotAllowed("too_often", "This call was reported and withdrawn too often.")
+    return None
+
+
+def _offer_reschedule(booking: Booking, now: datetime) -> TransitionNotAllowed | None:
+    if booking.has_open_report and booking.offers_after_report > 0:
+        return TransitionNotAllowed(
+            "offered_before",
+            "A new time was already offered once after a report. "
+            "You can refund, or mark the call as completed if it was held.",
+        )
+    is_past = clocks.has_ended(booking, now) and not booking.has_open_report
+    if is_past and now >= clocks.offer_closes_at(booking):
+        days = booking.limits.offer_after_call.days
+        return TransitionNotAllowed(
+            "too_late", f"A new time can be offered up to {days} days after the call."
+        )
+    return None
+
+
+def _move_instead(booking: Booking, now: datetime) -> TransitionNotAllowed | None:
+    if booking.offers_after_report == 0:
+        return TransitionNotAllowed(
+            "first_report", "The expert can still offer a new time for this call."
+        )
+    return None
+
+
+def _refund_instead(booking: Booking, now: datetime) -> TransitionNotAllowed | None:
+    if not booking.has_open_report:
+        return TransitionNotAllowed("not_reported", "No no-show was reported for this call.")
+    return None
+
+
+def _mark_completed(booking: Booking, now: datetime) -> TransitionNotAllowed | None:
+    if not clocks.has_ended(booking, now):
+        return TransitionNotAllowed(
+            "too_early", "A call can be marked as completed after its scheduled end."
+        )
+    return None
+
+
+def _contest(booking: Booking, now: datetime) -> TransitionNotAllowed | None:
+    if booking.contested_at is not None:
+        return TransitionNotAllowed("contested_before", "You contested this call already.")
+    closes_at = clocks.contest_closes_at(booking)
+    if closes_at is None:
+        return TransitionNotAllowed("not_marked", "This call was not marked as completed.")
+    if clocks.is_over(closes_at, grace=booking.limits.grace, now=now):
+        return TransitionNotAllowed("too_late", "The time to contest is over.")
+    return None
+
+
+def _cancel(booking: Booking, now: datetime) -> TransitionNotAllowed | None:
+    if clocks.has_started(booking, now):
+        return TransitionNotAllowed("too_late", "A call that has started cannot be cancelled.")
+    return None
+
+
+def _undo(booking: Booking, now: datetime) -> TransitionNotAllowed | None:
+    if booking.undo_until is None or now >= booking.undo_until:
+        return TransitionNotAllowed("too_late", "The time to undo is over.")
+    return None
+
+
+_CONDITIONS: dict[Verb, Callable[[Booking, datetime], TransitionNotAllowed | None]] = {
+    Verb.REPORT_NO_SHOW: _report_no_show,
+    Verb.OFFER_RESCHEDULE: _offer_reschedule,
+    Verb.MOVE_INSTEAD: _move_instead,
+    Verb.REFUND_INSTEAD: _refund_instead,
+    Verb.MARK_COMPLETED: _mark_completed,
+    Verb.CONTEST: _contest,
+    Verb.CANCEL: _cancel,
+    Verb.UNDO: _undo,
+}
