@@ -15,5 +15,5 @@ urlpatterns = [
     path("", include("bookings.urls")),
 ]
 handler403 = "bookings.views.pages.permission_denied"
-handler404 = "bookings.views.pages.page_not_found"
+handler404 = "bookings.views.pages.not_found"
 handler500 = "bookings.views.pages.server_error"
