@@ -35,10 +35,12 @@ class _Pause:
 class WakeUpTask(_Base):
     """`delay_on_commit` never raises and never holds the request for long."""
 
-    def delay_on_commit(self, *args: Any, **kwargs: Any) -> None:
+    def delay_on_commit(self, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
         self.apply_async_on_commit(args, kwargs)
 
-    def apply_async_on_commit(self, args: Any = None, kwargs: Any = None, **options: Any) -> None:
+    def apply_async_on_commit(  # type: ignore[override]
+        self, args: Any = None, kwargs: Any = None, **options: Any
+    ) -> None:
         if settings.BROKER_CONFIGURED:
             publish = functools.partial(self.apply_async, args, kwargs, **options)
             transaction.on_commit(functools.partial(_publish, self.name, publish))

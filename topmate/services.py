@@ -105,6 +105,8 @@ def redis(env: Env) -> Redis:
     if not env.has("REDIS_URL"):
         return Redis()
     parts = env.url("REDIS_URL", "", ("redis", "rediss", "unix", "redis+socket"))
+    if not parts.scheme:
+        return Redis()
     if parts.scheme in ("unix", "redis+socket"):
         query = query_of(parts)
         number = _database_number(env, query.get("db") or query.get("virtual_host") or "0")
@@ -144,6 +146,8 @@ def mail(env: Env) -> Mail:
     if not env.has("EMAIL_URL"):
         return Mail()
     parts = env.url("EMAIL_URL", "", ("smtp", "smtps", "anymail", "console"))
+    if not parts.scheme:
+        return Mail()
     if parts.scheme == "anymail":
         return _anymail(env, parts)
     if parts.scheme == "console":

@@ -1,0 +1,88 @@
+"""Before the processes start: tables, static files, demo data; a report for the banner."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import django
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command, get_commands
+from django.db import Error, connection
+from django.urls import NoReverseMatch, reverse
+
+
+def main(report: Path) -> None:
+    try:
+        django.setup()
+        _ = settings.SECRET_KEY
+        prepare()
+    except ImproperlyConfigured as error:
+        sys.exit(f"Topmate: {error}")
+    except Error as error:
+        sys.exit(f"Topmate: the database {_database()} cannot be used: {error}")
+    report.write_text(json.dumps(describe()))
+
+
+def prepare() -> None:
+    print("Topmate: preparing the database", flush=True)
+    call_command("migrate", interactive=False, verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    if wants_demo():
+        print("Topmate: adding the demo (DEMO=0 leaves it out)", flush=True)
+        call_command("seed_demo")
+
+
+def wants_demo() -> bool:
+    """Never into a database that somebody uses, nor where the mails would really be sent."""
+    wish = os.environ.get("DEMO", "")
+    if wish or "seed_demo" not in get_commands():
+        return wish not in ("", "0", "no", "off", "false")
+    if not settings.DEMO_INBOX:
+        return False
+    from django.contrib.auth import get_user_model
+
+    return not os.environ.get("DATABASE_URL") or not get_user_model().objects.exists()
+
+
+def describe() -> dict[str, Any]:
+    try:
+        sign_ins = list(importlib.import_module("bookings.demo").SIGN_INS)
+    except (ImportError, AttributeError):
+        sign_ins = []
+    try:
+        inbox = settings.SITE_URL + reverse("demo_inbox") if settings.DEMO_INBOX else ""
+    except NoReverseMatch:
+        inbox = ""
+    return {
+        "site": settings.SITE_URL,
+        "name": settings.SITE_NAME,
+        "database": _database(),
+        "inbox": inbox,
+        "sign_ins": sign_ins if _has_demo(sign_ins) else [],
+        "sweep": settings.SWEEP_EVERY.total_seconds(),
+    }
+
+
+def _has_demo(sign_ins: list[Any]) -> bool:
+    from django.contrib.auth import get_user_model
+
+    emails = [sign_in[0] for sign_in in sign_ins]
+    return get_user_model().objects.filter(email__in=emails).exists()
+
+
+def _database() -> str:
+    default = settings.DATABASES["default"]
+    if connection.vendor == "sqlite":
+        return f"SQLite, {default['NAME']}"
+    return f"PostgreSQL, {default['NAME']} on {default['HOST'] or 'the local socket'}"
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "topmate.settings")
+    main(Path(sys.argv[1]))
