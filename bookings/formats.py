@@ -1,0 +1,108 @@
+"""Money and time as people read them. Pure; pages and e-mails both use these."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from babel.numbers import format_currency, get_currency_precision
+
+from bookings.models.people import Clock
+
+NUMBER_LOCALES = {"INR": "en_IN", "PKR": "en_IN", "BDT": "en_IN", "NPR": "en_IN", "LKR": "en_IN"}
+"""Where digits are grouped 1,00,000 or the sign differs; everything else reads as `en`."""
+
+
+def money(minor: int, currency: str) -> str:
+    """₹2,400 or €59.50: whole amounts without decimals. `minor` is in the currency's minor units.
+
+    A currency without minor units (JPY) takes them as whole ones, one with three (KWD) as 1/1000.
+    """
+    precision: int = get_currency_precision(currency)
+    whole, rest = divmod(abs(minor), 10**precision)
+    digits = f"{whole}.{rest:0{precision}d}" if rest else str(whole)
+    pattern = "¤#,##,##0" if currency in NUMBER_LOCALES else "¤#,##0"
+    if rest:
+        pattern = f"{pattern}.{'0' * precision}"
+    locale = NUMBER_LOCALES.get(currency, "en")
+    text: str = format_currency(
+        digits, currency, format=pattern, locale=locale, currency_digits=False
+    )
+    text = text.replace(currency, f"{currency}\N{NO-BREAK SPACE}")
+    return f"-{text}" if minor < 0 else text
+
+
+def local(instant: datetime, zone: str) -> datetime:
+    return instant.astimezone(ZoneInfo(zone))
+
+
+def day(instant: datetime, zone: str, now: datetime | None = None) -> str:
+    """Thu 20 Nov; with the year when it is not the one of `now`."""
+    return _date(local(instant, zone), "%a", "%b", zone=zone, now=now)
+
+
+def long_day(instant: datetime, zone: str, now: datetime | None = None) -> str:
+    """Thursday 20 November."""
+    return _date(local(instant, zone), "%A", "%B", zone=zone, now=now)
+
+
+def _date(at: datetime, weekday: str, month: str, *, zone: str, now: datetime | None) -> str:
+    text = f"{at.strftime(weekday)} {at.day} {at.strftime(month)}"
+    if now is not None and local(now, zone).year != at.year:
+        return f"{text} {at.year}"
+    return text
+
+
+def time_of_day(instant: datetime, zone: str, clock: str) -> str:
+    """6:00 pm or 18:00."""
+    at = local(instant, zone)
+    if clock == Clock.TWELVE:
+        return f"{at.hour % 12 or 12}:{at.minute:02d} {'am' if at.hour < 12 else 'pm'}"
+    return f"{at.hour:02d}:{at.minute:02d}"
+
+
+def moment(instant: datetime, zone: str, clock: str, now: datetime | None = None) -> str:
+    """Thu 20 Nov, 6:00 pm."""
+    return f"{day(instant, zone, now)}, {time_of_day(instant, zone, clock)}"
+
+
+def span(
+    starts_at: datetime, ends_at: datetime, zone: str, clock: str, now: datetime | None = None
+) -> str:
+    """Thu 20 Nov, 6:00 pm to 6:30 pm; with the day of the end when that is another one."""
+    is_one_day = local(starts_at, zone).date() == local(ends_at, zone).date()
+    end = time_of_day(ends_at, zone, clock) if is_one_day else moment(ends_at, zone, clock, now)
+    return f"{moment(starts_at, zone, clock, now)} to {end}"
+
+
+def zone_place(zone: str) -> str:
+    """Kolkata for Asia/Kolkata."""
+    return zone.rsplit("/", 1)[-1].replace("_", " ")
+
+
+def zone_abbreviation(instant: datetime, zone: str) -> str:
+    """IST or CET; UTC+10:30 where a zone has no letters."""
+    at = local(instant, zone)
+    name = at.strftime("%Z")
+    if name.isalpha():
+        return name
+    offset = at.strftime("%z")
+    return f"UTC{offset[:3]}:{offset[3:5]}"
+
+
+def left(remaining: timedelta) -> str:
+    """2 d 9 h over 48 hours, 18 h 4 min down to one hour, then 42 min. Never below zero."""
+    minutes = max(0, int(remaining.total_seconds() // 60))
+    hours, minutes_rest = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} d {hours % 24} h" if hours % 24 else f"{hours // 24} d"
+    if hours >= 24:
+        return f"1 d {hours - 24} h" if hours > 24 else "1 d"
+    if hours:
+        return f"{hours} h {minutes_rest} min" if minutes_rest else f"{hours} h"
+    return f"{minutes} min"
+
+
+def utc_iso(instant: datetime) -> str:
+    """2026-11-23T05:30:00Z, as attributes and calendar files want it."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
