@@ -1,0 +1,171 @@
+"""How a booking comes into being: from the checkout, the import and the demo alike.
+
+Three rows belong together: the booking, what was paid for it, and the first line of its history.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from bookings import clocks
+from bookings.models import Booking, Expert, Follower, Payment, Service, TimelineEvent
+from bookings.policy import Policy
+from bookings.states import Actor, ActorKind, State
+
+BY_FOLLOWER = Actor(ActorKind.FOLLOWER)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFacts:
+    """How a call was paid. `returned_minor` went back before the booking came to us."""
+
+    provider: str
+    provider_ref: str
+    paid_at: datetime
+    method: str = ""
+    returned_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NewBooking:
+    """The rows of one booking, not saved yet."""
+
+    booking: Booking
+    payment: Payment | None
+    events: tuple[TimelineEvent, ...]
+
+
+def draft(
+    *,
+    expert: Expert,
+    follower: Follower,
+    service: Service,
+    starts_at: datetime,
+    ends_at: datetime,
+    now: datetime,
+    price_minor: int,
+    currency: str,
+    payment: PaymentFacts | None,
+    external_ref: str = "",
+    place: str = "",
+    limits: Policy | None = None,
+    actor: Actor = BY_FOLLOWER,
+    state: State = State.SCHEDULED,
+) -> NewBooking:
+    """Nothing is written. `state` other than scheduled is for calls whose history is elsewhere."""
+    limits = limits or Policy.in_force()
+    booking = Booking(
+        expert=expert,
+        follower=follower,
+        service=service,
+        service_title=service.title,
+        place=place or service.place,
+        price_minor=price_minor,
+        currency=currency,
+        external_ref=external_ref,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        busy_until=clocks.after(ends_at, timedelta(minutes=expert.buffer_minutes)),
+        state=state,
+        next_reminder_at=clocks.next_reminder_at(
+            state=state, ends_at=ends_at, deadline_at=None, limits=limits, now=now
+        ),
+        policy=limits.to_json(),
+        created_at=now,
+        updated_at=now,
+    )
+    return NewBooking(
+        booking, _payment(booking, payment), _events(booking, payment, actor=actor, now=now)
+    )
+
+
+def create_booking(
+    *,
+    expert: Expert,
+    follower: Follower,
+    service: Service,
+    starts_at: datetime,
+    ends_at: datetime,
+    now: datetime,
+    price_minor: int,
+    currency: str,
+    payment: PaymentFacts | None,
+    external_ref: str = "",
+    place: str = "",
+    limits: Policy | None = None,
+    actor: Actor = BY_FOLLOWER,
+) -> Booking:
+    """A scheduled call. IntegrityError when the expert's time is taken or a reference is used."""
+    new = draft(
+        expert=expert,
+        follower=follower,
+        service=service,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        now=now,
+        price_minor=price_minor,
+        currency=currency,
+        payment=payment,
+        external_ref=external_ref,
+        place=place,
+        limits=limits,
+        actor=actor,
+    )
+    save([new])
+    return new.booking
+
+
+def save(drafts: list[NewBooking]) -> None:
+    """All or none of them, in one transaction."""
+    with transaction.atomic():
+        Booking.objects.bulk_create([new.booking for new in drafts])
+        Payment.objects.bulk_create([new.payment for new in drafts if new.payment])
+        TimelineEvent.objects.bulk_create([event for new in drafts for event in new.events])
+
+
+def _payment(booking: Booking, facts: PaymentFacts | None) -> Payment | None:
+    if facts is None or booking.price_minor == 0:
+        return None
+    return Payment(
+        booking=booking,
+        provider=facts.provider,
+        provider_ref=facts.provider_ref,
+        method=facts.method,
+        currency=booking.currency,
+        captured_minor=booking.price_minor,
+        returned_external_minor=facts.returned_minor,
+        paid_at=facts.paid_at,
+    )
+
+
+def _events(
+    booking: Booking, facts: PaymentFacts | None, *, actor: Actor, now: datetime
+) -> tuple[TimelineEvent, ...]:
+    booked = TimelineEvent(
+        booking=booking,
+        verb="booked",
+        actor_kind=actor.kind,
+        actor_id=actor.user_id,
+        data={
+            "starts_at": booking.starts_at.isoformat(),
+            "price_minor": booking.price_minor,
+            "currency": booking.currency,
+            **({"method": facts.method} if facts and facts.method else {}),
+        },
+        request_key=actor.request_key,
+        at=now,
+    )
+    if booking.state == State.SCHEDULED:
+        return (booked,)
+    imported = TimelineEvent(
+        booking=booking,
+        verb="imported",
+        from_state=State.SCHEDULED,
+        to_state=booking.state,
+        actor_kind=ActorKind.SYSTEM,
+        at=now,
+    )
+    return (booked, imported)
