@@ -57,6 +57,8 @@ def read_environment() -> Run:
     env = os.environ | {"HOST": host, "PORT": port, "DATA_DIR": str(data_dir)}
     env["PYTHONUNBUFFERED"] = "1"
     env["DJANGO_SETTINGS_MODULE"] = "topmate.settings"
+    # Celery scolds root on every start; only JSON is accepted here, so it has nothing to fear.
+    env.setdefault("PYTHONWARNINGS", "ignore:You're running the worker with superuser")
     if not env.get("SWEEP_EVERY", "").strip():
         env["SWEEP_EVERY"] = DEFAULT_SWEEP
     return Run(host, int(port), data_dir, env)

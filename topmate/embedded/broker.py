@@ -74,6 +74,7 @@ def command(server: Server, socket: Path, data: Path) -> list[str]:
         "save": "",
         "maxmemory-policy": "noeviction",
         "loglevel": "warning",
+        "logfile": str(data / "broker.log"),  # its advice on kernel settings is not for newcomers
         "daemonize": "no",
     }
     return [server.binary] + [

@@ -1,0 +1,163 @@
+"""`make test`: every part of the tests against real servers; 0 only when all of them ran.
+
+    python -m tests.run                        everything
+    python -m tests.run --only sqlite,broker   some parts (says so at the end)
+    python -m tests.run -- -k reschedule       what follows -- goes to pytest
+
+A missing PostgreSQL or Redis is a failure unless ALLOW_MISSING=postgres,redis names it;
+a missing Chromium is a skip that the summary shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests import servers
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = ("sqlite", "postgres", "broker", "browser")
+OURS = re.compile(
+    r"(SITE_|POLICY_|EMAIL_URL|DATABASE_URL|REDIS_URL|DEFAULT_FROM|STAFF_EMAIL|SECRET_KEY|DEBUG"
+    r"|ALLOWED_HOSTS|TRUSTED_PROXIES|DATA_DIR|SWEEP_EVERY|LOG_|HOST$|PORT$|DEMO$)"
+)
+RED, GREEN, PLAIN = ("\033[31m", "\033[32m", "\033[0m") if sys.stdout.isatty() else ("", "", "")
+
+
+@dataclass
+class Outcome:
+    results: list[str] = field(default_factory=list)
+    servers: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    is_failed: bool = False
+
+    def lacks(self, what: str, why: str, *, is_allowed: bool) -> None:
+        self.missing.append(f"NOT TESTED: {what} — {why}")
+        self.is_failed |= not is_allowed
+
+    def print(self, seconds: float) -> None:
+        print("\n" + "=" * 80)
+        for line in self.results:
+            print(line)
+        for line in self.missing:
+            print(f"{RED}{line}{PLAIN}")
+        print(" · ".join(self.servers) or "no server was used")
+        verdict = f"{RED}FAILED{PLAIN}" if self.is_failed else f"{GREEN}PASSED{PLAIN}"
+        print(f"{verdict} in {seconds:.0f} s", flush=True)
+
+
+@dataclass
+class Runner:
+    only: tuple[str, ...]
+    pytest_args: list[str]
+    folder: Path
+    outcome: Outcome
+    started: list[servers.Running] = field(default_factory=list)
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        """The caller's own site settings must not decide what the tests see."""
+        clean = {name: value for name, value in os.environ.items() if not OURS.match(name)}
+        return clean | {"DATA_DIR": str(self.folder / "data")} | extra
+
+    def pytest(self, part: str, marks: str, *, parallel: bool, **extra: str) -> None:
+        print(f"\n=== {part} " + "=" * (74 - len(part)), flush=True)
+        command = [sys.executable, "-m", "pytest", "-q", "-m", marks]
+        command += ["-n", "2"] if parallel else []
+        if sys.stdout.isatty():
+            command.append("--color=yes")
+        process = subprocess.Popen(
+            [*command, *self.pytest_args],
+            cwd=ROOT,
+            env=self.environment(**extra),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        closing = ""
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            if re.search(r"\d+ (passed|failed|error|skipped|deselected)", line):
+                closing = line.strip(" =\n")
+        code = process.wait()
+        # 5 is "no test was selected": a part without tests has not run.
+        if code == 5 and self.pytest_args:
+            code = 0
+        self.outcome.results.append(f"{part:<11} {closing or f'exit {code}'}")
+        self.outcome.is_failed |= code != 0
+
+    def start(
+        self, what: str, key: str, starter: Callable[[Path], servers.Running]
+    ) -> servers.Running | None:
+        try:
+            running = starter(self.folder)
+        except servers.Missing as missing:
+            allowed = key in os.environ.get("ALLOW_MISSING", "").split(",")
+            self.outcome.lacks(what, str(missing), is_allowed=allowed)
+            return None
+        self.started.append(running)
+        self.outcome.servers.append(running.label)
+        return running
+
+    def run(self) -> None:
+        plain = "not broker and not browser"
+        if "sqlite" in self.only:
+            self.pytest("SQLite", plain, parallel=True)
+        if "postgres" in self.only and (
+            server := self.start("PostgreSQL", "postgres", servers.start_postgres)
+        ):
+            self.pytest("PostgreSQL", plain, parallel=True, DATABASE_URL=server.url)
+        redis = None
+        if {"broker", "browser"} & set(self.only):
+            redis = self.start("Redis or Valkey", "redis", servers.start_redis)
+        if "broker" in self.only and redis:
+            marks = "broker and not browser"
+            self.pytest("broker", marks, parallel=False, REDIS_URL=redis.url)
+        if "browser" in self.only:
+            self.browser(redis.url if redis else "")
+
+    def browser(self, redis_url: str) -> None:
+        chromium = servers.find_chromium()
+        if chromium is None:
+            self.outcome.lacks("pages in a browser", "no Chromium here", is_allowed=True)
+            return
+        self.outcome.servers.append(chromium.label)
+        extra = {"REDIS_URL": redis_url, "TEST_CHROMIUM": chromium.url}
+        self.pytest("browser", "browser", parallel=False, **extra)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="tests.run")
+    parser.add_argument("--only", default=",".join(PARTS), help="parts: " + ",".join(PARTS))
+    parser.add_argument("pytest_args", nargs="*")
+    options = parser.parse_args()
+    only = tuple(options.only.split(","))
+    if unknown := set(only) - set(PARTS):
+        parser.error(f"there is no part {', '.join(unknown)}; the parts are {', '.join(PARTS)}")
+    began = time.monotonic()
+    outcome = Outcome()
+    with tempfile.TemporaryDirectory(prefix="topmate-test-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # PostgreSQL's user must pass through to its own 0700 folder
+        runner = Runner(only, options.pytest_args, folder, outcome)
+        try:
+            runner.run()
+        finally:
+            for server in runner.started:
+                server.stop()
+    if set(only) != set(PARTS):
+        outcome.missing.append(f"Only a part was asked for: {', '.join(only)}")
+    outcome.print(time.monotonic() - began)
+    return 1 if outcome.is_failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

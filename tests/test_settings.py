@@ -1,0 +1,182 @@
+"""Settings: nothing is needed to start, and nonsense is refused in sentences."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from topmate import services
+from topmate.env import Env, parse_duration
+
+LONG_KEY = "kq8Zt1vN4xw7Lr2Yp5Hs9Jd3Fg6Bc0Mu-kq8Zt1vN4xw7Lr2Yp5Hs9Jd"
+
+
+def load_settings(tmp_path: Path, root: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    ask = "import topmate.settings as s; print(s.SITE_URL, s.IS_HTTPS, s.SESSION_COOKIE_NAME)"
+    clean = {"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path / "data"), **env}
+    return subprocess.run(
+        [sys.executable, "-c", ask], cwd=root, env=clean, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("90s", timedelta(seconds=90)),
+        ("30m", timedelta(minutes=30)),
+        ("72h", timedelta(hours=72)),
+        ("14d", timedelta(days=14)),
+        ("1h30m", timedelta(minutes=90)),
+        ("0.5h", timedelta(minutes=30)),
+    ],
+)
+def test_durations_are_read(text: str, expected: timedelta) -> None:
+    assert parse_duration(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "72", "h", "-72h", "72 hours", "1e9h", "99999d", "5w", "9999999999999d", "7２h x"]
+)
+def test_other_durations_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"duration|ten years"):
+        parse_duration(text)
+
+
+def test_starts_without_any_environment_and_keeps_its_key(tmp_path: Path, root: Path) -> None:
+    result = load_settings(tmp_path, root)
+    assert result.stdout.split() == ["http://127.0.0.1:8000", "False", "topmate_session"]
+    key = tmp_path / "data" / "secret_key"
+    first = key.read_text()
+    assert len(first) > 50
+    assert key.stat().st_mode & 0o777 == 0o600
+    load_settings(tmp_path, root)
+    assert key.read_text() == first
+
+
+def test_all_mistakes_are_named_at_once(tmp_path: Path, root: Path) -> None:
+    result = load_settings(
+        tmp_path,
+        root,
+        PORT="99999",
+        DEBUG="maybe",
+        POLICY_NO_SHOW_WINDOW="soon",
+        POLICY_GRACE="20m",
+        POLICY_MIN_OFFER_SLOTS="0",
+        REDIS_URL="localhost:6379",
+        ALLOWED_HOSTS="*",
+        STAFF_EMAIL="nobody",
+    )
+    assert result.returncode != 0
+    last = result.stderr.strip().splitlines()[-1]
+    for name in ("PORT", "DEBUG", "POLICY_NO_SHOW_WINDOW", "POLICY_GRACE", "MIN_OFFER_SLOTS"):
+        assert name in last
+    for name in ("REDIS_URL", "ALLOWED_HOSTS", "STAFF_EMAIL"):
+        assert name in last
+
+
+@pytest.mark.parametrize(
+    ("env", "word"),
+    [
+        ({"SITE_URL": "https://calls.example"}, "SECRET_KEY must be set"),
+        ({"SITE_URL": "https://calls.example", "SECRET_KEY": "short"}, "50 random characters"),
+        (
+            {"SITE_URL": "https://calls.example", "SECRET_KEY": LONG_KEY, "DEBUG": "1"},
+            "DEBUG shows secrets",
+        ),
+        ({"SITE_URL": "ftp://calls.example"}, "SITE_URL is not a usable URL"),
+        ({"SITE_URL": "http://calls.example/path"}, "SITE_URL must be"),
+        ({"DATABASE_URL": "mysql://x/y"}, "DATABASE_URL is not a usable URL"),
+        ({"DATABASE_URL": "postgres://host:notaport/x"}, "DATABASE_URL is not a usable URL"),
+        ({"EMAIL_URL": "anymail://carrierpigeon"}, "not a known provider"),
+    ],
+)
+def test_a_dangerous_or_senseless_value_is_refused(
+    tmp_path: Path, root: Path, env: dict[str, str], word: str
+) -> None:
+    result = load_settings(tmp_path, root, **env)
+    assert result.returncode != 0
+    assert word in result.stderr
+
+
+def test_a_refused_url_does_not_print_its_password(tmp_path: Path, root: Path) -> None:
+    result = load_settings(tmp_path, root, DATABASE_URL="mysql://me:hunter2@host/x")
+    assert "hunter2" not in result.stderr
+
+
+def test_https_site_passes_the_deploy_check(tmp_path: Path, root: Path) -> None:
+    env = {"SITE_URL": "https://calls.example", "SECRET_KEY": LONG_KEY}
+    assert load_settings(tmp_path, root, **env).stdout.split()[2] == "__Host-session"
+    result = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=root,
+        env={"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path), **env},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "broker", "cache"),
+    [
+        ("redis://host", "redis://host/0", "redis://host/1"),
+        ("rediss://u:p@host:6380/4", "rediss://u:p@host:6380/4", "rediss://u:p@host:6380/5"),
+        (
+            "unix:///run/r.sock",
+            "redis+socket:///run/r.sock?virtual_host=0",
+            "unix:///run/r.sock?db=1",
+        ),
+        (
+            "redis+socket:///run/r.sock?virtual_host=2",
+            "redis+socket:///run/r.sock?virtual_host=2",
+            "unix:///run/r.sock?db=3",
+        ),
+    ],
+)
+def test_one_redis_url_gives_broker_and_cache(url: str, broker: str, cache: str) -> None:
+    found = services.redis(Env({"REDIS_URL": url}))
+    assert (found.broker_url, found.cache_url) == (broker, cache)
+
+
+def test_sqlite_and_postgres_urls() -> None:
+    sqlite = services.database(Env({"DATABASE_URL": "sqlite:////srv/my%20site.db"}), Path("/x"))
+    assert str(sqlite["NAME"]) == "/srv/my site.db"
+    default = services.database(Env({}), Path("/srv/data"))
+    assert str(default["NAME"]) == "/srv/data/topmate.sqlite3"
+    url = "postgres://me:p%40ss@/site?host=/run/postgresql&sslmode=require"
+    postgres = services.database(Env({"DATABASE_URL": url}), Path("/x"))
+    assert (postgres["NAME"], postgres["PASSWORD"], postgres["HOST"]) == (
+        "site",
+        "p@ss",
+        "/run/postgresql",
+    )
+    assert postgres["OPTIONS"]["sslmode"] == "require"
+    assert "lock_timeout=3000" in postgres["OPTIONS"]["options"]
+
+
+def test_mail_urls() -> None:
+    smtp = services.mail(Env({"EMAIL_URL": "smtp://me:p%40ss@mail.example/?tls=1"}))
+    assert (smtp.host, smtp.port, smtp.password, smtp.use_tls) == (
+        "mail.example",
+        587,
+        "p@ss",
+        True,
+    )
+    postmark = services.mail(Env({"EMAIL_URL": "anymail://postmark?server_token=abc"}))
+    assert postmark.backend == "anymail.backends.postmark.EmailBackend"
+    assert postmark.anymail["POSTMARK_SERVER_TOKEN"] == "abc"
+    assert services.mail(Env({})).demo_inbox
+
+
+def test_problems_are_raised_together() -> None:
+    env = Env({"A": "x", "B": "y"})
+    env.number("A", 1, low=0, high=2)
+    env.flag("B")
+    with pytest.raises(ImproperlyConfigured, match=r"A=.*B="):
+        env.finish()
