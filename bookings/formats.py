@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -106,3 +107,37 @@ def left(remaining: timedelta) -> str:
 def utc_iso(instant: datetime) -> str:
     """2026-11-23T05:30:00Z, as attributes and calendar files want it."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def spelled(duration: timedelta) -> str:
+    """A limit in a sentence: 72 hours, 14 days, 90 seconds."""
+    seconds = int(duration.total_seconds())
+    for size, unit, least in ((86400, "day", 4), (3600, "hour", 2), (60, "minute", 2)):
+        if seconds >= least * size and seconds % size == 0:
+            return f"{seconds // size} {unit}s"
+    for size, unit in ((3600, "hour"), (60, "minute")):
+        if seconds == size:
+            return f"1 {unit}"
+    return f"{seconds} seconds"
+
+
+_REORDERING = dict.fromkeys(
+    [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0xFEFF]
+)
+"""Marks that let a name turn the text around it the other way."""
+
+
+def without_controls(text: str) -> str:
+    """`text` without control characters and line separators; line feeds stay."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    kept = (c for c in text if c == "\n" or unicodedata.category(c) not in _CONTROLS)
+    return "".join(kept).translate(_REORDERING).strip()
+
+
+def one_line(text: str) -> str:
+    """Safe for a header, a calendar property or a file name: one line, no control characters."""
+    spaced = "".join(" " if unicodedata.category(c) in _CONTROLS else c for c in text)
+    return " ".join(spaced.translate(_REORDERING).split())
+
+
+_CONTROLS = frozenset({"Cc", "Zl", "Zp", "Cs"})

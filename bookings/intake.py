@@ -5,10 +5,11 @@ Three rows belong together: the booking, what was paid for it, and the first lin
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from bookings import clocks
 from bookings.models import Booking, Expert, Follower, Payment, Service, TimelineEvent
@@ -119,11 +120,26 @@ def create_booking(
 
 
 def save(drafts: list[NewBooking]) -> None:
-    """All or none of them, in one transaction."""
-    with transaction.atomic():
-        Booking.objects.bulk_create([new.booking for new in drafts])
-        Payment.objects.bulk_create([new.payment for new in drafts if new.payment])
-        TimelineEvent.objects.bulk_create([event for new in drafts for event in new.events])
+    """All or none of them, in one transaction; after a refusal they can be saved again."""
+    try:
+        with transaction.atomic():
+            Booking.objects.bulk_create([new.booking for new in drafts])
+            for row in _belongings(drafts):
+                row.booking = row.booking  # takes the new key over
+            Payment.objects.bulk_create([new.payment for new in drafts if new.payment])
+            TimelineEvent.objects.bulk_create([event for new in drafts for event in new.events])
+    except DatabaseError:
+        for new_row in (*(new.booking for new in drafts), *_belongings(drafts)):
+            new_row.pk = None  # Django keeps the keys of rows that were taken back
+            new_row._state.adding = True
+        raise
+
+
+def _belongings(drafts: list[NewBooking]) -> Iterator[Payment | TimelineEvent]:
+    for new in drafts:
+        if new.payment is not None:
+            yield new.payment
+        yield from new.events
 
 
 def _payment(booking: Booking, facts: PaymentFacts | None) -> Payment | None:

@@ -53,9 +53,9 @@ def revoke(
 
 
 def mark_used(booking: Booking, purpose: str, *, now: datetime) -> None:
-    booking.links.filter(
-        purpose=purpose, superseded_at__isnull=True, used_at__isnull=True
-    ).update(used_at=now)
+    booking.links.filter(purpose=purpose, superseded_at__isnull=True, used_at__isnull=True).update(
+        used_at=now
+    )
 
 
 def token(link: PrivateLink) -> str:

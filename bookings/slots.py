@@ -1,7 +1,8 @@
 """Free slots. The arithmetic is pure: UTC in and out, whole minutes inside.
 
 A spell of local wall time becomes UTC first and is then stepped through in UTC, so that a day on
-which the clocks change has exactly the slots that exist.
+which the clocks change has exactly the slots that exist: every minute of an offered call is a
+minute at which the expert's wall clock is inside the hours.
 """
 
 from __future__ import annotations
@@ -51,9 +52,9 @@ def free_starts(
     length, kept = _minutes(duration), _minutes(duration + buffer)
     step = max(1, _minutes(availability.step))
     first, end = _minute_of(earliest, round_up=True), _minute_of(latest, round_up=True)
-    found: list[int] = []
-    for start, stop, spell_is_odd in _spells(availability, earliest, latest):
-        for minute in range(start, stop - length + 1, step):
+    found: set[int] = set()
+    for start, stop, closes in _open_hours(availability, earliest, latest):
+        for minute in range(start, min(stop, closes - length + 1), step):
             if not first <= minute < end:
                 continue
             at = bisect_right(block_starts, minute)
@@ -61,28 +62,31 @@ def free_starts(
                 continue
             if at < len(blocked) and blocked[at][0] < minute + kept:
                 continue
-            if spell_is_odd and not _is_inside_hours(availability, minute, length):
-                continue
-            found.append(minute)
-    return [_EPOCH + timedelta(minutes=minute) for minute in sorted(set(found))]
+            found.add(minute)
+    return [_EPOCH + timedelta(minutes=minute) for minute in sorted(found)]
 
 
-def _spells(
+def _open_hours(
     availability: Availability, earliest: datetime, latest: datetime
-) -> Iterable[tuple[int, int, bool]]:
-    """UTC minutes of each spell; True where the clocks change within its day."""
-    day = earliest.astimezone(availability.zone).date() - timedelta(days=1)
-    last = latest.astimezone(availability.zone).date()
+) -> Iterable[tuple[int, int, int]]:
+    """UTC minutes of each spell, and when the hours that touch it close.
+
+    A call may run from one spell into the next: 20:00 to midnight and midnight to 02:00 are one
+    evening to the person who wrote them down.
+    """
+    zone = availability.zone
+    day = earliest.astimezone(zone).date()
+    last = latest.astimezone(zone).date() + timedelta(days=1)
+    spells: list[tuple[int, int]] = []
     while day <= last:
         for starts, ends in _spells_of(availability, day):
-            start = _boundary(day, starts, availability.zone, fold=0)
-            end_day = day + timedelta(days=1) if ends == time(0) else day
-            stop = _boundary(end_day, ends, availability.zone, fold=1)
-            is_odd = _offset(day, availability.zone) != _offset(
-                day + timedelta(days=1), availability.zone
-            )
-            yield start, stop, is_odd
+            spells += _minutes_between(day, starts, ends, zone)
         day += timedelta(days=1)
+    spells.sort()
+    closes = dict(_joined(spells))
+    chain_starts = sorted(closes)
+    for start, stop in spells:
+        yield start, stop, closes[chain_starts[bisect_right(chain_starts, start) - 1]]
 
 
 def _spells_of(availability: Availability, day: date) -> Sequence[Spell]:
@@ -91,53 +95,66 @@ def _spells_of(availability: Availability, day: date) -> Sequence[Spell]:
     return availability.weekly.get(day.weekday(), ())
 
 
-def _offset(day: date, zone: ZoneInfo) -> timedelta | None:
-    return datetime.combine(day, time(0), zone).utcoffset()
+def _minutes_between(day: date, starts: time, ends: time, zone: ZoneInfo) -> list[tuple[int, int]]:
+    """When the wall clock of `day` reads from `starts` to `ends`, in UTC minutes.
+
+    One piece; none where the clocks skip it; two where they go back into it or out of it.
+    """
+    day_starts, day_ends = _day_start(day, zone), _day_start(day + timedelta(days=1), zone)
+    changes = _change(day_starts, day_ends, zone)
+    midnight = _minute_of(datetime.combine(day, time(0), UTC))
+    pieces: list[tuple[int, int]] = []
+    for low, high in ((day_starts, changes), (changes, day_ends)):
+        shift = midnight - _offset(low, zone)
+        start = max(low, shift + starts.hour * 60 + starts.minute)
+        stop = min(high, shift + (ends.hour * 60 + ends.minute or 24 * 60))
+        if start < stop:
+            pieces.append((start, stop))
+    return _joined(pieces)
 
 
-def _boundary(day: date, wall: time, zone: ZoneInfo, *, fold: int) -> int:
-    """UTC minute of a wall time; one that the clocks skip is the instant they skip at."""
-    local = datetime.combine(day, wall, zone).replace(fold=fold)
+def _day_start(day: date, zone: ZoneInfo) -> int:
+    """The first minute of a local day: a midnight that the clocks skip is when they skip it."""
+    local = datetime.combine(day, time(0), zone)
     instant = local.astimezone(UTC)
     if instant.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None):
         return _minute_of(instant)
-    before, after = sorted(local.replace(fold=f).astimezone(UTC) for f in (0, 1))
-    low, high = _minute_of(before), _minute_of(after)
-    old = before.astimezone(zone).utcoffset()
-    while high - low > 1:  # the first minute with the new offset
+    before, after = sorted(_minute_of(local.replace(fold=f).astimezone(UTC)) for f in (0, 1))
+    return _change(before, after, zone)
+
+
+def _change(low: int, high: int, zone: ZoneInfo) -> int:
+    """The first minute after `low` with another offset; `high` if that has the same one."""
+    old = _offset(low, zone)
+    if _offset(high, zone) == old:
+        return high
+    while high - low > 1:
         middle = (low + high) // 2
-        if (_EPOCH + timedelta(minutes=middle)).astimezone(zone).utcoffset() == old:
-            low = middle
-        else:
-            high = middle
+        low, high = (middle, high) if _offset(middle, zone) == old else (low, middle)
     return high
 
 
-def _is_inside_hours(availability: Availability, minute: int, length: int) -> bool:
-    """On a day with a change of clocks: does the wall clock agree that the hours are kept?"""
-    start = (_EPOCH + timedelta(minutes=minute)).astimezone(availability.zone)
-    stop = (_EPOCH + timedelta(minutes=minute + length)).astimezone(availability.zone)
-    for starts, ends in _spells_of(availability, start.date()):
-        is_before_end = (
-            stop.date() == start.date() + timedelta(days=1) and stop.time() == time(0)
-            if ends == time(0) and stop.date() > start.date()
-            else ends == time(0) or stop.time() <= ends
-        )
-        if start.time() >= starts and is_before_end:
-            return True
-    return False
+def _offset(minute: int, zone: ZoneInfo) -> int:
+    """Minutes east of UTC."""
+    offset = (_EPOCH + timedelta(minutes=minute)).astimezone(zone).utcoffset()
+    return _minutes(offset or timedelta(0))
+
+
+def _joined(spells: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Sorted spells, with those that touch or overlap made one."""
+    joined: list[tuple[int, int]] = []
+    for start, stop in spells:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], stop))
+        else:
+            joined.append((start, stop))
+    return joined
 
 
 def _merged(busy: Iterable[Interval]) -> list[tuple[int, int]]:
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(
-        (_minute_of(start), _minute_of(end, round_up=True)) for start, end in busy
-    ):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
-        else:
-            merged.append((start, end))
-    return merged
+    return _joined(
+        sorted((_minute_of(start), _minute_of(end, round_up=True)) for start, end in busy)
+    )
 
 
 def _minutes(duration: timedelta) -> int:

@@ -43,11 +43,16 @@ class BookingQuerySet(models.QuerySet["Booking"]):
     def upcoming(self, now: datetime) -> BookingQuerySet:
         return self.filter(ends_at__gt=now).order_by("ends_at", "id")
 
-    def overdue(self, now: datetime) -> BookingQuerySet:
-        """Deadline reached by now minus the longest grace a booking may carry is checked later."""
-        return self.filter(deadline_at__isnull=False, deadline_at__lte=now).order_by(
-            "deadline_at", "id"
-        )
+    def overdue(
+        self, now: datetime, *, after: tuple[datetime, int] | None = None
+    ) -> BookingQuerySet:
+        """Deadline passed, the grace not counted; `after` is the (deadline, id) to go on from."""
+        due = self.filter(deadline_at__isnull=False, deadline_at__lte=now)
+        if after is not None:
+            due = due.filter(deadline_at__gte=after[0]).exclude(
+                deadline_at=after[0], id__lte=after[1]
+            )
+        return due.order_by("deadline_at", "id")
 
     def reminder_due(self, now: datetime) -> BookingQuerySet:
         return self.filter(next_reminder_at__isnull=False, next_reminder_at__lte=now).order_by(

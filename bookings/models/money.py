@@ -76,6 +76,9 @@ NOT_LIVE = ("declined", "reversed", "void")
 
 
 class RefundQuerySet(models.QuerySet["Refund"]):
+    def ids(self, at_most: int | None = None) -> list[int]:
+        return list(self.values_list("pk", flat=True)[:at_most])
+
     def live(self) -> RefundQuerySet:
         return self.exclude(state__in=NOT_LIVE)
 

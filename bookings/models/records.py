@@ -53,6 +53,9 @@ class OutboxState(models.TextChoices):
 
 
 class OutboxQuerySet(models.QuerySet["OutboxEmail"]):
+    def ids(self, at_most: int | None = None) -> list[int]:
+        return list(self.values_list("pk", flat=True)[:at_most])
+
     def due(self, now: datetime) -> OutboxQuerySet:
         return self.filter(next_attempt_at__isnull=False, next_attempt_at__lte=now).order_by(
             "next_attempt_at", "id"

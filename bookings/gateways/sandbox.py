@@ -1,0 +1,51 @@
+"""A provider that keeps its own books and moves no money: the default without any keys.
+
+How a refund ends can be scripted by the payment's reference: one that contains `declines`
+is refused, `returns` comes back from the bank, `silent` loses its first answer.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bookings.gateways.port import Answer, RefundRequest, Status
+from bookings.models import SandboxRefund
+
+SETTLES_AFTER = timedelta(seconds=15)
+
+
+class SandboxGateway:
+    def send(self, request: RefundRequest, *, now: datetime) -> Answer:
+        if "declines" in request.payment_ref:
+            return Answer(Status.DECLINED, message="The card's bank refused the refund.")
+        entry, is_new = SandboxRefund.objects.get_or_create(
+            idempotency_key=request.idempotency_key,
+            defaults={
+                "refund_uuid": request.refund_uuid,
+                "payment_ref": request.payment_ref,
+                "amount_minor": request.amount_minor,
+                "currency": request.currency,
+                "status": Status.ACCEPTED,
+                "settles_at": now + SETTLES_AFTER,
+            },
+        )
+        if is_new and "silent" in request.payment_ref:
+            raise TimeoutError("The sandbox took the refund and lost its answer.")
+        return _answer(entry, now)
+
+    def find(self, request: RefundRequest, *, now: datetime) -> Answer | None:
+        entry = SandboxRefund.objects.filter(idempotency_key=request.idempotency_key).first()
+        return entry and _answer(entry, now)
+
+
+def _answer(entry: SandboxRefund, now: datetime) -> Answer:
+    is_settled = entry.settles_at is not None and now >= entry.settles_at
+    status = Status(entry.status)
+    if is_settled:
+        status = Status.REVERSED if "returns" in entry.payment_ref else Status.SUCCEEDED
+    return Answer(
+        status,
+        provider_refund_id=f"sbx_{entry.pk}",
+        reference=f"SBX{entry.pk:08d}" if status == Status.SUCCEEDED else "",
+        message="The account is closed." if status == Status.REVERSED else "",
+    )

@@ -1,0 +1,38 @@
+"""The verbs of a booking: the one room behind the three doors (page, admin action, sweep).
+
+Each verb is `verb(booking_id, *, actor, now, ...) -> Booking`: one transaction, no network,
+refused with TransitionNotAllowed. What may follow what is in `states.TABLE`, the conditions in
+`rules`, and only `engine.transition` writes a state.
+"""
+
+from bookings.lifecycle.completion import contest, decide, mark_completed
+from bookings.lifecycle.deadlines import run_deadline
+from bookings.lifecycle.offers import (
+    move_instead,
+    offer_reschedule,
+    pick_time,
+    refund_instead,
+    resend_offer,
+    withdraw_offer,
+)
+from bookings.lifecycle.refunding import cancel, refund_now
+from bookings.lifecycle.reports import report_no_show, withdraw_report
+from bookings.lifecycle.undoing import undo
+
+__all__ = [
+    "cancel",
+    "contest",
+    "decide",
+    "mark_completed",
+    "move_instead",
+    "offer_reschedule",
+    "pick_time",
+    "refund_instead",
+    "refund_now",
+    "report_no_show",
+    "resend_offer",
+    "run_deadline",
+    "undo",
+    "withdraw_offer",
+    "withdraw_report",
+]

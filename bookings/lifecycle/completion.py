@@ -1,0 +1,155 @@
+"""The expert says the call was held; the follower may contest it; staff decides."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bookings import links
+from bookings.lifecycle import refunding
+from bookings.lifecycle.engine import close_case, tell, transition, verb
+from bookings.models import Booking, CompletionMark, Contest, NoShowReport, Offer
+from bookings.states import Actor, State, TransitionNotAllowed, Verb
+
+
+@verb(Verb.MARK_COMPLETED)
+def mark_completed(
+    booking: Booking,
+    *,
+    actor: Actor,
+    now: datetime,
+    outcome: str,
+    channel: str = "",
+    held_at: datetime | None = None,
+    minutes: int | None = None,
+    note: str = "",
+) -> None:
+    """Record a call that was held, here or elsewhere; no refund follows.
+
+    On a reported booking the channel and the time of the call are required, and the follower is
+    told what the expert wrote. `minutes` is the length of the call.
+    """
+    was_reported = booking.has_open_report
+    _check_mark(outcome, channel, held_at, was_reported=was_reported, now=now)
+    event = transition(
+        booking,
+        Verb.MARK_COMPLETED,
+        State.COMPLETED,
+        actor=actor,
+        now=now,
+        note=note,
+        data={
+            "outcome": outcome,
+            "channel": channel,
+            "held_at": held_at.isoformat() if held_at else None,
+            "minutes": minutes,
+            "was_reported": was_reported,
+        },
+        marked_at=now,
+        has_open_report=False,
+        resume_state="",
+        resume_deadline_at=None,
+    )
+    close_case(
+        booking,
+        by=event,
+        now=now,
+        report=NoShowReport.Outcome.COMPLETED,
+        offer=Offer.Outcome.CLOSED,
+    )
+    CompletionMark.objects.create(
+        booking=booking,
+        attempt=booking.attempt,
+        outcome=outcome,
+        channel=channel,
+        held_at=held_at,
+        minutes=minutes,
+        note=note,
+        marked_at=now,
+        made_by=event,
+    )
+    links.revoke(booking, links.Purpose.PICK, now=now, by=event)
+    links.issue(booking, links.Purpose.CONTEST, now=now, by=event)
+    tell(event, booking, now=now)
+
+
+def _check_mark(
+    outcome: str, channel: str, held_at: datetime | None, *, was_reported: bool, now: datetime
+) -> None:
+    if outcome not in CompletionMark.Outcome.values:
+        raise TransitionNotAllowed("details_missing", "Choose how the call went.")
+    if channel and channel not in CompletionMark.Channel.values:
+        raise TransitionNotAllowed("details_missing", "Choose where the call was held.")
+    if held_at is not None and held_at > now:
+        raise TransitionNotAllowed("details_missing", "The call cannot have been in the future.")
+    if outcome == CompletionMark.Outcome.FOLLOWER_ABSENT:
+        return
+    if outcome == CompletionMark.Outcome.HELD_ELSEWHERE and not channel:
+        raise TransitionNotAllowed("details_missing", "Choose where the call was held.")
+    if was_reported and not (channel and held_at):
+        raise TransitionNotAllowed(
+            "details_missing", "Say where and when the call was held: the follower reported it."
+        )
+
+
+@verb(Verb.CONTEST)
+def contest(booking: Booking, *, actor: Actor, now: datetime, reason: str) -> None:
+    """The follower says the mark is wrong; staff has seven days, else the money goes back."""
+    if not reason.strip():
+        raise TransitionNotAllowed("reason_missing", "Say what happened.")
+    event = transition(
+        booking,
+        Verb.CONTEST,
+        State.CONTESTED,
+        actor=actor,
+        now=now,
+        note=reason,
+        contested_at=now,
+    )
+    Contest.objects.create(
+        booking=booking, attempt=booking.attempt, reason=reason, contested_at=now
+    )
+    links.mark_used(booking, links.Purpose.CONTEST, now=now)
+    tell(event, booking, now=now)
+
+
+@verb(Verb.DECIDE)
+def decide(
+    booking: Booking,
+    *,
+    actor: Actor,
+    now: datetime,
+    decision: str,
+    reason: str,
+    amount_minor: int | None = None,
+) -> None:
+    """Staff decides a contested booking, in writing; both sides get the reason by mail."""
+    if actor.user_id is None or actor.user_id == booking.expert.user_id:
+        raise TransitionNotAllowed("own_case", "Nobody decides their own case.")
+    if not reason.strip():
+        raise TransitionNotAllowed("reason_missing", "Give a written reason.")
+    if decision == Contest.Decision.REFUNDED:
+        refunding.refund_in_full(
+            booking,
+            Verb.DECIDE,
+            actor=actor,
+            now=now,
+            amount_minor=amount_minor,
+            note=reason,
+            data={"decision": decision},
+        )
+    elif decision == Contest.Decision.COMPLETED:
+        event = transition(
+            booking,
+            Verb.DECIDE,
+            State.COMPLETED,
+            actor=actor,
+            now=now,
+            note=reason,
+            data={"decision": decision},
+        )
+        tell(event, booking, now=now)
+    else:
+        raise TransitionNotAllowed("details_missing", "Choose a decision.")
+    booking.contests.filter(attempt=booking.attempt).update(
+        decision=decision, decision_reason=reason, decided_by_id=actor.user_id, decided_at=now
+    )

@@ -1,0 +1,209 @@
+"""How every verb runs: lock, check, change, append, queue; again after a deadlock.
+
+Lock order everywhere: expert (only where a slot is claimed), booking, payment, refund.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, OperationalError, transaction
+
+from bookings import clocks, emails, rules, tasks, timeline
+from bookings.models import Booking, Expert, NoShowReport, Offer, TimelineEvent
+from bookings.states import (
+    TABLE,
+    Actor,
+    ActorKind,
+    State,
+    TransitionNotAllowed,
+    Verb,
+    changed_meanwhile,
+)
+
+logger = logging.getLogger(__name__)
+
+TRIES = 3
+WORTH_ANOTHER_TRY = {"40001", "40P01", "55P03"}
+"""PostgreSQL: serialization failure, deadlock, lock not available"""
+
+
+def verb(
+    name: Verb, *, claims_slot: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., Booking]]:
+    """Make `body(booking, *, actor, now, ...)` a verb: `verb(booking_id, *, actor, now, ...)`."""
+
+    def make(body: Callable[..., None]) -> Callable[..., Booking]:
+        @functools.wraps(body)
+        def run(booking_id: int, *, actor: Actor, now: datetime, **details: Any) -> Booking:
+            def once() -> Booking:
+                booking = _lock(booking_id, claims_slot=claims_slot)
+                if _acted_before(booking, actor):
+                    return booking
+                if refused := rules.refusal(booking, name, actor, now=now):
+                    raise refused
+                body(booking, actor=actor, now=now, **details)
+                tasks.wake(booking)
+                return booking
+
+            return _in_transaction(once, name)
+
+        return run
+
+    return make
+
+
+def _in_transaction(once: Callable[[], Booking], name: Verb) -> Booking:
+    for tries_left in reversed(range(TRIES)):
+        try:
+            with transaction.atomic():
+                return once()
+        except OperationalError as error:
+            if not tries_left or _sqlstate(error) not in WORTH_ANOTHER_TRY:
+                raise
+            logger.info("%s runs again: %s", name, _sqlstate(error))
+        except IntegrityError as error:
+            raise _refused_by_database(error) from error
+    raise AssertionError("unreachable")
+
+
+def _sqlstate(error: Exception) -> str:
+    return getattr(error.__cause__, "sqlstate", None) or ""
+
+
+def _refused_by_database(error: IntegrityError) -> Exception:
+    """The promises the database keeps, in words; anything else stays an error."""
+    text = str(error)
+    if "booking_no_overlap" in text:
+        return TransitionNotAllowed("taken", "This time has just been taken.")
+    if "payment_refund_cap" in text:
+        return TransitionNotAllowed("bad_amount", "This is more than can still be refunded.")
+    if "one_open" in text or "acts_once" in text or "once_per_call" in text:
+        return changed_meanwhile()
+    return error
+
+
+def _lock(booking_id: int, *, claims_slot: bool) -> Booking:
+    """The row, locked on PostgreSQL; SQLite has one writer, and `transition` checks anyway."""
+    if claims_slot:
+        expert_of = Booking.objects.filter(pk=booking_id).values("expert_id")
+        Expert.objects.select_for_update(no_key=True).filter(pk__in=expert_of).first()
+    booking = (
+        Booking.objects.select_for_update(of=("self",), no_key=True)
+        .with_people()
+        .filter(pk=booking_id)
+        .first()
+    )
+    if booking is None:
+        raise TransitionNotAllowed("not_yours", "There is no such booking.")
+    return booking
+
+
+def _acted_before(booking: Booking, actor: Actor) -> bool:
+    """The same form sent twice: the first one acted, the second one shows the result."""
+    return bool(actor.request_key) and booking.events.filter(request_key=actor.request_key).exists()
+
+
+def transition(
+    booking: Booking,
+    name: Verb,
+    to: State,
+    *,
+    actor: Actor,
+    now: datetime,
+    note: str = "",
+    data: dict[str, Any] | None = None,
+    **changes: Any,
+) -> TimelineEvent:
+    """The only code that writes a state: one conditional UPDATE and one event.
+
+    `deadline_at` starts by the rules of the new state unless `changes` names one. `booking`
+    is changed in memory too.
+    """
+    move = TABLE[name]
+    if move.to and to not in move.to:
+        raise ValueError(f"{name} does not lead to {to}")
+    before = snapshot(booking)
+    from_state, version = booking.state, booking.version
+    is_undoable = move.is_undoable and actor.kind == ActorKind.EXPERT
+    changes.setdefault("deadline_at", clocks.deadline_for(to, limits=booking.limits, now=now))
+    changes |= {
+        "state": to.value,
+        "version": version + 1,
+        "undo_until": clocks.after(now, booking.limits.undo_window) if is_undoable else None,
+        "updated_at": now,
+    }
+    changes["next_reminder_at"] = clocks.next_reminder_at(
+        state=to.value,
+        ends_at=changes.get("ends_at", booking.ends_at),
+        deadline_at=changes["deadline_at"],
+        limits=booking.limits,
+        now=now,
+    )
+    changed = Booking.objects.filter(pk=booking.pk, state=from_state, version=version).update(
+        **changes
+    )
+    if changed != 1:
+        raise changed_meanwhile()
+    for column, value in changes.items():
+        setattr(booking, column, value)
+    return timeline.append(
+        booking,
+        name.value,
+        actor=actor,
+        at=now,
+        from_state=from_state,
+        note=note,
+        data={**(data or {}), "before": before} if is_undoable else data,
+    )
+
+
+RESTORED_BY_UNDO = (
+    "state",
+    "deadline_at",
+    "resume_state",
+    "resume_deadline_at",
+    "has_open_report",
+    "offers_after_report",
+    "marked_at",
+    "calendar_sequence",
+)
+
+
+def snapshot(booking: Booking) -> dict[str, Any]:
+    """What an undo puts back; instants as ISO text with microseconds."""
+    values = {column: getattr(booking, column) for column in RESTORED_BY_UNDO}
+    return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in values.items()}
+
+
+def not_before(booking: Booking, now: datetime) -> datetime:
+    """When what a verb caused may leave the house: at once, or when the undo has run out."""
+    return booking.undo_until or now
+
+
+def tell(event: TimelineEvent, booking: Booking, *, now: datetime) -> None:
+    """Queue the e-mails this change of state promises."""
+    emails.queue_for(event, booking=booking, now=now, not_before=not_before(booking, now))
+
+
+def close_case(
+    booking: Booking,
+    *,
+    by: TimelineEvent,
+    now: datetime,
+    report: NoShowReport.Outcome | None = None,
+    offer: Offer.Outcome | None = None,
+) -> None:
+    """Close the open report and the open offer, each with its outcome; None leaves it open."""
+    if report is not None:
+        booking.reports.filter(outcome=NoShowReport.Outcome.OPEN).update(
+            outcome=report, closed_at=now, closed_by=by
+        )
+    if offer is not None:
+        booking.offers.filter(outcome=Offer.Outcome.OPEN).update(
+            outcome=offer, closed_at=now, closed_by=by
+        )

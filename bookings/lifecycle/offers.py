@@ -1,0 +1,205 @@
+"""Offering a new time, taking the offer back, and the follower's answers to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from django.db import transaction
+
+from bookings import clocks, emails, links, rules, slots, tasks, timeline
+from bookings.lifecycle import refunding
+from bookings.lifecycle.engine import close_case, tell, transition, verb
+from bookings.models import Booking, NoShowReport, Offer, OfferedSlot, TimelineEvent
+from bookings.states import Actor, State, TransitionNotAllowed, Verb
+
+MAX_LISTED_SLOTS = 8
+RESEND_AFTER = timedelta(minutes=10)
+
+
+@verb(Verb.OFFER_RESCHEDULE)
+def offer_reschedule(
+    booking: Booking,
+    *,
+    actor: Actor,
+    now: datetime,
+    mode: str = Offer.Mode.AVAILABILITY,
+    slots: Sequence[datetime] = (),
+    note: str = "",
+) -> None:
+    """Mail the follower a link to pick a new time; stops the clock of a report."""
+    listed = [start.astimezone(UTC) for start in slots] if mode == Offer.Mode.LISTED else []
+    _check_slots(booking, listed, mode=mode, now=now)
+    expires_at = clocks.after(now, booking.limits.offer_window)
+    event = transition(
+        booking,
+        Verb.OFFER_RESCHEDULE,
+        State.RESCHEDULE_OFFERED,
+        actor=actor,
+        now=now,
+        note=note,
+        data={
+            "mode": mode,
+            "expires_at": expires_at.isoformat(),
+            "is_after_report": booking.has_open_report,
+        },
+        deadline_at=expires_at,
+        resume_state=booking.state,
+        resume_deadline_at=booking.deadline_at,
+        offers_after_report=booking.offers_after_report + booking.has_open_report,
+    )
+    offer = Offer.objects.create(
+        booking=booking,
+        attempt=booking.attempt,
+        mode=mode,
+        note=note,
+        is_after_report=booking.has_open_report,
+        offered_at=now,
+        expires_at=expires_at,
+        made_by=event,
+    )
+    OfferedSlot.objects.bulk_create(
+        OfferedSlot(offer=offer, starts_at=start) for start in sorted(set(listed))
+    )
+    links.issue(booking, links.Purpose.PICK, now=now, by=event)
+    tell(event, booking, now=now)
+
+
+def _check_slots(booking: Booking, listed: Sequence[datetime], *, mode: str, now: datetime) -> None:
+    """At least two free slots in the next 14 days, or the offer would be an empty promise."""
+    limits = booking.limits
+    if mode == Offer.Mode.LISTED:
+        if len(listed) > MAX_LISTED_SLOTS:
+            raise TransitionNotAllowed("too_many_slots", f"List at most {MAX_LISTED_SLOTS} times.")
+        free = slots.still_free(booking, [start for start in listed if start > now])
+    elif mode == Offer.Mode.AVAILABILITY:
+        free = slots.free_for(booking, now=now, until=clocks.after(now, limits.offer_slot_horizon))
+    else:
+        raise TransitionNotAllowed("details_missing", "Choose which times to offer.")
+    horizon = clocks.after(now, limits.offer_slot_horizon)
+    if len([start for start in free if start < horizon]) < limits.min_offer_slots:
+        raise TransitionNotAllowed(
+            "too_few_slots",
+            f"Add at least {limits.min_offer_slots} free times in the next "
+            f"{limits.offer_slot_horizon.days} days before you send the link.",
+        )
+
+
+@verb(Verb.WITHDRAW_OFFER)
+def withdraw_offer(booking: Booking, *, actor: Actor, now: datetime) -> None:
+    """Back to the state before, with its original deadline: stopping the clock gains nothing."""
+    event = _resume(booking, Verb.WITHDRAW_OFFER, actor=actor, now=now)
+    close_case(booking, by=event, now=now, offer=Offer.Outcome.WITHDRAWN)
+    links.revoke(booking, links.Purpose.PICK, now=now, by=event)
+    tell(event, booking, now=now)
+
+
+@verb(Verb.PICK_TIME, claims_slot=True)
+def pick_time(booking: Booking, *, actor: Actor, now: datetime, starts_at: datetime) -> None:
+    """The follower takes a slot that is free at this moment."""
+    offer = booking.offers.filter(outcome=Offer.Outcome.OPEN).prefetch_related("slots").first()
+    _move_to(booking, Verb.PICK_TIME, starts_at, offer=offer, actor=actor, now=now)
+
+
+@verb(Verb.MOVE_INSTEAD, claims_slot=True)
+def move_instead(booking: Booking, *, actor: Actor, now: datetime, starts_at: datetime) -> None:
+    """After a second report only the follower may choose to move the call; the clock runs on."""
+    _move_to(booking, Verb.MOVE_INSTEAD, starts_at, offer=None, actor=actor, now=now)
+
+
+def _move_to(
+    booking: Booking,
+    name: Verb,
+    starts_at: datetime,
+    *,
+    offer: Offer | None,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    starts_at = starts_at.astimezone(UTC)
+    if starts_at not in slots.free_for(booking, now=now, offer=offer):
+        raise TransitionNotAllowed("taken", "This time is not free any more.")
+    old = booking.starts_at
+    ends_at = starts_at + timedelta(minutes=booking.duration_minutes)
+    event = transition(
+        booking,
+        name,
+        State.SCHEDULED,
+        actor=actor,
+        now=now,
+        data={"from": old.isoformat(), "to": starts_at.isoformat()},
+        starts_at=starts_at,
+        ends_at=ends_at,
+        busy_until=ends_at + timedelta(minutes=booking.expert.buffer_minutes),
+        attempt=booking.attempt + 1,
+        calendar_sequence=booking.calendar_sequence + 1,
+        resume_state="",
+        resume_deadline_at=None,
+        has_open_report=False,
+        reports_this_attempt=0,
+        marked_at=None,
+        contested_at=None,
+    )
+    close_case(
+        booking,
+        by=event,
+        now=now,
+        report=NoShowReport.Outcome.RESCHEDULED,
+        offer=Offer.Outcome.PICKED,
+    )
+    links.mark_used(booking, links.Purpose.PICK, now=now)
+    for purpose in (links.Purpose.REPORT, links.Purpose.CONTEST):
+        links.revoke(booking, purpose, now=now, by=event)
+    tell(event, booking, now=now)
+
+
+@verb(Verb.REFUND_INSTEAD)
+def refund_instead(booking: Booking, *, actor: Actor, now: datetime) -> None:
+    """The follower takes the money back rather than a new time."""
+    refunding.refund_in_full(booking, Verb.REFUND_INSTEAD, actor=actor, now=now)
+
+
+def lapse(booking: Booking, *, actor: Actor, now: datetime) -> None:
+    """Nobody picked: the money goes back after a report, else nothing has changed."""
+    if booking.has_open_report:
+        refunding.refund_in_full(booking, Verb.OFFER_LAPSED, actor=actor, now=now)
+        return
+    event = _resume(booking, Verb.OFFER_LAPSED, actor=actor, now=now)
+    close_case(booking, by=event, now=now, offer=Offer.Outcome.LAPSED)
+    tell(event, booking, now=now)
+
+
+def _resume(booking: Booking, name: Verb, *, actor: Actor, now: datetime) -> TimelineEvent:
+    return transition(
+        booking,
+        name,
+        State(booking.resume_state),
+        actor=actor,
+        now=now,
+        deadline_at=booking.resume_deadline_at,
+        resume_state="",
+        resume_deadline_at=None,
+    )
+
+
+def resend_offer(booking_id: int, *, actor: Actor, now: datetime) -> Booking:
+    """Mail the link of the open offer once more; no change of state, no new deadline."""
+    with transaction.atomic():
+        booking = (
+            Booking.objects.select_for_update(of=("self",), no_key=True)
+            .with_people()
+            .get(pk=booking_id)
+        )
+        if refused := rules.refusal(booking, Verb.WITHDRAW_OFFER, actor, now=now):
+            raise refused
+        recent = booking.events.filter(
+            verb__in=["link_resent", Verb.OFFER_RESCHEDULE], at__gt=now - RESEND_AFTER
+        )
+        if recent.exists():
+            raise TransitionNotAllowed(
+                "too_often", "The link was sent a few minutes ago. Try again in ten minutes."
+            )
+        event = timeline.append(booking, "link_resent", actor=actor, at=now)
+        emails.queue_for(event, booking=booking, now=now, not_before=now)
+        tasks.wake(booking)
+    return booking

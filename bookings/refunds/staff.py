@@ -1,0 +1,125 @@
+"""What staff does with a refund that needs a person. Each needs a reason and leaves an event."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from bookings import emails, timeline
+from bookings.models import Refund, RefundState
+from bookings.states import Actor, ActorKind, TransitionNotAllowed
+
+
+def retry(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund:
+    """Try again a refund that was declined, came back, or has no answer.
+
+    After a definite no the key must change, or the provider would repeat its answer; a refund
+    without an answer keeps its key.
+    """
+    refund = _lock(refund_id, actor, reason)
+    ended = (RefundState.DECLINED, RefundState.REVERSED)
+    if refund.state not in (*ended, RefundState.UNKNOWN):
+        raise _not_now(refund)
+    changes: dict[str, Any] = {"next_attempt_at": now}
+    if refund.state in ended:
+        changes |= {
+            "state": RefundState.DUE,
+            "epoch": refund.epoch + 1,
+            "attempts": 0,
+            "first_sent_at": None,
+            "accepted_at": None,
+            "finished_at": None,
+            "provider_refund_id": "",
+        }
+    return _change(refund, "refund_retry", changes, actor=actor, now=now, reason=reason)
+
+
+def hold(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund:
+    """Keep a refund that has not been sent from being sent."""
+    refund = _lock(refund_id, actor, reason)
+    if refund.state != RefundState.DUE:
+        raise _not_now(refund)
+    changes = {"hold_reason": reason[:200], "next_attempt_at": None}
+    return _change(refund, "refund_held", changes, actor=actor, now=now, reason=reason)
+
+
+def release(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund:
+    """Let a held refund go on."""
+    refund = _lock(refund_id, actor, reason)
+    if not refund.hold_reason:
+        raise _not_now(refund)
+    changes = {"hold_reason": "", "next_attempt_at": now}
+    return _change(refund, "refund_released", changes, actor=actor, now=now, reason=reason)
+
+
+def record_paid_by_hand(
+    refund_id: int, *, actor: Actor, now: datetime, reference: str, reason: str
+) -> Refund:
+    """Staff has paid it: the bank's reference closes the refund."""
+    refund = _lock(refund_id, actor, reason)
+    if not reference.strip():
+        raise TransitionNotAllowed("details_missing", "Give the reference of the bank transfer.")
+    by_hand = (RefundState.MANUAL_DUE, RefundState.DECLINED, RefundState.REVERSED)
+    if refund.state not in by_hand:
+        raise _not_now(refund)
+    changes = {
+        "state": RefundState.SUCCEEDED,
+        "reference": reference.strip()[:120],
+        "finished_at": now,
+        "next_attempt_at": None,
+        "hold_reason": "",
+    }
+    return _change(refund, "refund_paid_by_hand", changes, actor=actor, now=now, reason=reason)
+
+
+def _lock(refund_id: int, actor: Actor, reason: str) -> Refund:
+    if actor.kind != ActorKind.STAFF:
+        raise TransitionNotAllowed("not_yours", "Only staff may do this.")
+    if not reason.strip():
+        raise TransitionNotAllowed("reason_missing", "Give a reason.")
+    return Refund.objects.select_related("booking", "payment").get(pk=refund_id)
+
+
+def _change(
+    refund: Refund,
+    verb: str,
+    changes: dict[str, Any],
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str,
+) -> Refund:
+    """One transaction, conditional on the state that was read."""
+    try:
+        with transaction.atomic():
+            changed = Refund.objects.filter(
+                pk=refund.pk, state=refund.state, attempts=refund.attempts
+            ).update(lease_token=None, **changes)
+            if not changed:
+                raise TransitionNotAllowed("changed", "This refund has changed while you looked.")
+            refund.refresh_from_db()
+            event = timeline.append(
+                refund.booking,
+                verb,
+                actor=actor,
+                at=now,
+                note=reason,
+                data={
+                    "refund": str(refund.uuid),
+                    "amount_minor": refund.amount_minor,
+                    "currency": refund.currency,
+                    "reference": refund.reference,
+                },
+            )
+            emails.queue_for(event, booking=refund.booking, now=now, not_before=now)
+    except IntegrityError as error:
+        raise TransitionNotAllowed(
+            "bad_amount", "The money of this refund has been returned in another way."
+        ) from error
+    return refund
+
+
+def _not_now(refund: Refund) -> TransitionNotAllowed:
+    return TransitionNotAllowed("state", f"This refund is: {refund.get_state_display()}.")

@@ -1,0 +1,146 @@
+"""What beat triggers: passed deadlines, reminders, undelivered e-mails, unfinished refunds.
+
+Safe to run twice, or on many machines at once: it only finds rows and asks the verbs, which
+refuse what is not due. One failure is logged and the rest goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from celery import shared_task
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from bookings import clocks, emails, lifecycle, tasks, timeline
+from bookings.models import Booking, Heartbeat, OutboxEmail, Refund
+from bookings.states import SYSTEM, State, TransitionNotAllowed
+
+logger = logging.getLogger(__name__)
+
+BATCH = 100
+AT_MOST = 2000
+"""of each kind in one run, so that a run ends; the next one goes on"""
+LATE_AFTER_PERIODS = 3
+
+
+@shared_task(name="bookings.tasks.sweep", ignore_result=True)
+def sweep() -> dict[str, int]:
+    return run(now=timezone.now())
+
+
+def run(*, now: datetime) -> dict[str, int]:
+    """One sweep; how many rows of each kind it has moved."""
+    _tell_if_late(now)
+    counts = {
+        "deadlines": run_deadlines(now=now),
+        "reminders": send_reminders(now=now),
+        "refunds": tasks.execute_all(Refund.objects.to_drive(now).ids(AT_MOST), now=now),
+        "emails": tasks.deliver_all(OutboxEmail.objects.due(now).ids(AT_MOST), now=now),
+    }
+    Heartbeat.objects.update_or_create(
+        name="sweep", defaults={"finished_at": timezone.now(), "counts": counts}
+    )
+    return counts
+
+
+def run_deadlines(*, now: datetime) -> int:
+    """Ask the verb of each booking whose deadline has passed."""
+    moved = 0
+    last: tuple[datetime, int] | None = None
+    for _ in range(AT_MOST // BATCH):
+        batch = list(
+            Booking.objects.overdue(now, after=last).values_list("deadline_at", "pk", "state")[
+                :BATCH
+            ]
+        )
+        for deadline_at, booking_id, state in batch:
+            last = (deadline_at, booking_id)
+            moved += _run_deadline(booking_id, state, now=now)
+        if len(batch) < BATCH:
+            break
+    return moved
+
+
+def _run_deadline(booking_id: int, state: str, *, now: datetime) -> bool:
+    try:
+        lifecycle.run_deadline(booking_id, state=state, now=now)
+    except TransitionNotAllowed as refused:  # somebody was faster, or the grace is not over
+        logger.debug("booking %s: %s", booking_id, refused)
+        return False
+    except Exception:
+        logger.exception("deadline of booking %s failed; the next sweep tries again", booking_id)
+        return False
+    return True
+
+
+_REMINDERS = {
+    State.SCHEDULED: "after_call",
+    State.NO_SHOW_REPORTED: "time_left",
+    State.RESCHEDULE_OFFERED: "offer_reminder",
+    State.CONTESTED: "staff_contest_reminder",
+}
+
+
+def send_reminders(*, now: datetime) -> int:
+    """Queue the reminder that is due for each booking, and set its next one."""
+    sent = 0
+    for booking_id in Booking.objects.reminder_due(now).values_list("pk", flat=True)[:AT_MOST]:
+        try:
+            sent += _remind(booking_id, now=now)
+        except Exception:
+            logger.exception("reminder of booking %s failed; the next sweep tries", booking_id)
+    return sent
+
+
+def _remind(booking_id: int, *, now: datetime) -> bool:
+    """In one transaction: move `next_reminder_at` on, and queue the mail only if that was us."""
+    with transaction.atomic():
+        booking = (
+            Booking.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
+            .with_people()
+            .filter(pk=booking_id, next_reminder_at__lte=now)
+            .first()
+        )
+        if booking is None:
+            return False
+        due_at = booking.next_reminder_at
+        following = clocks.next_reminder_at(
+            state=booking.state,
+            ends_at=booking.ends_at,
+            deadline_at=booking.deadline_at,
+            limits=booking.limits,
+            now=now,
+        )
+        moved = Booking.objects.filter(pk=booking.pk, next_reminder_at=due_at).update(
+            next_reminder_at=following
+        )
+        kind = _REMINDERS.get(State(booking.state))
+        if not moved or kind is None:
+            return False
+        facts = {}
+        if booking.deadline_at is not None and due_at is not None:
+            facts["hours"] = round((booking.deadline_at - due_at) / timedelta(hours=1))
+        event = timeline.append(
+            booking, "reminder", actor=SYSTEM, at=now, data={"kind": kind, **facts}
+        )
+        emails.queue(kind, booking=booking, now=now, event=event, facts=facts)
+        tasks.wake(booking)
+    return True
+
+
+def _tell_if_late(now: datetime) -> None:
+    """Silence is the alarm: a sweep that comes late says so to staff."""
+    beat = Heartbeat.objects.filter(name="sweep").first()
+    if beat and now - beat.finished_at > LATE_AFTER_PERIODS * max(
+        settings.SWEEP_EVERY, timedelta(seconds=60)
+    ):
+        minutes = int((now - beat.finished_at) / timedelta(minutes=1))
+        emails.queue(
+            "staff_sweep_late",
+            now=now,
+            dedupe=beat.finished_at.isoformat(),
+            facts={"minutes": minutes},
+        )

@@ -1,0 +1,54 @@
+"""Effects: send what a booking's last change has queued. A hint that shortens the wait.
+
+A lost message loses nothing: the next sweep finds the same rows.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from celery import shared_task
+from django.utils import timezone
+
+from bookings import emails, refunds
+from bookings.models import Booking, OutboxEmail, Refund
+
+logger = logging.getLogger(__name__)
+
+
+def wake(booking: Booking) -> None:
+    """After the commit, tell a worker to look at this booking; again when an undo has run out."""
+    follow_up.delay_on_commit(booking.pk)
+    if booking.undo_until is not None:
+        held = (booking.undo_until - booking.updated_at).total_seconds() + 1
+        follow_up.apply_async_on_commit((booking.pk,), countdown=held)
+
+
+@shared_task(ignore_result=True)
+def follow_up(booking_id: int) -> None:
+    """Take every due step of one booking: its e-mails, then its refunds."""
+    now = timezone.now()
+    deliver_all(OutboxEmail.objects.due(now).filter(booking_id=booking_id).ids(), now=now)
+    execute_all(Refund.objects.to_drive(now).filter(booking_id=booking_id).ids(), now=now)
+
+
+def deliver_all(email_ids: list[int], *, now: datetime) -> int:
+    """Send these e-mails, one failure not stopping the next; how many were taken."""
+    return _each(email_ids, lambda pk: emails.deliver(pk, now=now), "e-mail")
+
+
+def execute_all(refund_ids: list[int], *, now: datetime) -> int:
+    """Drive these refunds one step each; how many were taken."""
+    return _each(refund_ids, lambda pk: refunds.execute(pk, now=now, clock=timezone.now), "refund")
+
+
+def _each(ids: list[int], act: Callable[[int], bool], what: str) -> int:
+    taken = 0
+    for pk in ids:
+        try:
+            taken += act(pk)
+        except Exception:  # one poisoned row must not stop the others
+            logger.exception("%s %s failed; the next sweep tries again", what, pk)
+    return taken
