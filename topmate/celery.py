@@ -13,6 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "topmate.settings")
 app = Celery("topmate", task_cls="topmate.broker:WakeUpTask")
 app.config_from_object("topmate.broker:configuration")
 app.autodiscover_tasks()
+app.autodiscover_tasks(related_name="sweeps")  # the sweep stands above the tasks it may start
 app.autodiscover_tasks(related_name="sweeps")
 
 

@@ -1,0 +1,100 @@
+"""A module of bookings/ imports only from lower levels, and below the pages nobody knows HTTP.
+
+A new module needs a line in LEVELS; put it as low as its imports allow.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+BOOKINGS = Path(__file__).resolve().parent.parent / "bookings"
+LEVELS: dict[str, int] = {
+    name: level
+    for level, names in enumerate(
+        [
+            "states policy",
+            "models",
+            "clocks formats timeline gateways demo_inbox",
+            "links slots rules calendar intake",
+            "emails hours",
+            "refunds",
+            "tasks",
+            "lifecycle",
+            "sweeps imports invariants access forms presenters",
+            "views admin demo demo_sign_ins templatetags context",
+            "urls management apps",
+        ]
+    )
+    for name in names.split()
+}
+PAGES = LEVELS["forms"]  # from here on HTTP and forms may be known
+OF_THE_PAGES = ("django.http", "django.forms", "django.shortcuts")
+FREE = {"migrations", "__init__"}
+
+
+def modules() -> dict[str, list[Path]]:
+    """Each name at the top of bookings/ with all its files."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(BOOKINGS.rglob("*.py")):
+        name = path.relative_to(BOOKINGS).with_suffix("").parts[0]
+        if name not in FREE:
+            found.setdefault(name, []).append(path)
+    return found
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Full names of what the file imports, also inside functions; typing-only ones are free."""
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
+        for node in ast.walk(block)
+    }
+    package = ("bookings", *path.relative_to(BOOKINGS).parts[:-1])
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            start = ".".join([*base, node.module or ""]).strip(".")
+            yield start
+            yield from (f"{start}.{alias.name}" for alias in node.names)
+
+
+def own_module(name: str) -> str | None:
+    parts = name.split(".")
+    return parts[1] if parts[0] == "bookings" and len(parts) > 1 and parts[1] in LEVELS else None
+
+
+def test_every_module_has_a_level() -> None:
+    assert sorted(set(modules()) - set(LEVELS)) == []
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_a_module_imports_only_from_lower_levels(name: str) -> None:
+    level = LEVELS.get(name, 0)
+    wrong = {
+        f"{path.relative_to(BOOKINGS)} imports {other}"
+        for path in modules()[name]
+        for other in filter(None, map(own_module, imported(path)))
+        if other != name and LEVELS[other] >= level
+    }
+    assert sorted(wrong) == []
+
+
+@pytest.mark.parametrize("name", sorted(n for n in modules() if LEVELS.get(n, 0) < PAGES))
+def test_below_the_pages_nobody_knows_http(name: str) -> None:
+    wrong = {
+        f"{path.relative_to(BOOKINGS)} imports {other}"
+        for path in modules()[name]
+        for other in imported(path)
+        if other.startswith((*OF_THE_PAGES, "topmate"))
+    }
+    assert sorted(wrong) == []
