@@ -61,7 +61,13 @@ class State:
 
 def _is_ours(pid: int) -> bool:
     """A process id may have been given to somebody else meanwhile."""
-    shown = subprocess.run(
-        ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return "topmate" in shown.stdout
+    try:
+        return b"topmate" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        if Path("/proc/self").exists():
+            return False  # there is a /proc, so there is no such process
+    ask = ["/bin/ps", "-o", "command=", "-p", str(pid)]
+    try:
+        return "topmate" in subprocess.run(ask, capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return False
