@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bookings import clocks
-from bookings.states import TABLE, Actor, ActorKind, State, TransitionNotAllowed, Verb
+from bookings.states import TABLE, Actor, ActorKind, TransitionNotAllowed, Verb
 
 if TYPE_CHECKING:
     from bookings.models import Booking

@@ -124,7 +124,7 @@ TABLE: Mapping[Verb, Move] = {
 }
 
 
-class TransitionNotAllowed(Exception):  # noqa: N818 - the name the pages and the docs use
+class TransitionNotAllowed(Exception):
     """A verb was refused. `str()` is a sentence for people, `code` is for the caller."""
 
     def __init__(self, code: str, sentence: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +87,26 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
 @pytest.fixture(scope="session")
 def root() -> Path:
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unguarded_flush(django_db_setup: None) -> Iterator[None]:
+    """SQLite empties tables with DELETE after a transactional test; the guards refuse DELETE."""
+    from django.db import connection
+
+    from bookings.models import guards
+
+    if connection.vendor != "sqlite":
+        yield
+        return
+    operations = type(connection.ops)
+    flush = operations.execute_sql_flush
+
+    def flush_without_guards(self: Any, sql_list: list[str]) -> None:
+        guards.remove(connection)
+        flush(self, sql_list)
+        guards.install(connection)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(operations, "execute_sql_flush", flush_without_guards)
+        yield

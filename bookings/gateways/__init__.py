@@ -6,7 +6,7 @@ from bookings.gateways.port import Answer, Gateway, RefundRequest, Status
 from bookings.gateways.sandbox import SandboxGateway
 from bookings.models import Provider
 
-__all__ = ["Answer", "Gateway", "RefundRequest", "Status", "gateway_of"]
+__all__ = ["Answer", "Gateway", "RefundRequest", "SandboxGateway", "Status", "gateway_of"]
 
 _GATEWAYS: dict[str, Gateway] = {Provider.SANDBOX: SandboxGateway()}
 

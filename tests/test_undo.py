@@ -1,0 +1,119 @@
+"""Within 30 seconds an expert's last verb is as if it had not been."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bookings import emails, lifecycle, links, refunds, slots, tasks
+from bookings.models import Booking, OutboxEmail, Refund
+from bookings.states import Actor, ActorKind, State, TransitionNotAllowed
+from tests.builders import (
+    DAY,
+    NOW,
+    expert_of,
+    make_booking,
+    mark_held_on_zoom,
+    offer,
+    report,
+    staff,
+)
+
+pytestmark = pytest.mark.django_db
+SOON = NOW + timedelta(seconds=29)
+AFTER = NOW + timedelta(seconds=30)
+
+
+def undo(booking: Booking, *, now=SOON) -> Booking:  # type: ignore[no-untyped-def]
+    return lifecycle.undo(booking.pk, actor=expert_of(booking), now=now)
+
+
+def test_undoing_an_offer_restores_the_running_clock_and_sends_nothing() -> None:
+    booking = report(make_booking())
+    deadline = booking.deadline_at
+    OutboxEmail.objects.update(state="sent", next_attempt_at=None)
+    offer(booking)
+    held = OutboxEmail.objects.get(kind="offer")
+    assert held.next_attempt_at == AFTER
+    back = undo(booking)
+    assert (back.state, back.deadline_at) == (State.NO_SHOW_REPORTED, deadline)
+    assert back.offers_after_report == 0
+    assert links.current(booking, "pick") is None
+    held.refresh_from_db()
+    assert held.state == "cancelled"
+    assert offer(booking, now=AFTER).state == State.RESCHEDULE_OFFERED
+
+
+def test_undoing_a_mark_reopens_the_report() -> None:
+    booking = report(make_booking())
+    mark_held_on_zoom(booking)
+    back = undo(booking)
+    assert back.has_open_report
+    assert back.reports.get().outcome == "open"
+    assert back.marks.get().undone_at == SOON
+    assert links.current(booking, "contest") is None
+
+
+def test_undoing_a_refund_frees_the_money_again() -> None:
+    booking = make_booking()
+    lifecycle.refund_now(booking.pk, actor=expert_of(booking), now=NOW)
+    refund = Refund.objects.get()
+    assert refunds.execute(refund.pk, now=SOON) is False
+    assert undo(booking).state == State.SCHEDULED
+    refund.refresh_from_db()
+    booking.payment.refresh_from_db()
+    assert (refund.state, booking.payment.reserved_minor) == ("void", 0)
+    lifecycle.refund_now(booking.pk, actor=expert_of(booking), now=AFTER)
+    assert Refund.objects.live().count() == 1
+
+
+def test_after_30_seconds_nothing_can_be_undone() -> None:
+    booking = offer(make_booking())
+    with pytest.raises(TransitionNotAllowed) as refused:
+        undo(booking, now=AFTER)
+    assert refused.value.code == "too_late"
+
+
+def test_what_has_left_the_house_cannot_be_undone() -> None:
+    booking = offer(make_booking())
+    OutboxEmail.objects.filter(kind="offer").update(state="sending")
+    with pytest.raises(TransitionNotAllowed) as refused:
+        undo(booking)
+    assert refused.value.code == "too_late"
+    assert Booking.objects.get(pk=booking.pk).state == State.RESCHEDULE_OFFERED
+
+
+def test_undoing_an_undo_is_not_possible() -> None:
+    booking = offer(make_booking())
+    undo(booking)
+    with pytest.raises(TransitionNotAllowed):
+        undo(booking)
+
+
+def test_undoing_a_cancellation_is_refused_when_the_time_was_taken() -> None:
+    booking = make_booking(starts_at=NOW + DAY)
+    lifecycle.cancel(booking.pk, actor=expert_of(booking), now=NOW, reason="Ill")
+    make_booking(booking.expert, starts_at=NOW + DAY)
+    with pytest.raises(TransitionNotAllowed) as refused:
+        undo(booking)
+    assert refused.value.code == "taken"
+    assert Refund.objects.get().state == "due"
+
+
+def test_only_the_expert_who_acted_can_undo() -> None:
+    booking = make_booking()
+    lifecycle.refund_now(booking.pk, actor=staff(), now=NOW, reason="Sorry")
+    with pytest.raises(TransitionNotAllowed):
+        undo(booking)
+    follower = Actor(ActorKind.FOLLOWER)
+    with pytest.raises(TransitionNotAllowed):
+        lifecycle.undo(booking.pk, actor=follower, now=SOON)
+
+
+def test_the_mail_leaves_once_the_undo_has_run_out() -> None:
+    booking = offer(make_booking())
+    held = OutboxEmail.objects.get(kind="offer")
+    assert tasks.deliver_all([held.pk], now=SOON) == 0
+    assert emails.deliver(held.pk, now=AFTER)
+    assert slots.free_for(booking, now=NOW)
