@@ -21,7 +21,7 @@ LEVELS: dict[str, int] = {
             "clocks formats timeline gateways demo_inbox",
             "links slots rules calendar intake",
             "emails hours",
-            "refunds",
+            "refunds helpdesk",
             "tasks",
             "lifecycle",
             "sweeps imports invariants access forms presenters",

@@ -1,25 +1,132 @@
-"""Error pages (placeholder until the real ones land)."""
+"""Pages for everybody: the front page, the help article, and what is shown when things go wrong."""
 
 from __future__ import annotations
 
+import logging
+
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.urls import URLPattern, path, reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from bookings import helpdesk
+from bookings.access import expert_of
+from bookings.forms.support import CommentForm, VerdictForm
+from bookings.models import User
+from bookings.policy import Policy
+from bookings.presenters.help import figures
+from bookings.presenters.welcome import demo_sign_ins
+from bookings.views import support
+
+logger = logging.getLogger(__name__)
+ARTICLE = "no-shows"
+SESSION_KEY = "help_feedback"
+LAST_RESORT = (
+    '<!doctype html><html lang="en"><title>Sorry</title>'
+    "<h1>Sorry, something went wrong on our side</h1>"
+    "<p>Nothing you did was lost and no deadline has moved.</p></html>"
+)
+STAGES = ("ask", "comment", "thanks")
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return HttpResponse("Please reload the page.", status=403)
+def landing(request: HttpRequest) -> HttpResponse:
+    """For visitors who are not signed in; `home` sends everybody else to their work."""
+    context = {"demo_sign_ins": demo_sign_ins(), "policy": figures(Policy.in_force())}
+    return render(request, "pages/landing.html", context)
+
+
+@require_safe
+def help_no_shows(request: HttpRequest) -> HttpResponse:
+    asked_for = request.GET.get("feedback", "ask")
+    is_known = asked_for == "ask" or SESSION_KEY in request.session
+    return _article(request, stage=asked_for if is_known and asked_for in STAGES else "ask")
+
+
+@require_POST
+def help_feedback(request: HttpRequest) -> HttpResponse:
+    """First yes or no, then a comment if there is one to give."""
+    verdict = VerdictForm(request.POST)
+    if verdict.is_valid():
+        user = request.user if isinstance(request.user, User) else None
+        answer = helpdesk.rate(
+            ARTICLE,
+            is_helpful=verdict.cleaned_data["answer"] == "yes",
+            user=user,
+            earlier_id=request.session.get(SESSION_KEY),
+        )
+        request.session[SESSION_KEY] = answer.pk
+        return _after(request, stage="comment")
+    comment = CommentForm(request.POST)
+    if not comment.is_valid():
+        return _article(request, stage="comment", form=comment, status=422)
+    if not helpdesk.comment(request.session.get(SESSION_KEY, 0), comment.cleaned_data["comment"]):
+        return _after(request, stage="ask")
+    return _after(request, stage="thanks")
+
+
+def _after(request: HttpRequest, *, stage: str) -> HttpResponse:
+    if getattr(request, "htmx", False):
+        return _article(request, stage=stage)
+    return redirect(f"{reverse('help_no_shows')}?feedback={stage}#feedback")
+
+
+def _article(
+    request: HttpRequest, *, stage: str, form: CommentForm | None = None, status: int = 200
+) -> HttpResponse:
+    is_part = bool(getattr(request, "htmx", False)) and request.method == "POST"
+    context = {
+        "shell": "base.html" if expert_of(request) else "public.html",
+        "policy": figures(Policy.in_force()),
+        "stage": stage,
+        "form": form or CommentForm(),
+    }
+    template = "pages/help_no_shows.html" + ("#feedback" if is_part else "")
+    return render(request, template, context, status=status)
+
+
+# --- when things go wrong -------------------------------------------------------------------
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return HttpResponse("Bad request", status=400)
+    return _error(request, "bad_request", status=400)
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return HttpResponse("Not allowed", status=403)
+    return _error(request, "permission_denied", status=403)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return HttpResponse("Not found", status=404)
+    return _error(request, "not_found", status=404)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    logger.warning("a form was refused: %s", reason)
+    return _error(request, "csrf_failure", status=403)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("Sorry", status=500)
+    """Must work when nothing else does: the last resort is a line of plain HTML."""
+    try:
+        return _error(request, "server_error", status=500)
+    except Exception:
+        logger.exception("the error page itself failed")
+        return HttpResponse(LAST_RESORT, status=500)
+
+
+def _error(request: HttpRequest, name: str, *, status: int) -> HttpResponse:
+    """Rendered without the request: it asks neither session nor database for anything."""
+    theme = request.COOKIES.get("theme", "")
+    context = {
+        "site_name": settings.SITE_NAME,
+        "theme": theme if theme in ("light", "dark") else "",
+    }
+    return HttpResponse(render_to_string(f"pages/errors/{name}.html", context), status=status)
+
+
+urlpatterns: list[URLPattern] = [
+    path("help/no-shows/", help_no_shows, name="help_no_shows"),
+    path("help/no-shows/feedback/", help_feedback, name="help_feedback"),
+    *support.urlpatterns,
+]

@@ -7,6 +7,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
 from bookings.access import expert_of
+from bookings.views.pages import landing
 
 
 @require_safe
@@ -15,4 +16,4 @@ def home(request: HttpRequest) -> HttpResponse:
         return redirect("need_action")
     if request.user.is_authenticated and request.user.is_staff:
         return redirect("admin:index")
-    return redirect("sign_in")
+    return landing(request)

@@ -1,0 +1,120 @@
+"""Signing in, the password, and the expert's own settings."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import (
+    AuthenticationForm,
+    PasswordChangeForm,
+    PasswordResetForm,
+    SetPasswordForm,
+)
+from django.utils import timezone
+
+from bookings import emails
+from bookings.forms.style import Styled
+from bookings.forms.text import LineField
+from bookings.forms.zones import zone_choices
+from bookings.models import Clock, Expert, User
+
+THEMES = [("system", "Like the device"), ("light", "Light"), ("dark", "Dark")]
+PASSWORD_HINT = "At least 10 characters. A few words in a row are easy to remember."  # noqa: S105
+
+
+class SignInForm(Styled, AuthenticationForm):
+    username = forms.EmailField(
+        label="E-mail address",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
+    )
+    error_messages = {
+        "invalid_login": "The e-mail address and the password do not match.",
+        "inactive": "The e-mail address and the password do not match.",
+    }
+
+    def clean_username(self) -> str:
+        """One spelling only: the limit on wrong attempts counts by it."""
+        return str(self.cleaned_data["username"]).lower()
+
+
+class ResetPasswordForm(Styled, PasswordResetForm):
+    email = forms.EmailField(
+        label="E-mail address",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "autofocus": True}),
+    )
+
+    def get_users(self, email: str) -> list[User]:  # type: ignore[override]
+        """Also those who never had a password: this is how staff invites an expert."""
+        return list(User.objects.filter(email=email.lower(), is_active=True))
+
+    def save(self, **kwargs: Any) -> None:
+        """The mail is written to the outbox, and its link starts with SITE_URL, whatever host
+        this request named. One mail in a minute is enough."""
+        now = timezone.now()
+        for user in self.get_users(self.cleaned_data["email"]):
+            emails.queue(
+                "password_reset",
+                booking=None,
+                now=now,
+                dedupe=f"{user.pk} {now:%Y-%m-%dT%H:%M}",
+                facts={"user": user.pk},
+            )
+
+
+class ChoosePasswordForm(Styled, SetPasswordForm[User]):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["new_password1"].help_text = PASSWORD_HINT
+        self.fields["new_password2"].label = "The new password again"
+
+
+class ChangePasswordForm(Styled, PasswordChangeForm[User]):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["old_password"].label = "Current password"
+        self.fields["old_password"].widget.attrs.pop("autofocus", None)
+        self.fields["new_password1"].help_text = PASSWORD_HINT
+        self.fields["new_password2"].label = "The new password again"
+
+
+class ThemeForm(forms.Form):
+    theme = forms.ChoiceField(choices=THEMES, widget=forms.RadioSelect)
+
+
+class AccountForm(Styled, forms.ModelForm[Expert]):
+    name = LineField(
+        max_length=80,
+        help_text="As followers see it in e-mails and on their pages.",
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+    time_zone = forms.ChoiceField(
+        label="Time zone",
+        help_text="Your pages and e-mails show times in this zone. "
+        "Your weekly hours are kept in it as well.",
+    )
+    clock = forms.ChoiceField(label="Clock", choices=Clock.choices, widget=forms.RadioSelect)
+    theme = forms.ChoiceField(label="Appearance", choices=THEMES, widget=forms.RadioSelect)
+    has_shortcuts = forms.BooleanField(
+        label="Single-key shortcuts",
+        required=False,
+        help_text="J and K to move, R and C to act, / to search. Never inside a text field.",
+    )
+
+    class Meta:
+        model = Expert
+        fields = ("name", "time_zone", "clock", "has_shortcuts")
+
+    def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["time_zone"]
+        field.choices = zone_choices(  # type: ignore[attr-defined]
+            current=self.instance.time_zone, now=now
+        )
+
+    def save(self, commit: bool = True) -> Expert:
+        self.instance.save(update_fields=list(self.Meta.fields))
+        return self.instance

@@ -1,0 +1,227 @@
+"""When an expert can be booked: weekly hours, single days, and the rules around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+from itertools import pairwise
+from typing import Any
+
+from django import forms
+
+from bookings.forms.style import Styled, style
+from bookings.models import Expert, WeeklyHours
+from bookings.slots import Spell
+
+SPELLS_PER_DAY = 3
+OVERRIDES_AHEAD = timedelta(days=730)
+WEEKDAYS: list[tuple[int, str]] = list(
+    WeeklyHours._meta.get_field("weekday").choices or []  # type: ignore[arg-type]
+)
+
+
+def problem_with(spells: Iterable[Spell]) -> str:
+    """What is wrong with the hours of one day, as a sentence; empty when nothing is."""
+    in_order = sorted(spells)
+    for starts, ends in in_order:
+        if _minutes(starts) >= _end_minutes(ends):
+            return f"{_spell(starts, ends)}: the end must be after the start."
+    for (starts, ends), (next_starts, next_ends) in pairwise(in_order):
+        if _minutes(next_starts) < _end_minutes(ends):
+            return f"{_spell(starts, ends)} and {_spell(next_starts, next_ends)} overlap."
+    return ""
+
+
+def _spell(starts: time, ends: time) -> str:
+    return f"{starts:%H:%M}–{ends:%H:%M}"
+
+
+def _minutes(at: time) -> int:
+    return at.hour * 60 + at.minute
+
+
+def _end_minutes(at: time) -> int:
+    """An end of 00:00 is midnight at the end of the day."""
+    return _minutes(at) or 24 * 60
+
+
+class MinuteField(forms.TimeField):
+    """A wall time without seconds; may be left empty."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        widget = forms.TimeInput(format="%H:%M", attrs={"type": "time"})
+        super().__init__(
+            required=False,
+            widget=widget,
+            error_messages={"invalid": "Write a time as 09:30."},
+            **kwargs,
+        )
+        style(self)
+
+    def to_python(self, value: Any) -> time | None:
+        at = super().to_python(value)
+        return at.replace(second=0, microsecond=0) if at else None
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One row of the weekly editor, for the template."""
+
+    name: str
+    pairs: list[tuple[forms.BoundField, forms.BoundField]]
+    problem: str
+
+
+class WeekForm(forms.Form):
+    """Seven days of up to three spells. A pair left empty is not used."""
+
+    def __init__(self, *args: Any, expert: Expert, **kwargs: Any) -> None:
+        super().__init__(*args, initial=_initial(expert), **kwargs)
+        self.problems: dict[int, str] = {}
+        for weekday, name in WEEKDAYS:
+            for n in range(SPELLS_PER_DAY):
+                self.fields[f"from_{weekday}_{n}"] = MinuteField(label=f"{name}, from, {n + 1}")
+                self.fields[f"to_{weekday}_{n}"] = MinuteField(label=f"{name}, to, {n + 1}")
+
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        self.spells: list[tuple[int, Spell]] = []
+        for weekday, name in WEEKDAYS:
+            spells, problem = self._of_day(weekday)
+            if problem := problem or problem_with(spells):
+                self.problems[weekday] = problem
+                self.add_error(None, f"{name}: {problem}")
+            self.spells += [(weekday, spell) for spell in spells]
+        return data
+
+    def _of_day(self, weekday: int) -> tuple[list[Spell], str]:
+        spells, problem = [], ""
+        for n in range(SPELLS_PER_DAY):
+            names = f"from_{weekday}_{n}", f"to_{weekday}_{n}"
+            if any(name in self.errors for name in names):
+                problem = "Write a time as 09:30."
+                continue
+            starts, ends = (self.cleaned_data.get(name) for name in names)
+            if starts is not None and ends is not None:
+                spells.append((starts, ends))
+            elif starts is not None or ends is not None:
+                problem = "Give both a start and an end, or leave both empty."
+        return spells, problem
+
+    def days(self) -> list[Day]:
+        return [
+            Day(
+                name,
+                [(self[f"from_{w}_{n}"], self[f"to_{w}_{n}"]) for n in range(SPELLS_PER_DAY)],
+                self.problems.get(w, ""),
+            )
+            for w, name in WEEKDAYS
+        ]
+
+
+def _initial(expert: Expert) -> dict[str, time]:
+    values: dict[str, time] = {}
+    counts: dict[int, int] = {}
+    for hours in expert.weekly_hours.all():
+        n = counts.setdefault(hours.weekday, 0)
+        counts[hours.weekday] += 1
+        values[f"from_{hours.weekday}_{n}"] = hours.starts_local
+        values[f"to_{hours.weekday}_{n}"] = hours.ends_local
+    return values
+
+
+class OverrideForm(Styled, forms.Form):
+    """Other hours on one date, or a day off."""
+
+    day = forms.DateField(
+        label="Date",
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+        error_messages={"invalid": "Choose a date.", "required": "Choose a date."},
+    )
+    kind = forms.ChoiceField(
+        label="On that date",
+        choices=[("off", "Day off"), ("hours", "Other hours")],
+        initial="off",
+        widget=forms.RadioSelect,
+    )
+    starts = MinuteField(label="From")
+    ends = MinuteField(label="To")
+
+    def __init__(self, *args: Any, today: date, taken: dict[date, list[Spell]], **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        self.today, self.taken = today, taken
+
+    def clean_day(self) -> date:
+        chosen: date = self.cleaned_data["day"]
+        if chosen < self.today:
+            raise forms.ValidationError("Choose today or a later date.")
+        if chosen > self.today + OVERRIDES_AHEAD:
+            raise forms.ValidationError("Choose a date within the next two years.")
+        return chosen
+
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        if data.get("kind") != "hours" or self.errors:
+            return data
+        if data.get("starts") is None or data.get("ends") is None:
+            self.add_error("starts", "Give both a start and an end.")
+            return data
+        there = self.taken.get(data["day"], [])
+        if problem := problem_with([*there, (data["starts"], data["ends"])]):
+            self.add_error("starts", problem)
+        elif len(there) >= SPELLS_PER_DAY:
+            self.add_error("day", f"A date can have up to {SPELLS_PER_DAY} spells.")
+        return data
+
+    @property
+    def spell(self) -> Spell | None:
+        """The hours of that date; None for a day off."""
+        data = self.cleaned_data
+        return None if data["kind"] == "off" else (data["starts"], data["ends"])
+
+
+STEPS = [5, 10, 15, 20, 30, 45, 60, 90, 120]
+BUFFERS = [0, 5, 10, 15, 20, 30, 45, 60, 90, 120]
+NOTICES = [0, 30, 60, 120, 240, 480, 720, 1440, 2880, 4320, 10080]
+
+
+def duration_words(minutes: int) -> str:
+    """45 minutes, 2 hours, 3 days."""
+    for size, word in ((1440, "day"), (60, "hour"), (1, "minute")):
+        if minutes and minutes % size == 0:
+            count = minutes // size
+            return f"{count} {word}{'' if count == 1 else 's'}"
+    return "None"
+
+
+class BookingRulesForm(Styled, forms.ModelForm[Expert]):
+    window_days = forms.IntegerField(
+        label="How far ahead, in days",
+        min_value=1,
+        max_value=365,
+        help_text="Followers see free times up to this many days from now.",
+    )
+
+    class Meta:
+        model = Expert
+        fields = ("step_minutes", "buffer_minutes", "min_notice_minutes", "window_days")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        expert = self.instance
+        for name, label, options, current in (
+            ("step_minutes", "A call may start every", STEPS, expert.step_minutes),
+            ("buffer_minutes", "Kept free after each call", BUFFERS, expert.buffer_minutes),
+            ("min_notice_minutes", "Shortest notice", NOTICES, expert.min_notice_minutes),
+        ):
+            self.fields[name] = forms.TypedChoiceField(
+                label=label,
+                coerce=int,
+                choices=[(m, duration_words(m)) for m in sorted({*options, current})],
+            )
+            style(self.fields[name])
+
+    def save(self, commit: bool = True) -> Expert:
+        self.instance.save(update_fields=list(self.Meta.fields))
+        return self.instance

@@ -1,0 +1,61 @@
+"""An expert's hours as the editor shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from bookings import slots
+from bookings.formats import day, time_of_day
+from bookings.models import Booking, DateOverride, Expert
+
+NEXT_SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideRow:
+    pk: int
+    iso: str
+    day: str
+    hours: str
+
+
+@dataclass(frozen=True, slots=True)
+class NextTimes:
+    """The next starts a follower could pick for a service."""
+
+    service: str
+    starts: list[tuple[str, str]]
+    """day and time, in the expert's zone"""
+
+
+def override_rows(expert: Expert, *, today: date) -> list[OverrideRow]:
+    return [_override_row(override) for override in expert.date_overrides.all()
+            if override.date >= today]  # fmt: skip
+
+
+def _override_row(override: DateOverride) -> OverrideRow:
+    starts, ends = override.starts_local, override.ends_local
+    hours = "Day off" if starts is None or ends is None else f"{starts:%H:%M}–{ends:%H:%M}"
+    at = override.date
+    return OverrideRow(override.pk, at.isoformat(), f"{at:%a} {at.day} {at:%b %Y}", hours)
+
+
+def next_times(expert: Expert, *, now: datetime) -> NextTimes | None:
+    """None for an expert who sells nothing yet."""
+    service = expert.services.filter(is_active=True).order_by("id").first()
+    if service is None:
+        return None
+    # Asked for a booking that is not there yet: its own time is long ago and blocks nothing.
+    long_ago = now - timedelta(days=3650)
+    wanted = Booking(
+        expert=expert,
+        starts_at=long_ago,
+        ends_at=long_ago + timedelta(minutes=service.duration_minutes),
+    )
+    starts = slots.free_for(wanted, now=now)[:NEXT_SHOWN]
+    zone, clock = expert.time_zone, expert.clock
+    return NextTimes(
+        service.title,
+        [(day(at, zone, now), time_of_day(at, zone, clock)) for at in starts],
+    )

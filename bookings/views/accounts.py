@@ -1,0 +1,167 @@
+"""Signing in and out, the password, and what people set for themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axes.helpers import get_cool_off
+from axes.utils import reset as forget_wrong_attempts
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import views as auth_views
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render, resolve_url
+from django.urls import URLPattern, path, reverse_lazy
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_http_methods, require_POST
+
+from bookings.access import expert_of
+from bookings.forms.accounts import (
+    AccountForm,
+    ChangePasswordForm,
+    ChoosePasswordForm,
+    ResetPasswordForm,
+    SignInForm,
+    ThemeForm,
+)
+from bookings.models import Expert
+from bookings.presenters.welcome import demo_sign_ins
+from bookings.views import availability
+
+YEAR = 60 * 60 * 24 * 365
+
+
+class SignIn(auth_views.LoginView):
+    form_class = SignInForm
+    template_name = "accounts/sign_in.html"
+    redirect_authenticated_user = True
+
+    def get_default_redirect_url(self) -> str:
+        return resolve_url("home")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(demo_sign_ins=demo_sign_ins(), **kwargs)
+
+
+class ResetPassword(auth_views.PasswordResetView):
+    """Answers the same whether the address is known or not."""
+
+    form_class = ResetPasswordForm
+    template_name = "accounts/password_reset.html"
+    success_url = reverse_lazy("password_reset_done")
+
+
+class ChooseNewPassword(auth_views.PasswordResetConfirmView):
+    form_class = ChoosePasswordForm
+    template_name = "accounts/password_reset_confirm.html"
+    success_url = reverse_lazy("password_reset_complete")
+
+    def form_valid(self, form: ChoosePasswordForm) -> HttpResponse:  # type: ignore[override]
+        response = super().form_valid(form)
+        # Whoever could read the mail is the owner: the wrong attempts before count no more.
+        forget_wrong_attempts(username=form.user.email)
+        return response
+
+
+class ChangePassword(auth_views.PasswordChangeView):
+    form_class = ChangePasswordForm
+    template_name = "accounts/password_change.html"
+    success_url = reverse_lazy("account")
+
+    def form_valid(self, form: ChangePasswordForm) -> HttpResponse:  # type: ignore[override]
+        messages.success(self.request, "Your password is changed. Other devices are signed out.")
+        return super().form_valid(form)
+
+
+def too_many_sign_ins(
+    request: HttpRequest, response: HttpResponse | None = None, credentials: Any = None
+) -> HttpResponse:
+    """The same sentence whether the e-mail is known or not."""
+    wait = get_cool_off(request) or settings.AXES_COOLOFF_TIME
+    seconds = int(wait.total_seconds())
+    page = render(request, "accounts/locked.html", {"minutes": seconds // 60}, status=429)
+    page.headers["Retry-After"] = str(seconds)
+    return page
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def account(request: HttpRequest) -> HttpResponse:
+    """Staff without an expert only has a password and an appearance."""
+    expert = expert_of(request)
+    if expert is None:
+        return render(request, "accounts/account.html", {"theme_form": _theme_form(request)})
+    form = _account_form(request, expert)
+    if request.method != "POST" or not form.is_valid():
+        status = 422 if form.is_bound else 200
+        return render(request, "accounts/account.html", {"form": form}, status=status)
+    form.save()
+    messages.success(request, "Your settings are saved.")
+    return _with_theme(redirect("account"), form.cleaned_data["theme"])
+
+
+def _account_form(request: HttpRequest, expert: Expert) -> AccountForm:
+    return AccountForm(
+        request.POST if request.method == "POST" else None,
+        instance=expert,
+        initial={"theme": _theme_of(request)},
+        now=timezone.now(),
+    )
+
+
+def _theme_form(request: HttpRequest) -> ThemeForm:
+    return ThemeForm(initial={"theme": _theme_of(request)})
+
+
+def _theme_of(request: HttpRequest) -> str:
+    theme = request.COOKIES.get("theme", "")
+    return theme if theme in ("light", "dark") else "system"
+
+
+@require_POST
+def theme(request: HttpRequest) -> HttpResponse:
+    """For everybody, also signed out. Goes back to the page it came from."""
+    form = ThemeForm(request.POST)
+    back = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(
+        back, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    response = redirect(back if is_ours else resolve_url("home"))
+    return _with_theme(response, form.cleaned_data["theme"]) if form.is_valid() else response
+
+
+def _with_theme(response: HttpResponse, theme: str) -> HttpResponse:
+    """Kept in a cookie, so that the server renders it and nothing flashes."""
+    if theme == "system":
+        response.delete_cookie("theme", samesite="Lax")
+        return response
+    response.set_cookie(
+        "theme", theme, max_age=YEAR, samesite="Lax", secure=settings.IS_HTTPS, httponly=True
+    )
+    return response
+
+
+urlpatterns: list[URLPattern] = [
+    path("sign-in/", SignIn.as_view(), name="sign_in"),
+    path("sign-out/", auth_views.LogoutView.as_view(), name="sign_out"),
+    path("password/", ResetPassword.as_view(), name="password_reset"),
+    path(
+        "password/sent/",
+        auth_views.PasswordResetDoneView.as_view(template_name="accounts/password_reset_done.html"),
+        name="password_reset_done",
+    ),
+    path("password/<uidb64>/<token>/", ChooseNewPassword.as_view(), name="password_reset_confirm"),
+    path(
+        "password/changed/",
+        auth_views.PasswordResetCompleteView.as_view(
+            template_name="accounts/password_reset_complete.html"
+        ),
+        name="password_reset_complete",
+    ),
+    path("account/", account, name="account"),
+    path("account/password/", ChangePassword.as_view(), name="password_change"),
+    path("theme/", theme, name="theme"),
+    *availability.urlpatterns,
+]
