@@ -51,14 +51,10 @@ def run_deadlines(*, now: datetime) -> int:
     moved = 0
     last: tuple[datetime, int] | None = None
     for _ in range(AT_MOST // BATCH):
-        batch = list(
-            Booking.objects.overdue(now, after=last).values_list("deadline_at", "pk", "state")[
-                :BATCH
-            ]
-        )
-        for deadline_at, booking_id, state in batch:
-            last = (deadline_at, booking_id)
-            moved += _run_deadline(booking_id, state, now=now)
+        batch = list(Booking.objects.overdue(now, after=last).only("deadline_at", "state")[:BATCH])
+        for booking in batch:
+            last = (booking.deadline_at or now, booking.pk)
+            moved += _run_deadline(booking.pk, booking.state, now=now)
         if len(batch) < BATCH:
             break
     return moved
@@ -89,13 +85,13 @@ def send_reminders(*, now: datetime) -> int:
     sent = 0
     for booking_id in Booking.objects.reminder_due(now).values_list("pk", flat=True)[:AT_MOST]:
         try:
-            sent += _remind(booking_id, now=now)
+            sent += remind(booking_id, now=now)
         except Exception:
             logger.exception("reminder of booking %s failed; the next sweep tries", booking_id)
     return sent
 
 
-def _remind(booking_id: int, *, now: datetime) -> bool:
+def remind(booking_id: int, *, now: datetime) -> bool:
     """In one transaction: move `next_reminder_at` on, and queue the mail only if that was us."""
     with transaction.atomic():
         booking = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING, cast
 
 from celery import shared_task
 from django.utils import timezone
@@ -15,15 +16,20 @@ from django.utils import timezone
 from bookings import emails, refunds
 from bookings.models import Booking, OutboxEmail, Refund
 
+if TYPE_CHECKING:
+    from topmate.broker import WakeUpTask
+
 logger = logging.getLogger(__name__)
 
 
 def wake(booking: Booking) -> None:
-    """After the commit, tell a worker to look at this booking; again when an undo has run out."""
-    follow_up.delay_on_commit(booking.pk)
-    if booking.undo_until is not None:
+    """After the commit, tell a worker to look at this booking: now, or when the undo is over."""
+    task = cast("WakeUpTask", follow_up)
+    if booking.undo_until is None:
+        task.delay_on_commit(booking.pk)
+    else:
         held = (booking.undo_until - booking.updated_at).total_seconds() + 1
-        follow_up.apply_async_on_commit((booking.pk,), countdown=held)
+        task.apply_async_on_commit((booking.pk,), countdown=held)
 
 
 @shared_task(ignore_result=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -102,7 +103,7 @@ def test_reschedule_and_refund_at_once_leave_one_of_them(_round: int) -> None:
     assert winners(results) in (1, 2)
     final = Booking.objects.get(pk=booking.pk)
     path = [(e.from_state, e.to_state) for e in booking.events.exclude(to_state="")]
-    assert all(a[1] == b[0] for a, b in zip(path, path[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in pairwise(path))
     assert path[-1][1] == final.state
 
 
@@ -152,7 +153,7 @@ def test_a_withdrawn_report_and_a_mark_at_once_leave_one_history() -> None:
     )
     assert Refund.objects.live().filter(booking=booking).count() <= 1
     path = [(e.from_state, e.to_state) for e in booking.events.exclude(to_state="").order_by("id")]
-    assert all(a[1] == b[0] for a, b in zip(path, path[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in pairwise(path))
 
 
 @pytest.mark.postgres

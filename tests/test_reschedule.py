@@ -162,7 +162,8 @@ def test_a_new_offer_supersedes_the_old_link() -> None:
     lifecycle.withdraw_offer(booking.pk, actor=expert_of(booking), now=NOW + HOUR)
     offer(booking, now=NOW + 2 * HOUR)
     new = links.current(booking, "pick")
-    assert old is not None and new is not None
+    assert old is not None
+    assert new is not None
     old.refresh_from_db()
     assert new.pk != old.pk
     assert not links.is_live(old, now=NOW + 3 * HOUR)

@@ -35,7 +35,7 @@ class SandboxGateway:
 
     def find(self, request: RefundRequest, *, now: datetime) -> Answer | None:
         entry = SandboxRefund.objects.filter(idempotency_key=request.idempotency_key).first()
-        return entry and _answer(entry, now)
+        return _answer(entry, now) if entry else None
 
 
 def _answer(entry: SandboxRefund, now: datetime) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bookings import links
+from bookings import clocks, links
 from bookings.lifecycle.engine import close_case, tell, transition, verb
 from bookings.models import Booking, NoShowReport, Offer
 from bookings.states import Actor, State, TransitionNotAllowed, Verb
@@ -37,7 +37,7 @@ def report_no_show(
         reason=reason,
         text=text,
         reported_at=now,
-        due_at=booking.deadline_at,
+        due_at=clocks.after(now, booking.limits.no_show_window),
         made_by=event,
     )
     links.revoke(booking, links.Purpose.PICK, now=now, by=event)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.functional import cached_property
 
 from bookings.models.people import Expert, Follower
 from bookings.models.schedule import Service
@@ -157,12 +158,10 @@ class Booking(models.Model):
     def __str__(self) -> str:
         return self.code
 
-    @property
+    @cached_property
     def limits(self) -> Policy:
         """The limits in force for this booking."""
-        if (cached := self.__dict__.get("_limits")) is None:
-            cached = self.__dict__["_limits"] = Policy.from_json(self.policy)
-        return cached  # type: ignore[no-any-return]
+        return Policy.from_json(self.policy)
 
     @property
     def duration_minutes(self) -> int:

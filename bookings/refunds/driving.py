@@ -116,20 +116,27 @@ def _changes(refund: Refund, answer: Answer, *, now: datetime) -> dict[str, Any]
         if refund.state == RefundState.ACCEPTED:
             state = RefundState.ACCEPTED
         wait = answer.retry_after or _step(RETRY_AFTER, refund.attempts)
-        alert = {}
-        if refund.alerted_at is None and refund.first_sent_at is not None:
-            if now - refund.first_sent_at >= ALERT_AFTER:
-                alert = {"alerted_at": now}
+        alert = {"alerted_at": now} if _is_worrying(refund, now=now) else {}
         return {"state": state, "next_attempt_at": now + wait, **alert}
     if answer.status == Status.ACCEPTED:
         wait = _step(POLL_AFTER, refund.attempts)
         accepted_at = refund.accepted_at or now
         state = RefundState.ACCEPTED
         return {"state": state, "next_attempt_at": now + wait, "accepted_at": accepted_at, **known}
-    ended = {"state": RefundState(answer.status.value), "next_attempt_at": None}
+    ended: dict[str, Any] = {
+        "state": RefundState(answer.status.value),
+        "next_attempt_at": None,
+    }
     if answer.status != Status.SUCCEEDED:
         ended["alerted_at"] = now
     return {**ended, "finished_at": now, **known}
+
+
+def _is_worrying(refund: Refund, *, now: datetime) -> bool:
+    """Without an answer for so long that staff must hear of it, once."""
+    if refund.alerted_at is not None or refund.first_sent_at is None:
+        return False
+    return now - refund.first_sent_at >= ALERT_AFTER
 
 
 def _step(steps: list[timedelta], attempts: int) -> timedelta:
