@@ -1,0 +1,143 @@
+"""Plays one booking from the day it was booked until now, as it would have been lived through.
+
+Between what people do, time passes: reminders are sent, deadlines run out and refunds are driven
+by the same code that the sweep calls, each at its own moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from bookings import intake, lifecycle, refunds, sweeps
+from bookings.demo import mailbox
+from bookings.models import Booking, Expert, Follower, Provider, Refund
+from bookings.policy import Policy
+from bookings.states import Actor, ActorKind
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+MOST_STEPS = 300
+FOLLOWER = Actor(ActorKind.FOLLOWER)
+CARDS = ("Visa ending 4242", "Mastercard ending 4444", "UPI", "Visa ending 1881")
+
+Deed = Callable[[Booking, datetime], object]
+"""What somebody does with a booking at a moment."""
+
+
+@dataclass(frozen=True)
+class Act:
+    at: datetime
+    deed: Deed
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One booking. `ref` makes it the same scene when the demo is seeded again."""
+
+    ref: str
+    expert: Expert
+    follower: Follower
+    title: str
+    starts_at: datetime
+    acts: tuple[Act, ...] = ()
+    is_mailed: bool = False
+    """its e-mails go to the demo inbox; of the others it is only known that they were sent"""
+    refund_word: str = "pays"
+    """what the sandbox does with a refund: declines, returns, silent"""
+    provider: str = Provider.SANDBOX
+    limits: Policy | None = None
+
+    @property
+    def external_ref(self) -> str:
+        return f"demo-{self.ref}"
+
+
+def is_played(scene: Scene) -> bool:
+    return Booking.objects.filter(expert=scene.expert, external_ref=scene.external_ref).exists()
+
+
+def play(scene: Scene, *, now: datetime) -> int:
+    """1, or 0 when it was played before. All of the scene or nothing of it."""
+    if is_played(scene):
+        return 0
+    with transaction.atomic():
+        booking = _book(scene, now=now)
+        for act in scene.acts:
+            _live_until(booking, act.at, is_mailed=scene.is_mailed)
+            booking.refresh_from_db()
+            act.deed(booking, act.at)
+        _live_until(booking, now, is_mailed=scene.is_mailed)
+        if not (scene.is_mailed and settings.DEMO_INBOX):
+            mailbox.mark_sent(booking)
+    return 1
+
+
+def _book(scene: Scene, *, now: datetime) -> Booking:
+    service = scene.expert.services.get(title=scene.title)
+    number = sum(map(ord, scene.ref))
+    booked_at = min(scene.starts_at, now) - (3 + number % 5) * DAY - (number % 600) * MINUTE
+    return intake.create_booking(
+        expert=scene.expert,
+        follower=scene.follower,
+        service=service,
+        starts_at=scene.starts_at,
+        ends_at=scene.starts_at + timedelta(minutes=service.duration_minutes),
+        now=booked_at,
+        price_minor=service.price_minor,
+        currency=service.currency,
+        payment=intake.PaymentFacts(
+            provider=scene.provider,
+            provider_ref=f"demo_{scene.refund_word}_{scene.expert.slug}_{scene.ref}",
+            paid_at=booked_at,
+            method=CARDS[number % len(CARDS)],
+        ),
+        external_ref=scene.external_ref,
+        limits=scene.limits,
+    )
+
+
+@dataclass(frozen=True)
+class _Step:
+    at: datetime
+    take: Callable[[datetime], object]
+
+
+def _live_until(booking: Booking, until: datetime, *, is_mailed: bool) -> None:
+    """Take every step that falls due before `until`, in its order."""
+    for _ in range(MOST_STEPS):
+        step = min(_steps(booking.pk, is_mailed=is_mailed), default=None, key=lambda s: s.at)
+        if step is None or step.at >= until:
+            return
+        step.take(step.at)
+    raise RuntimeError(f"{booking.external_ref} does not come to rest.")
+
+
+def _steps(booking_id: int, *, is_mailed: bool) -> Iterator[_Step]:
+    booking = Booking.objects.get(pk=booking_id)
+    if booking.next_reminder_at:
+        yield _Step(booking.next_reminder_at, lambda at: sweeps.remind(booking_id, now=at))
+    if booking.deadline_at:
+        state = booking.state
+        yield _Step(
+            booking.deadline_at + booking.limits.grace,
+            lambda at: lifecycle.run_deadline(booking_id, state=state, now=at),
+        )
+    for refund in Refund.objects.filter(booking=booking_id):
+        if refund.next_attempt_at:
+            yield _Step(refund.next_attempt_at, _driving(refund.pk))
+    if is_mailed:
+        yield from (_Step(at, take) for at, take in mailbox.steps(booking))
+
+
+def _driving(refund_id: int) -> Callable[[datetime], object]:
+    return lambda at: refunds.execute(refund_id, now=at)
+
+
+def expert_of(booking: Booking) -> Actor:
+    return Actor(ActorKind.EXPERT, booking.expert.user_id)
