@@ -1,0 +1,27 @@
+"""Every e-mail: the register of kinds, the outbox, and sending.
+
+Others write `emails.queue(...)` in the transaction that causes the mail, and a worker calls
+`emails.deliver(...)`. `manage.py list_emails` lists all kinds with a sample each.
+"""
+
+from bookings.emails.delivery import deliver
+from bookings.emails.kinds import KINDS, Kind
+from bookings.emails.letter import Rendered
+from bookings.emails.outbox import cancel_held, queue, queue_for, queue_password_reset
+from bookings.emails.promises import AFTER, promised_kinds
+from bookings.emails.rendering import Unsendable, render
+
+__all__ = [
+    "AFTER",
+    "KINDS",
+    "Kind",
+    "Rendered",
+    "Unsendable",
+    "cancel_held",
+    "deliver",
+    "promised_kinds",
+    "queue",
+    "queue_for",
+    "queue_password_reset",
+    "render",
+]

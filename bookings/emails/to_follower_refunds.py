@@ -1,0 +1,207 @@
+"""E-mails to the follower about the end of a booking and the money going back."""
+
+from __future__ import annotations
+
+from bookings.emails import truths
+from bookings.emails.case import Case
+from bookings.emails.kinds import FOLLOWER, CalendarMethod, kind
+from bookings.emails.letter import Letter
+from bookings.emails.words import (
+    BANK_TAKES,
+    refund_cause,
+    site_name,
+    upper_first,
+    why_follower,
+)
+from bookings.models import RefundState
+
+
+def cancel_if_future(case: Case) -> CalendarMethod:
+    """A call that will not be held any more leaves the calendar."""
+    return "CANCEL" if case.datum("was_future") else ""
+
+
+def _facts(case: Case) -> tuple[tuple[str, str], ...]:
+    if case.refunded_minor == 0:
+        return (("Call", case.call), ("Was planned for", case.time))
+    to = (("To", case.payment.method),) if case.payment and case.payment.method else ()
+    return (
+        ("Amount", case.amount),
+        *to,
+        ("Call", case.call),
+        ("On your account", upper_first(BANK_TAKES)),
+    )
+
+
+def _waits_for_a_person(case: Case) -> bool:
+    refund = case.refund
+    return refund is not None and (
+        bool(refund.hold_reason) or refund.state == RefundState.MANUAL_DUE
+    )
+
+
+def refund_sentence(case: Case) -> str:
+    """What happens with the money, and no more than is true when it is sent."""
+    if case.refunded_minor == 0:
+        return "There is nothing to refund." if case.is_free else "All your money went back before."
+    if _waits_for_a_person(case):
+        return f"Your refund of {case.amount} is approved. {site_name()} support sends it by hand."
+    return f"Your refund of {case.amount} has started."
+
+
+def _refund_subject(case: Case) -> str:
+    if case.refunded_minor == 0:
+        return f"Your call with {case.expert.first_name} is closed"
+    verb = "is approved" if _waits_for_a_person(case) else "has started"
+    return f"Your {case.amount} refund {verb}"
+
+
+def _refund_heading(case: Case) -> str:
+    if case.refunded_minor == 0:
+        return "Your call is closed"
+    return "Your refund is approved" if _waits_for_a_person(case) else "Your refund has started"
+
+
+@kind(
+    FOLLOWER,
+    "a booking ends with a refund, or a free call is closed",
+    still_true=truths.refund_is_on_its_way,
+    applies=truths.after_refund,
+    links=("status",),
+    calendar=cancel_if_future,
+)
+def refund_started(case: Case) -> Letter:
+    cause = refund_cause(case, expert=case.expert.first_name)
+    cause = cause.replace(f"{case.follower.first_name} ", "You ", 1) if _is_own(case) else cause
+    note = case.event.note if case.event and case.event.verb == "refund_now" else ""
+    is_staff = case.event is not None and case.event.actor_kind == "staff"
+    return Letter(
+        subject=_refund_subject(case),
+        preheader=f"On your account: {BANK_TAKES}." if case.refunded_minor else cause,
+        heading=_refund_heading(case),
+        paragraphs=(
+            f"your {case.title} with {case.expert.name} does not count as held. {cause}",
+            refund_sentence(case),
+        ),
+        quote=note,
+        quoted=f"{site_name()} support" if is_staff else case.expert.first_name,
+        button=case.link("See where it stands", "status"),
+        facts=_facts(case),
+        policy=("We write again when your bank has the money.",) if case.refunded_minor else (),
+        why=why_follower(case),
+        is_private=True,
+    )
+
+
+def _is_own(case: Case) -> bool:
+    return case.event is not None and case.event.verb in ("refund_instead", "offer_lapsed")
+
+
+@kind(
+    FOLLOWER,
+    "the expert or staff cancels a call; with a calendar file",
+    still_true=truths.is_cancelled,
+    links=("status",),
+    calendar=cancel_if_future,
+)
+def call_cancelled(case: Case) -> Letter:
+    event = case.event
+    by_staff = event is not None and event.actor_kind == "staff"
+    who = f"{site_name()} support" if by_staff else case.expert.first_name
+    return Letter(
+        subject=f"{who} cancelled your call on {case.time}",
+        preheader=refund_sentence(case),
+        heading="Your call is cancelled",
+        paragraphs=(
+            f"your {case.title} with {case.expert.name} on {case.time} will not take place.",
+            refund_sentence(case),
+        ),
+        quote=event.note if event else "",
+        quoted=who,
+        button=case.link("See where it stands", "status"),
+        facts=_facts(case),
+        why=why_follower(case),
+        is_private=True,
+    )
+
+
+@kind(
+    FOLLOWER,
+    "support decides a contested call; with the written reason",
+    still_true=truths.was_decided,
+    links=("status",),
+)
+def decision(case: Case) -> Letter:
+    is_refund = case.datum("decision") == "refunded"
+    outcome = "counts as held" if not is_refund else "does not count as held"
+    money = refund_sentence(case) if is_refund else "The payment stays with the expert."
+    return Letter(
+        subject=f"Decided: your call with {case.expert.first_name} {outcome}",
+        preheader=money,
+        heading=f"Your call {outcome}",
+        paragraphs=(
+            f"{site_name()} support has decided about your {case.title} with {case.expert.name}.",
+            money if is_refund or not case.is_free else "There was nothing to pay.",
+        ),
+        quote=case.event.note if case.event else "",
+        quoted=f"{site_name()} support",
+        button=case.link("See where it stands", "status"),
+        facts=_facts(case) if is_refund else (("Call", case.call), ("When", case.time)),
+        why=why_follower(case),
+        is_private=True,
+    )
+
+
+@kind(
+    FOLLOWER,
+    "the provider says that a refund has succeeded",
+    still_true=truths.refund_succeeded,
+    links=("status",),
+)
+def refund_confirmed(case: Case) -> Letter:
+    reference = case.refund.reference if case.refund else ""
+    ask = "Your bank can find it by this reference." if reference else ""
+    return Letter(
+        subject=f"Your {case.amount} refund is with your bank",
+        preheader="Reference inside." if reference else "It can take a few days to show.",
+        heading="Your refund went through",
+        paragraphs=(
+            f"we sent {case.amount} for your {case.title} back, and it was accepted.",
+            f"It can take a few days until your bank shows it. {ask}".strip(),
+        ),
+        button=case.link("See where it stands", "status"),
+        facts=(*_facts(case), *((("Reference", reference),) if reference else ())),
+        why=why_follower(case),
+        is_private=True,
+    )
+
+
+@kind(
+    FOLLOWER,
+    "a refund is declined, or the bank sends it back",
+    still_true=truths.refund_failed,
+    links=("status",),
+)
+def refund_failed(case: Case) -> Letter:
+    is_reversed = case.refund is not None and case.refund.state == RefundState.REVERSED
+    told = "Your bank sent it back." if is_reversed else "The payment provider did not accept it."
+    todo = "We are on it, and there is nothing you need to do. We write again when it is sent."
+    if is_reversed:
+        todo = (
+            "Reply to this e-mail, and we find another way to pay you. "
+            "Never send us card numbers or passwords."
+        )
+    problem = "needs your help" if is_reversed else "is delayed"
+    return Letter(
+        subject=f"Your {case.amount} refund {problem}",
+        preheader=told,
+        heading=f"Your refund {problem}",
+        paragraphs=(
+            f"we tried to send {case.amount} for your {case.title} back. {told}",
+            f"{todo} You still get this money.",
+        ),
+        button=case.link("See where it stands", "status"),
+        facts=(("Amount", case.amount), ("Call", case.call)),
+        why=why_follower(case),
+        is_private=True,
+    )

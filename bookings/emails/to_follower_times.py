@@ -1,0 +1,174 @@
+"""E-mails to the follower about picking a new time."""
+
+from __future__ import annotations
+
+from bookings import clocks, formats
+from bookings.emails import truths
+from bookings.emails.case import Case
+from bookings.emails.kinds import FOLLOWER, CalendarMethod, kind
+from bookings.emails.letter import Letter, Link, Sentence
+from bookings.emails.words import call_facts, upper_first, why_follower
+from bookings.models import Offer
+
+
+def request(case: Case) -> CalendarMethod:
+    return "REQUEST"
+
+
+def _pick_facts(case: Case) -> tuple[tuple[str, str], ...]:
+    price = () if case.is_free else (("Price", "Already paid, nothing more to pay"),)
+    return (("Call", case.call), *price, ("Choose by", case.deadline))
+
+
+def _pick_policy(case: Case) -> Sentence:
+    if not case.booking.has_open_report:
+        return ("If you pick no time by then, nothing changes and this link runs out.",)
+    if case.is_free:
+        return ("If you pick no time by then, the booking is closed.",)
+    refund = Link("Get a refund instead", case.private_url("pick") + "#refund")
+    then = f". If you pick nothing by then, we send your {case.price} back automatically."
+    return ("Prefer your money back? ", refund, then)
+
+
+def _offer_reason(case: Case) -> str:
+    expert, day = case.expert.name, case.on_long(case.booking.starts_at)
+    if case.booking.has_open_report:
+        return f"your {case.title} on {day} did not happen. {expert} offers you a new time."
+    if clocks.has_started(case.booking, case.now):
+        return f"{expert} offers you a new time for your {case.title} of {day}."
+    return (
+        f"{expert} would like to move your {case.title} of {case.time}. "
+        "The old time stays yours until you pick a new one."
+    )
+
+
+@kind(
+    FOLLOWER,
+    "the expert offers a new time, or sends the link again",
+    still_true=truths.offer_is_open,
+    links=("status",),
+)
+def offer(case: Case) -> Letter:
+    first_name, made = case.expert.first_name, case.offer
+    listed = made is not None and made.mode == Offer.Mode.LISTED
+    free = "" if case.is_free else " Nothing more to pay."
+    how = f"{first_name} suggests a few times." if listed else "Choose any time that is free."
+    return Letter(
+        subject=f"{first_name} would like to find a new time with you",
+        preheader=f"Choose by {case.deadline}.{free}",
+        heading=f"Pick a new time with {first_name}",
+        paragraphs=(_offer_reason(case), how),
+        quote=made.note if made else "",
+        quoted=first_name,
+        button=case.link("Pick a new time", "pick"),
+        facts=_pick_facts(case),
+        policy=_pick_policy(case),
+        why=why_follower(case),
+        is_private=True,
+    )
+
+
+@kind(
+    FOLLOWER,
+    "before the link to pick a new time runs out",
+    still_true=truths.offer_is_open,
+    links=("status",),
+)
+def offer_reminder(case: Case) -> Letter:
+    first_name = case.expert.first_name
+    after = "After that this link runs out."
+    if case.booking.has_open_report and not case.is_free:
+        after = "After that you get your money back."
+    left = formats.spelled(case.booking.limits.link_reminder)
+    return Letter(
+        subject=f"{upper_first(left)} left to pick a time with {first_name}",
+        preheader=after,
+        heading=f"You can still pick a new time with {first_name}",
+        paragraphs=(f"your link for a new {case.title} is open until {case.deadline}.",),
+        button=case.link("Pick a new time", "pick"),
+        facts=_pick_facts(case),
+        policy=_pick_policy(case),
+        why=why_follower(case),
+        is_private=True,
+    )
+
+
+@kind(
+    FOLLOWER,
+    "the expert withdraws an offer whose link was mailed",
+    still_true=truths.offer_was_mailed,
+    links=("status",),
+)
+def offer_withdrawn(case: Case) -> Letter:
+    first_name = case.expert.first_name
+    now = f"Your call stays at its time, {case.time}."
+    if case.booking.has_open_report:
+        money = "we close the booking" if case.is_free else f"we send your {case.price} back"
+        until = f"if {first_name} does not answer by {case.deadline}, {money}"
+        now = f"Your report stands again: {until}."
+    elif clocks.has_started(case.booking, case.now):
+        now = "Nothing else has changed."
+    return Letter(
+        subject=f"{first_name} withdrew the new times",
+        preheader=now,
+        heading="The link to pick a new time is withdrawn",
+        paragraphs=(f"{case.expert.name} no longer offers new times for your {case.title}.", now),
+        button=case.link("See your booking", "status"),
+        facts=call_facts(case),
+        why=why_follower(case),
+        is_private=True,
+    )
+
+
+@kind(
+    FOLLOWER,
+    "the follower has picked a new time; with a calendar file",
+    still_true=truths.time_holds,
+    links=("report", "status"),
+    calendar=request,
+)
+def time_confirmed(case: Case) -> Letter:
+    place = formats.one_line(case.booking.place)
+    opens_after = formats.spelled(case.booking.limits.report_opens_after)
+    return Letter(
+        subject=f"Your call with {case.expert.first_name} is on {case.time}",
+        preheader="Calendar file attached.",
+        heading="Your new time is set",
+        paragraphs=(
+            f"your {case.title} with {case.expert.name} is now on {case.time}.",
+            "A calendar file is attached. It replaces the old time.",
+        ),
+        button=case.link("See your booking", "status"),
+        facts=(*call_facts(case), *((("Where", place),) if place else ())),
+        policy=(
+            f"Did the call not happen? From {opens_after} after its start you can ",
+            case.link("tell us here", "report"),
+            ".",
+        ),
+        why=why_follower(case),
+        is_private=True,
+    )
+
+
+_BUTTONS = {
+    "pick": "Pick a new time",
+    "report": "Open the report page",
+    "contest": "Tell us what happened",
+    "status": "See your booking",
+}
+
+
+@kind(FOLLOWER, "the follower asks for the newest link", still_true=truths.link_is_current)
+def new_link(case: Case) -> Letter:
+    purpose = str(case.datum("purpose"))
+    return Letter(
+        subject=f"Your new link for your call with {case.expert.first_name}",
+        preheader="Older links have stopped working.",
+        heading="Here is your newest link",
+        paragraphs=(f"you asked for the link of your {case.title} with {case.expert.name}.",),
+        button=case.link(_BUTTONS.get(purpose, "Open"), purpose),
+        facts=call_facts(case),
+        policy=("If you did not ask for it, you can ignore this e-mail.",),
+        why=why_follower(case),
+        is_private=True,
+    )

@@ -1,0 +1,154 @@
+"""E-mails to staff, and the one for a forgotten password."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.auth.tokens import default_token_generator
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+
+from bookings import formats
+from bookings.emails import truths
+from bookings.emails.case import Case, page
+from bookings.emails.kinds import EXPERT, STAFF, kind
+from bookings.emails.letter import Letter, Link
+from bookings.emails.words import call_facts, site_name, why_staff
+from bookings.models import RefundState
+
+
+def _facts(case: Case) -> tuple[tuple[str, str], ...]:
+    return (
+        ("Booking", case.booking.code),
+        ("Expert", formats.one_line(case.expert.name)),
+        ("Follower", formats.one_line(case.follower.name)),
+        *call_facts(case),
+    )
+
+
+@kind(
+    STAFF,
+    "a refund is declined, sent back, on hold or without an answer",
+    still_true=truths.refund_needs_staff,
+)
+def staff_refund_failed(case: Case) -> Letter:
+    refund = case.refund
+    if refund is None:
+        raise LookupError(f"{case.booking.code} has no refund.")
+    amount = formats.money(refund.amount_minor, refund.currency)
+    state = RefundState(refund.state).label.lower()
+    problem = f"is on hold ({refund.hold_reason})" if refund.hold_reason else f"is: {state}"
+    return Letter(
+        subject=f"A refund of {amount} needs you: {refund.hold_reason or state}",
+        preheader=f"Booking {case.booking.code}.",
+        heading="A refund needs you",
+        paragraphs=(f"the refund of {amount} for booking {case.booking.code} {problem}.",),
+        quote=refund.last_answer,
+        quoted="The provider’s answer",
+        button=case.admin_link("Open the refund", "refund", refund.pk),
+        facts=_facts(case),
+        policy=("The follower is not paid until somebody acts.",),
+        why=why_staff(),
+        can_reply=False,
+    )
+
+
+@kind(STAFF, "a follower contests a completed call", still_true=truths.is_contested)
+def staff_contested(case: Case) -> Letter:
+    return _to_decide(
+        case,
+        subject=f"Decide by {case.deadline}: {case.booking.code} is contested",
+        heading="A completed call is contested",
+    )
+
+
+@kind(
+    STAFF, "before the deadline of a contested call that is undecided",
+    still_true=truths.is_contested,
+)  # fmt: skip
+def staff_contest_reminder(case: Case) -> Letter:
+    return _to_decide(
+        case,
+        subject=f"Still undecided: {case.booking.code}, by {case.deadline}",
+        heading="A contested call is still undecided",
+    )
+
+
+def _to_decide(case: Case, *, subject: str, heading: str) -> Letter:
+    back = "the booking is closed" if case.is_free else f"{case.price} goes back to the follower"
+    return Letter(
+        subject=subject,
+        preheader=f"If nobody decides, {back}.",
+        heading=heading,
+        paragraphs=(
+            f"{case.expert.name} marked the call as completed; {case.follower.name} says that "
+            "this is not right. Read both sides and decide, with a written reason.",
+        ),
+        quote=case.contest.reason if case.contest else "",
+        quoted=case.follower.first_name,
+        button=case.admin_link("Open the booking", "booking", case.booking.pk),
+        facts=(*_facts(case), ("Decide by", case.deadline)),
+        policy=(f"If nobody decides by then, {back}.",),
+        why=why_staff(),
+        can_reply=False,
+    )
+
+
+@kind(STAFF, "the sweep ran late: deadlines were not watched for a while")
+def staff_sweep_late(case: Case) -> Letter:
+    minutes = case.facts.get("minutes", "several")
+    return Letter(
+        subject=f"The sweep was silent for {minutes} minutes",
+        preheader="It runs again. Find out why it stopped.",
+        heading="The sweep was silent",
+        paragraphs=(
+            f"for {minutes} minutes nothing watched the deadlines of {site_name()}, "
+            "sent reminders or refunds. It runs again and catches up by itself.",
+            "Look at the beat and the workers: were they down, or too slow?",
+        ),
+        button=Link("Open the admin", page("admin:index")),
+        why=why_staff(),
+        can_reply=False,
+    )
+
+
+@kind(STAFF, "an expert asks support for help")
+def staff_support_request(case: Case) -> Letter:
+    asked = case.support_request
+    name = formats.one_line(asked.expert.name)
+    about = (("Booking", asked.booking.code),) if asked.booking else ()
+    return Letter(
+        subject=f"{name} asks: {asked.subject}",
+        preheader=formats.one_line(asked.message)[:90],
+        heading=f"{name} asks for help",
+        paragraphs=(f"{name} wrote: {formats.one_line(asked.subject)}",),
+        quote=asked.message,
+        quoted=name,
+        button=case.admin_link("Answer in the admin", "supportrequest", asked.pk),
+        facts=(("Expert", name), *about),
+        policy=("Answer in the admin; a reply to this e-mail does not reach the expert.",),
+        why=why_staff(),
+        can_reply=False,
+    )
+
+
+@kind(EXPERT, "somebody asks to choose a new password")
+def password_reset(case: Case) -> Letter:
+    """The token is made when it is sent and stored nowhere."""
+    user = case.user
+    uid = urlsafe_base64_encode(force_bytes(user.pk))
+    token = default_token_generator.make_token(user)
+    address = page("password_reset_confirm", uidb64=uid, token=token)
+    lasts = formats.spelled(timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT))
+    works = f"The link works for {lasts} and once."
+    return Letter(
+        subject=f"Choose a new password for {site_name()}",
+        preheader=works,
+        heading="Choose a new password",
+        paragraphs=("somebody, we hope you, asked to choose a new password for your account.",),
+        button=Link("Choose a new password", address),
+        policy=(f"{works} If it was not you, ignore this e-mail.",),
+        why="You get this e-mail because your address was entered on the sign-in page.",
+        is_private=True,
+    )

@@ -1,0 +1,144 @@
+"""Whether an e-mail is still true when it is about to be sent, and to whom an event matters.
+
+The first half reads the present state. The second half, `after_…`, reads only the event.
+"""
+
+from __future__ import annotations
+
+from bookings import clocks
+from bookings.emails.case import Case
+from bookings.models import (
+    NoShowReport,
+    Offer,
+    OutboxEmail,
+    OutboxState,
+    RefundState,
+    TimelineEvent,
+)
+from bookings.models.money import NOT_LIVE
+from bookings.states import FINAL, ActorKind, State
+
+NEEDS_A_PERSON = ("unknown", "declined", "reversed", "manual_due")
+LEFT_THE_HOUSE = (OutboxState.SENDING, OutboxState.SENT)
+
+
+def offer_is_open(case: Case) -> bool:
+    """The very offer the event made is open; a link sent again belongs to whichever is open."""
+    if case.booking.state != State.RESCHEDULE_OFFERED or not _same_deadline(case):
+        return False
+    offer = case.booking.offers.filter(outcome=Offer.Outcome.OPEN).first()
+    if offer is None or case.event is None or case.event.verb != "offer_reschedule":
+        return offer is not None
+    return offer.made_by_id == case.event.pk
+
+
+def offer_was_mailed(case: Case) -> bool:
+    """Nobody is told that a link is withdrawn which they never got."""
+    if case.booking.state == State.RESCHEDULE_OFFERED or case.event is None:
+        return False
+    withdrawn = Offer.objects.filter(closed_by=case.event).values("made_by")
+    return OutboxEmail.objects.filter(
+        kind="offer", event__in=withdrawn, state__in=LEFT_THE_HOUSE
+    ).exists()
+
+
+def report_is_open(case: Case) -> bool:
+    if case.booking.state != State.NO_SHOW_REPORTED or case.event is None:
+        return False
+    return case.booking.reports.filter(
+        made_by=case.event, outcome=NoShowReport.Outcome.OPEN
+    ).exists()
+
+
+def report_is_closed(case: Case) -> bool:
+    return not case.booking.has_open_report
+
+
+def clock_runs(case: Case) -> bool:
+    """The same deadline as when the reminder was written, and it has not passed."""
+    deadline_at = case.booking.deadline_at
+    is_ahead = deadline_at is not None and case.now < deadline_at
+    return case.booking.state == State.NO_SHOW_REPORTED and is_ahead and _same_deadline(case)
+
+
+def is_contested(case: Case) -> bool:
+    return case.booking.state == State.CONTESTED and _same_deadline(case)
+
+
+def is_unconfirmed(case: Case) -> bool:
+    """The call is over, nobody has said anything, and it was not moved since."""
+    booking = case.booking
+    is_past = clocks.has_ended(booking, case.now) and _same_start(case)
+    return is_past and booking.state == State.SCHEDULED and not booking.has_open_report
+
+
+def time_holds(case: Case) -> bool:
+    """The call is still at the time that was picked."""
+    picked = case.instant("to")
+    return case.booking.starts_at == picked and State(case.booking.state) not in FINAL
+
+
+def mark_stands(case: Case) -> bool:
+    mark = case.mark
+    return case.booking.state == State.COMPLETED and mark is not None and mark.undone_at is None
+
+
+def is_cancelled(case: Case) -> bool:
+    return case.booking.state == State.CANCELLED
+
+
+def was_decided(case: Case) -> bool:
+    contest = case.contest
+    return contest is not None and contest.decision != ""
+
+
+def refund_is_on_its_way(case: Case) -> bool:
+    """Started and neither undone nor failed; or there was nothing to send back."""
+    if case.refunded_minor == 0:
+        return State(case.booking.state) in FINAL
+    return case.refund is not None and case.refund.state not in NOT_LIVE
+
+
+def refund_succeeded(case: Case) -> bool:
+    return case.refund is not None and case.refund.state == RefundState.SUCCEEDED
+
+
+def refund_failed(case: Case) -> bool:
+    return case.refund is not None and case.refund.state in ("declined", "reversed")
+
+
+def refund_needs_staff(case: Case) -> bool:
+    refund = case.refund
+    return refund is not None and (bool(refund.hold_reason) or refund.state in NEEDS_A_PERSON)
+
+
+def link_is_current(case: Case) -> bool:
+    purpose = case.datum("purpose")
+    return case.booking.links.filter(purpose=purpose, superseded_at__isnull=True).exists()
+
+
+def _same_deadline(case: Case) -> bool:
+    written = case.facts.get("deadline_at")
+    now = case.booking.deadline_at
+    return written is None or (now is not None and now.isoformat() == written)
+
+
+def _same_start(case: Case) -> bool:
+    written = case.facts.get("starts_at")
+    return written is None or case.booking.starts_at.isoformat() == written
+
+
+def after_refund(event: TimelineEvent) -> bool:
+    return event.to_state == State.REFUNDED
+
+
+def after_refund_by_others(event: TimelineEvent) -> bool:
+    return after_refund(event) and event.actor_kind != ActorKind.EXPERT
+
+
+def after_lapse_without_refund(event: TimelineEvent) -> bool:
+    return event.to_state != State.REFUNDED
+
+
+def after_staff(event: TimelineEvent) -> bool:
+    return event.actor_kind == ActorKind.STAFF
