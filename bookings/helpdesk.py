@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from bookings import emails
+from bookings import emails, tasks
 from bookings.models import Booking, Expert, HelpFeedback, SupportRequest, User
 
 REQUESTS_A_DAY = 10
@@ -49,13 +49,14 @@ def answer(request_id: int, *, text: str, by: User, now: datetime) -> bool:
 
 
 def _tell(kind: str, asked: SupportRequest, *, now: datetime) -> None:
-    emails.queue(
+    email = emails.queue(
         kind,
         booking=asked.booking,
         now=now,
         dedupe=str(asked.pk),
         facts={"support_request": asked.pk},
     )
+    tasks.wake_for(email)
 
 
 def rate(

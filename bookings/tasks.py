@@ -32,6 +32,16 @@ def wake(booking: Booking) -> None:
         task.apply_async_on_commit((booking.pk,), countdown=held)
 
 
+def wake_for(email: OutboxEmail) -> None:
+    """After the commit, tell a worker to send an e-mail that belongs to no booking."""
+    cast("WakeUpTask", send).delay_on_commit(email.pk)
+
+
+@shared_task(ignore_result=True)
+def send(email_id: int) -> None:
+    deliver_all([email_id], now=timezone.now())
+
+
 @shared_task(ignore_result=True)
 def follow_up(booking_id: int) -> None:
     """Take every due step of one booking: its e-mails, then its refunds."""

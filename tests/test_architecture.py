@@ -21,7 +21,7 @@ LEVELS: dict[str, int] = {
             "clocks formats timeline gateways demo_inbox lists",
             "links slots rules calendar intake",
             "emails hours",
-            "refunds helpdesk",
+            "refunds",
             "tasks",
             "lifecycle helpdesk",
             "sweeps imports invariants access forms presenters",

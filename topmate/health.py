@@ -41,7 +41,7 @@ def deep(request: HttpRequest) -> HttpResponse:
 
 def _state() -> dict[str, str | int | None]:
     database = _database()
-    sweep, age = _sweep() if database == "ok" else ("unknown", None)
+    sweep, age = sweep() if database == "ok" else ("unknown", None)
     return {"database": database, "broker": _broker(), "sweep": sweep, "sweep_age_s": age}
 
 
@@ -71,7 +71,7 @@ def _broker() -> str:
     return "ok"
 
 
-def _sweep() -> tuple[str, int | None]:
+def sweep() -> tuple[str, int | None]:
     """Only a finished sweep writes the heartbeat, so its age says what matters."""
     heartbeat = apps.get_model("bookings", "Heartbeat")
     try:

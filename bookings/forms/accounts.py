@@ -14,7 +14,7 @@ from django.contrib.auth.forms import (
 )
 from django.utils import timezone
 
-from bookings import emails
+from bookings import emails, tasks
 from bookings.forms.style import Styled
 from bookings.forms.text import LineField
 from bookings.forms.zones import zone_choices
@@ -53,16 +53,10 @@ class ResetPasswordForm(Styled, PasswordResetForm):
 
     def save(self, **kwargs: Any) -> None:
         """The mail is written to the outbox, and its link starts with SITE_URL, whatever host
-        this request named. One mail in a minute is enough."""
+        this request named."""
         now = timezone.now()
         for user in self.get_users(self.cleaned_data["email"]):
-            emails.queue(
-                "password_reset",
-                booking=None,
-                now=now,
-                dedupe=f"{user.pk} {now:%Y-%m-%dT%H:%M}",
-                facts={"user": user.pk},
-            )
+            tasks.wake_for(emails.queue_password_reset(user, now=now))
 
 
 class ChoosePasswordForm(Styled, SetPasswordForm[User]):

@@ -6,23 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from bookings.policy import Policy
-
-_UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
-IN_HOURS_UP_TO = timedelta(hours=96)
-"""72 hours is a promise counted in hours; 14 days is counted in days."""
-
-
-def words(duration: timedelta) -> str:
-    """72 hours, 14 days, 30 seconds, 1 hour 30 minutes."""
-    seconds = int(duration.total_seconds())
-    units = _UNITS[1:] if duration <= IN_HOURS_UP_TO else _UNITS
-    parts = []
-    for size, name in units:
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count} {name}{'' if count == 1 else 's'}")
-    return " ".join(parts[:2]) or "0 seconds"
-
+from bookings.presenters.reader import words
 
 def listed(durations: tuple[timedelta, ...]) -> str:
     """48 hours, 24 hours and 6 hours."""
