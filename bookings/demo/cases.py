@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from bookings.demo import deeds
 from bookings.demo.cast import People
 from bookings.demo.deeds import Channel, Held, Reason
-from bookings.demo.stage import DAY, HOUR, MINUTE, Act, Scene
+from bookings.demo.stage import DAY, HOUR, MINUTE, Act, Deed, Scene
 from bookings.demo.stage import play as play_scene
 from bookings.models import Expert
 from bookings.policy import Policy
@@ -41,7 +41,7 @@ class _Writer:
         who: str,
         title: str,
         hours: float,
-        *acts: tuple[float, deeds.Deed],
+        *acts: tuple[float, Deed],
         **more: object,
     ) -> Scene:
         """A call that started `hours` ago; each act with the hours before now it happened."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 
@@ -134,7 +135,7 @@ def _follower(name: str) -> Follower:
 def _sells(
     expert: Expert,
     services: dict[str, tuple[int, int, str]],
-    hours: dict[int, tuple[tuple[time, time], ...]],
+    hours: Mapping[int, tuple[tuple[time, time], ...]],
 ) -> None:
     for title, (minutes, price_minor, currency) in services.items():
         Service.objects.get_or_create(
