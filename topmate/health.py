@@ -41,8 +41,8 @@ def deep(request: HttpRequest) -> HttpResponse:
 
 def _state() -> dict[str, str | int | None]:
     database = _database()
-    sweep, age = sweep() if database == "ok" else ("unknown", None)
-    return {"database": database, "broker": _broker(), "sweep": sweep, "sweep_age_s": age}
+    ticking, age = sweep() if database == "ok" else ("unknown", None)
+    return {"database": database, "broker": _broker(), "sweep": ticking, "sweep_age_s": age}
 
 
 def _database() -> str:

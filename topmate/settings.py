@@ -9,8 +9,10 @@ from typing import Any
 
 from topmate import logs, services
 from topmate.env import Env
+from topmate.generics import allow_type_arguments
 from topmate.keys import secret_key
 
+allow_type_arguments()
 env = Env(os.environ)
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).expanduser().resolve()
@@ -40,7 +42,7 @@ if IS_HTTPS and DEBUG:
 
 # --- Applications -----------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "topmate.apps.StaffAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
