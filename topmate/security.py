@@ -1,4 +1,4 @@
-"""Headers on every response, errors included; and what a locked-out visitor sees."""
+"""Headers on every response, errors included."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 
 Policy = Mapping[str, Sequence[str]]
@@ -63,15 +63,3 @@ class SecurityHeadersMiddleware:
         # Static files carry their own; every page is somebody's and is kept nowhere.
         headers.setdefault("Cache-Control", "no-store")
         return response
-
-
-def too_many_sign_ins(
-    request: HttpRequest, response: HttpResponse | None = None, credentials: Any = None
-) -> HttpResponse:
-    """The same sentence whether the e-mail is known or not."""
-    return HttpResponse(
-        "Too many attempts to sign in. Please try again in 15 minutes, or reset your password.",
-        status=429,
-        content_type="text/plain; charset=utf-8",
-        headers={"Retry-After": "900"},
-    )

@@ -152,7 +152,7 @@ AXES_FAILURE_LIMIT = 6
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
 AXES_CLIENT_IP_CALLABLE = "topmate.proxies.client_ip"
-AXES_LOCKOUT_CALLABLE = "topmate.security.too_many_sign_ins"
+AXES_LOCKOUT_CALLABLE = "bookings.views.accounts.too_many_sign_ins"
 AXES_SENSITIVE_PARAMETERS = ["password"]
 AXES_VERBOSE = False
 

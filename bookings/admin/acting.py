@@ -1,0 +1,181 @@
+"""Actions of staff: choose rows, give a reason on a page of its own, get a report for each row.
+
+The rows are never edited here: each action calls the verb that pages and sweep call as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+
+from bookings.admin.base import M, ReadOnlyAdmin
+from bookings.forms.staff import ReasonForm
+from bookings.states import Actor, ActorKind, TransitionNotAllowed
+
+AT_ONCE = 100
+"""Rows of one action: more would not be read before they are decided."""
+
+
+@dataclass(frozen=True)
+class StaffAction:
+    """`run(row, actor=, now=, details=)` calls the verb and returns a sentence of what it did;
+    `refusal` says why a row cannot be acted on now, before anybody fills in the form."""
+
+    name: str
+    label: str
+    effect: str
+    run: Callable[..., str]
+    form: type[ReasonForm] = ReasonForm
+    refusal: Callable[[Any, Actor, datetime], str] = field(default=lambda row, actor, now: "")
+
+
+class ActingAdmin(ReadOnlyAdmin[M]):
+    """An admin whose rows change by actions only."""
+
+    staff_actions: Sequence[StaffAction] = ()
+    change_form_template = "admin/bookings/acting_change_form.html"
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(  # type: ignore[union-attr, no-any-return]
+            f"{self.opts.app_label}.change_{self.opts.model_name}"
+        )
+
+    def row_name(self, row: M) -> str:
+        """How a report names the row."""
+        return str(row)
+
+    def row_currency(self, row: M) -> str:
+        return str(getattr(row, "currency", ""))
+
+    def get_urls(self) -> list[URLPattern]:
+        act = self.admin_site.admin_view(self.act)
+        name = f"{self.opts.app_label}_{self.opts.model_name}_act"
+        return [path("act/<slug:name>/", act, name=name), *super().get_urls()]
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions = super().get_actions(request)
+        if self.has_act_permission(request):
+            actions |= {a.name: (_chooser(a), a.name, f"{a.label}…") for a in self.staff_actions}
+        return actions
+
+    def act_url(self, action: StaffAction, ids: Sequence[Any]) -> str:
+        url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_act", args=[action.name])
+        return f"{url}?ids={','.join(map(str, ids))}"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The row's page with a button for what may be done now."""
+        row = self.get_object(request, object_id)
+        offered = self._offered(request, row) if row else []
+        context = {"staff_actions": offered, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
+
+    def _offered(self, request: HttpRequest, row: M) -> list[dict[str, str]]:
+        if not self.has_act_permission(request):
+            return []
+        actor, now = _actor(request), timezone.now()
+        return [
+            {"label": action.label, "url": self.act_url(action, [row.pk])}
+            for action in self.staff_actions
+            if not action.refusal(row, actor, now)
+        ]
+
+    def act(self, request: HttpRequest, name: str) -> HttpResponse:
+        """GET asks for the reason, POST acts."""
+        action = next((a for a in self.staff_actions if a.name == name), None)
+        if action is None:
+            raise Http404("No such action.")
+        if not self.has_act_permission(request):
+            raise PermissionDenied
+        rows = self._chosen(request)
+        if not rows:
+            messages.warning(request, "Choose at least one row.")
+            return redirect(self._list_url())
+        currency = self.row_currency(rows[0]) if len(rows) == 1 else ""
+        form = action.form(request.POST or None, currency=currency)
+        if request.method != "POST" or not form.is_valid():
+            return self._ask(request, action, rows, form)
+        return self._run(request, action, rows, form)
+
+    def _chosen(self, request: HttpRequest) -> list[M]:
+        given = (request.POST if request.method == "POST" else request.GET).get("ids", "")
+        ids = [part for part in given.split(",") if part.isascii() and part.isdecimal()]
+        fitting = [int(part) for part in ids[:AT_ONCE] if len(part) < 19]
+        return list(self.get_queryset(request).filter(pk__in=fitting).order_by("pk"))
+
+    def _ask(
+        self, request: HttpRequest, action: StaffAction, rows: list[M], form: ReasonForm
+    ) -> HttpResponse:
+        actor, now = _actor(request), timezone.now()
+        context = {
+            **self.admin_site.each_context(request),
+            "title": action.label,
+            "opts": self.opts,
+            "action": action,
+            "ids": ",".join(str(row.pk) for row in rows),
+            "rows": [(self.row_name(row), action.refusal(row, actor, now)) for row in rows],
+            "form": form,
+            "back": self._back_url(rows),
+        }
+        status = 422 if form.errors else 200
+        return TemplateResponse(request, "admin/bookings/act.html", context, status=status)
+
+    def _run(
+        self, request: HttpRequest, action: StaffAction, rows: list[M], form: ReasonForm
+    ) -> HttpResponseRedirect:
+        """One row after the other; a refused one does not stop the next."""
+        details = dict(form.cleaned_data)
+        actor = _actor(request, details.pop("request_key"))
+        for row in rows:
+            name = self.row_name(row)
+            try:
+                done = action.run(row, actor=actor, now=timezone.now(), details=details)
+            except TransitionNotAllowed as refused:
+                messages.error(request, f"{name}: {refused.sentence}")
+            else:
+                messages.success(request, f"{name}: {done}")
+                self.log_change(request, row, f"{action.label}: {details['reason']}")
+        return HttpResponseRedirect(self._back_url(rows))
+
+    def _back_url(self, rows: list[M]) -> str:
+        if len(rows) != 1:
+            return self._list_url()
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
+        return reverse(name, args=[rows[0].pk])
+
+    def _list_url(self) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+
+
+def _actor(request: HttpRequest, request_key: str = "") -> Actor:
+    return Actor(ActorKind.STAFF, request.user.pk, request_key)
+
+
+def _chooser(action: StaffAction) -> Callable[..., HttpResponse]:
+    """What Django calls for the rows chosen in a list: on to the page that asks for the reason."""
+
+    def choose(
+        admin: ActingAdmin[Any], request: HttpRequest, queryset: QuerySet[Any]
+    ) -> HttpResponse:
+        ids = list(queryset.order_by("pk").values_list("pk", flat=True)[: AT_ONCE + 1])
+        if len(ids) > AT_ONCE:
+            messages.warning(request, f"Only the first {AT_ONCE} rows are taken.")
+        return redirect(admin.act_url(action, ids[:AT_ONCE]))
+
+    return choose

@@ -1,0 +1,110 @@
+"""What the admin's pages share: read-only by default, never a delete, bounded counts."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from bookings import formats
+
+M = TypeVar("M", bound=Model)
+LISTED_UP_TO = 5000
+"""Rows a list can page through; an exact count of a million rows is what makes an admin slow."""
+
+if TYPE_CHECKING:
+    _Paginator = Paginator[Any]
+else:
+    _Paginator = Paginator
+
+
+class BoundedPaginator(_Paginator):
+    @cached_property
+    def count(self) -> int:
+        rows = self.object_list
+        if isinstance(rows, QuerySet):
+            return rows.order_by()[:LISTED_UP_TO].count()
+        return len(rows)
+
+
+class KeptAdmin(admin.ModelAdmin[M]):
+    """Nothing is deleted here, whatever rights somebody has."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # each facet would count a whole table
+    list_per_page = 50
+    list_max_show_all = 0
+    ordering = ("-id",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(KeptAdmin[M]):
+    """Rows that only the verbs and the workers write."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        return False
+
+
+class ReadOnlyRows(admin.TabularInline[Any, Any]):
+    """Rows of a booking, oldest first, to be read."""
+
+    extra = 0
+    max_num = 0
+    can_delete = False
+    show_change_link = False
+    ordering = ("id",)
+    template = "admin/bookings/rows.html"
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def chip(label: str, tone: str = "") -> SafeString:
+    """A state as a word on a tint; `tone` is ok, warn, bad, info or money."""
+    return format_html('<span class="state{}">{}</span>', f" state--{tone}" if tone else "", label)
+
+
+def money(minor: int, currency: str) -> SafeString:
+    return format_html('<span class="num">{}</span>', formats.money(minor, currency))
+
+
+def moment(instant: datetime | None) -> SafeString | None:
+    """In UTC: staff compares with logs and with other people's zones."""
+    if instant is None:
+        return None
+    words = formats.moment(instant, "UTC", "24", timezone.now())
+    return format_html('<time class="num" datetime="{}">{}</time>', formats.utc_iso(instant), words)
+
+
+def age(since: datetime | None) -> str | None:
+    return None if since is None else formats.left(timezone.now() - since)
+
+
+def remaining(until: datetime | None) -> SafeString | None:
+    """Time left with the instant below, or how long it is over."""
+    if until is None:
+        return None
+    left = until - timezone.now()
+    words = f"{formats.left(left)} left" if left > timedelta(0) else f"over {formats.left(-left)}"
+    tone = "bad" if left < timedelta(hours=6) else "warn" if left < timedelta(days=1) else ""
+    return format_html("{}<br>{}", chip(words, tone), moment(until))

@@ -1,0 +1,248 @@
+"""Bookings: to find, to read, and to act on through the verbs."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from bookings import formats, lifecycle, rules
+from bookings.admin.acting import ActingAdmin, StaffAction
+from bookings.admin.base import chip, moment, money, remaining
+from bookings.admin.rows import BOOKING_ROWS
+from bookings.forms.staff import AmountForm, DecideForm
+from bookings.models import Booking, Expert, Follower
+from bookings.states import Actor, State, Verb
+
+TONES = {
+    State.SCHEDULED: "info",
+    State.NO_SHOW_REPORTED: "bad",
+    State.RESCHEDULE_OFFERED: "info",
+    State.COMPLETED: "ok",
+    State.CONTESTED: "warn",
+    State.REFUNDED: "money",
+    State.CANCELLED: "",
+}
+PEOPLE_FOUND = 200
+"""A name that more people have than this is too common to search by."""
+
+
+def state_chip(booking: Booking) -> SafeString:
+    return chip(booking.get_state_display(), TONES[State(booking.state)])
+
+
+def _refusal(verb: Verb) -> Any:
+    def say(booking: Booking, actor: Actor, now: datetime) -> str:
+        if verb == Verb.DECIDE and booking.expert.user_id == actor.user_id:
+            return "Nobody decides their own case."
+        refused = rules.refusal(booking, verb, actor, now=now)
+        return refused.sentence if refused else ""
+
+    return say
+
+
+def _refund(row: Booking, *, actor: Actor, now: datetime, details: dict[str, Any]) -> str:
+    amount = details.get("amount")
+    lifecycle.refund_now(
+        row.pk, actor=actor, now=now, reason=details["reason"], amount_minor=amount
+    )
+    return f"{formats.money(amount, row.currency)} goes back." if amount else "Refunded."
+
+
+def _cancel(row: Booking, *, actor: Actor, now: datetime, details: dict[str, Any]) -> str:
+    lifecycle.cancel(row.pk, actor=actor, now=now, reason=details["reason"])
+    return "Cancelled, everything paid goes back."
+
+
+def decide(row: Booking, *, actor: Actor, now: datetime, details: dict[str, Any]) -> str:
+    booking = lifecycle.decide(
+        row.pk,
+        actor=actor,
+        now=now,
+        decision=details["decision"],
+        reason=details["reason"],
+        amount_minor=details.get("amount"),
+    )
+    return f"Decided: {booking.get_state_display().lower()}. Both sides get your reason by e-mail."
+
+
+DECIDE = StaffAction(
+    "decide",
+    "Decide",
+    "Ends the contested case. Your reason is mailed to the expert and to the follower.",
+    decide,
+    DecideForm,
+    _refusal(Verb.DECIDE),
+)
+ACTIONS = (
+    DECIDE,
+    StaffAction(
+        "refund",
+        "Refund now",
+        "Ends the booking and sends money back to the follower. It cannot be undone.",
+        _refund,
+        AmountForm,
+        _refusal(Verb.REFUND_NOW),
+    ),
+    StaffAction(
+        "cancel",
+        "Cancel the call",
+        "Calls off a call that has not started and sends back everything that was paid.",
+        _cancel,
+        refusal=_refusal(Verb.CANCEL),
+    ),
+)
+
+
+class CallDate(admin.SimpleListFilter):
+    title = "date of the call"
+    parameter_name = "call"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("today", "Within 24 hours, before or after now"),
+            ("week", "In the next 7 days"),
+            ("past_week", "In the past 7 days"),
+            ("past_month", "In the past 30 days"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Booking]) -> QuerySet[Booking]:
+        days = {"today": (-1, 1), "week": (0, 7), "past_week": (-7, 0), "past_month": (-30, 0)}
+        if (value := self.value()) not in days:
+            return queryset
+        now, (first, last) = timezone.now(), days[value]
+        return queryset.filter(
+            starts_at__gte=now + timedelta(days=first), starts_at__lt=now + timedelta(days=last)
+        )
+
+
+class Late(admin.SimpleListFilter):
+    title = "deadline"
+    parameter_name = "late"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("soon", "Within 24 hours"), ("yes", "Over")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Booking]) -> QuerySet[Booking]:
+        now = timezone.now()
+        if self.value() == "yes":
+            return queryset.filter(deadline_at__isnull=False, deadline_at__lte=now)
+        if self.value() == "soon":
+            return queryset.filter(deadline_at__gt=now, deadline_at__lte=now + timedelta(days=1))
+        return queryset
+
+
+@admin.register(Booking)
+class BookingAdmin(ActingAdmin[Booking]):
+    staff_actions = ACTIONS
+    list_display = (
+        "code", "state_now", "call_at", "expert", "follower", "paid", "returned", "deadline",
+    )  # fmt: skip
+    list_display_links = ("code",)
+    list_filter = ("state", CallDate, Late)
+    list_select_related = ("expert", "follower", "payment")
+    search_fields = ("code",)
+    search_help_text = "A code, a name, or a whole e-mail address."
+    sortable_by = ()
+    inlines = BOOKING_ROWS
+    fieldsets = (
+        (None, {"fields": ("code", "state_now", "deadline", "version")}),
+        (
+            "The call",
+            {
+                "fields": (
+                    "expert", "follower", "follower_email", "service_title", "call_at", "ends",
+                    "place", "attempt",
+                )
+            },
+        ),
+        ("Money", {"fields": ("paid", "returned", "payment_link")}),
+        ("Limits of this booking", {"fields": ("limits_in_words",), "classes": ("collapse",)}),
+        ("Record", {"fields": ("external_ref", "created", "updated")}),
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Booking]:
+        return super().get_queryset(request).select_related("expert", "follower", "payment")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Booking], search_term: str
+    ) -> tuple[QuerySet[Booking], bool]:
+        """Looks the person up first, so that the bookings are found by an index."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        if "@" in term:
+            people = Q(email__iexact=term), Q(user__email__iexact=term)
+        else:
+            people = Q(name__icontains=term), Q(name__icontains=term)
+        followers = Follower.objects.filter(people[0]).values_list("pk", flat=True)[:PEOPLE_FOUND]
+        experts = Expert.objects.filter(people[1]).values_list("pk", flat=True)[:PEOPLE_FOUND]
+        found = Q(follower_id__in=list(followers)) | Q(expert_id__in=list(experts))
+        return queryset.filter(Q(code=term.upper()) | Q(external_ref=term) | found), False
+
+    @admin.display(description="state", ordering="state")
+    def state_now(self, row: Booking) -> SafeString:
+        return state_chip(row)
+
+    @admin.display(description="call (UTC)")
+    def call_at(self, row: Booking) -> SafeString | None:
+        return moment(row.starts_at)
+
+    @admin.display(description="ends")
+    def ends(self, row: Booking) -> SafeString | None:
+        return moment(row.ends_at)
+
+    @admin.display(description="created")
+    def created(self, row: Booking) -> SafeString | None:
+        return moment(row.created_at)
+
+    @admin.display(description="updated")
+    def updated(self, row: Booking) -> SafeString | None:
+        return moment(row.updated_at)
+
+    @admin.display(description="paid")
+    def paid(self, row: Booking) -> SafeString:
+        return money(row.price_minor, row.currency) if row.price_minor else chip("Free")
+
+    @admin.display(description="going or gone back")
+    def returned(self, row: Booking) -> SafeString | None:
+        payment = getattr(row, "payment", None)
+        back = payment.reserved_minor + payment.returned_external_minor if payment else 0
+        return money(back, row.currency) if back else None
+
+    @admin.display(description="deadline (UTC)")
+    def deadline(self, row: Booking) -> SafeString | None:
+        return remaining(row.deadline_at)
+
+    @admin.display(description="follower’s e-mail")
+    def follower_email(self, row: Booking) -> str:
+        return row.follower.email
+
+    @admin.display(description="payment")
+    def payment_link(self, row: Booking) -> SafeString | None:
+        payment = getattr(row, "payment", None)
+        if payment is None:
+            return None
+        return format_html("{} {}, {}", payment.get_provider_display(), payment, payment.method)
+
+    @admin.display(description="limits")
+    def limits_in_words(self, row: Booking) -> SafeString:
+        return policy_table(row)
+
+    def row_name(self, row: Booking) -> str:
+        return row.code
+
+
+def policy_table(booking: Booking) -> SafeString:
+    from django.utils.html import format_html_join
+
+    from bookings.presenters.policy import policy_rows
+
+    rows = [(row.meaning, row.value) for row in policy_rows(booking.limits)]
+    return format_html("<ul>{}</ul>", format_html_join("", "<li>{}: {}</li>", rows))

@@ -1,0 +1,97 @@
+"""Contested calls: the queue in which staff decides."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from bookings.admin.acting import ActingAdmin, StaffAction
+from bookings.admin.base import age, chip, moment, money, remaining
+from bookings.admin.bookings import DECIDE
+from bookings.models import Contest
+from bookings.states import Actor, State
+
+
+def _run(row: Contest, *, actor: Actor, now: datetime, details: dict[str, Any]) -> str:
+    return DECIDE.run(row.booking, actor=actor, now=now, details=details)
+
+
+def _refusal(row: Contest, actor: Actor, now: datetime) -> str:
+    return DECIDE.refusal(row.booking, actor, now)
+
+
+class Decided(admin.SimpleListFilter):
+    title = "decision"
+    parameter_name = "decision"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("open", "Open"), ("completed", "The call took place"), ("refunded", "Refunded")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Contest]) -> QuerySet[Contest]:
+        if self.value() == "open":
+            return queryset.filter(decision="", booking__state=State.CONTESTED)
+        if self.value() in ("completed", "refunded"):
+            return queryset.filter(decision=self.value())
+        return queryset
+
+
+@admin.register(Contest)
+class ContestAdmin(ActingAdmin[Contest]):
+    staff_actions = (
+        StaffAction(DECIDE.name, DECIDE.label, DECIDE.effect, _run, DECIDE.form, _refusal),
+    )
+    list_display = ("booking", "expert", "follower", "paid", "age_now", "deadline", "decided",
+                    "reason")  # fmt: skip
+    list_filter = (Decided,)
+    list_select_related = ("booking__expert", "booking__follower")
+    search_fields = ("=booking__code",)
+    search_help_text = "The code of the booking."
+    sortable_by = ()
+    fields = ("booking", "expert", "follower", "paid", "contested", "reason", "deadline", "decided",
+              "decision_reason", "decided_by", "decided_at")  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Contest]:
+        people = ("booking__expert", "booking__follower", "decided_by")
+        return super().get_queryset(request).select_related(*people)
+
+    def expert(self, row: Contest) -> str:
+        return row.booking.expert.name
+
+    def follower(self, row: Contest) -> str:
+        return row.booking.follower.name
+
+    def paid(self, row: Contest) -> SafeString:
+        return money(row.booking.price_minor, row.booking.currency)
+
+    def contested(self, row: Contest) -> SafeString | None:
+        return moment(row.contested_at)
+
+    def _is_open(self, row: Contest) -> bool:
+        return not row.decision and row.booking.state == State.CONTESTED
+
+    @admin.display(description="age")
+    def age_now(self, row: Contest) -> str | None:
+        return age(row.contested_at) if self._is_open(row) else None
+
+    @admin.display(description="decide by (UTC)")
+    def deadline(self, row: Contest) -> SafeString | None:
+        return remaining(row.booking.deadline_at) if self._is_open(row) else None
+
+    @admin.display(description="decision")
+    def decided(self, row: Contest) -> SafeString:
+        if self._is_open(row):
+            return chip("Open", "warn")
+        if not row.decision:
+            return chip("Nobody decided", "money")
+        return chip(row.get_decision_display(), "ok" if row.decision == "completed" else "money")
+
+    def row_name(self, row: Contest) -> str:
+        return row.booking.code
+
+    def row_currency(self, row: Contest) -> str:
+        return row.booking.currency

@@ -1,0 +1,188 @@
+"""Payments to read; refunds with a life of their own, and what staff can do for one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from bookings import refunds
+from bookings.admin.acting import ActingAdmin, StaffAction
+from bookings.admin.base import ReadOnlyAdmin, age, moment, money
+from bookings.admin.rows import refund_chip
+from bookings.forms.staff import PaidByHandForm
+from bookings.models import Payment, Refund, RefundState
+from bookings.states import Actor
+
+OVER = (RefundState.DECLINED, RefundState.REVERSED)
+
+
+def _run(verb: Callable[..., Refund], done: str) -> Callable[..., str]:
+    def run(row: Refund, *, actor: Actor, now: datetime, details: dict[str, Any]) -> str:
+        verb(row.pk, actor=actor, now=now, **details)
+        return done
+
+    return run
+
+
+def _only(*states: str) -> Callable[[Refund, Actor, datetime], str]:
+    def say(row: Refund, actor: Actor, now: datetime) -> str:
+        return "" if row.state in states else f"This refund is: {row.get_state_display()}."
+
+    return say
+
+
+def _not_held(row: Refund, actor: Actor, now: datetime) -> str:
+    return "" if row.hold_reason else "This refund is not on hold."
+
+
+def _held_or_sent(row: Refund, actor: Actor, now: datetime) -> str:
+    return "This refund is on hold." if row.hold_reason else _only(RefundState.DUE)(row, actor, now)
+
+
+ACTIONS = (
+    StaffAction(
+        "retry",
+        "Try again",
+        "Asks the provider again. A refund without an answer keeps its key, so it is never "
+        "paid twice.",
+        _run(refunds.retry, "Tried again within a minute."),
+        refusal=_only(*OVER, RefundState.UNKNOWN),
+    ),
+    StaffAction(
+        "hold",
+        "Hold",
+        "Keeps the refund from being sent until it is released.",
+        _run(refunds.hold, "On hold."),
+        refusal=_held_or_sent,
+    ),
+    StaffAction(
+        "release",
+        "Release",
+        "Lets the refund go on.",
+        _run(refunds.release, "Released, sent within a minute."),
+        refusal=_not_held,
+    ),
+    StaffAction(
+        "paid_by_hand",
+        "Record as paid by hand",
+        "Closes the refund with the reference of your bank transfer. The follower is told.",
+        _run(refunds.record_paid_by_hand, "Recorded as paid by hand."),
+        PaidByHandForm,
+        _only(RefundState.MANUAL_DUE, *OVER),
+    ),
+)
+
+
+class NeedsStaff(admin.SimpleListFilter):
+    title = "queue"
+    parameter_name = "needs"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("staff", "Needs staff")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Refund]) -> QuerySet[Refund]:
+        if self.value() != "staff":
+            return queryset
+        return queryset.filter(pk__in=Refund.objects.needing_staff().values("pk"))
+
+
+@admin.register(Refund)
+class RefundAdmin(ActingAdmin[Refund]):
+    staff_actions = ACTIONS
+    list_display = (
+        "pk", "booking", "amount", "state_now", "hold_reason", "age_now", "provider",
+        "attempts", "next_step", "last_answer",
+    )  # fmt: skip
+    list_display_links = ("pk",)
+    list_filter = (NeedsStaff, "state", "payment__provider")
+    list_select_related = ("booking", "payment")
+    search_fields = ("=booking__code", "=provider_refund_id", "=reference")
+    search_help_text = "The code of the booking, the provider’s id, or the bank’s reference."
+    sortable_by = ()
+    fieldsets = (
+        (None, {"fields": ("booking", "amount", "state_now", "hold_reason", "last_answer")}),
+        ("Steps", {"fields": ("created", "accepted", "finished", "next_step", "attempts")}),
+        (
+            "Provider",
+            {"fields": ("provider", "payment", "provider_refund_id", "reference", "key", "sent")},
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Refund]:
+        return super().get_queryset(request).select_related("booking", "payment")
+
+    def amount(self, row: Refund) -> SafeString:
+        return money(row.amount_minor, row.currency)
+
+    @admin.display(description="state")
+    def state_now(self, row: Refund) -> SafeString:
+        return refund_chip(row)
+
+    @admin.display(description="age")
+    def age_now(self, row: Refund) -> str | None:
+        """Of one that is not finished."""
+        return None if row.finished_at else age(row.created_at)
+
+    def provider(self, row: Refund) -> str:
+        return row.payment.get_provider_display()
+
+    def next_step(self, row: Refund) -> SafeString | None:
+        return moment(row.next_attempt_at)
+
+    def created(self, row: Refund) -> SafeString | None:
+        return moment(row.created_at)
+
+    def accepted(self, row: Refund) -> SafeString | None:
+        return moment(row.accepted_at)
+
+    def finished(self, row: Refund) -> SafeString | None:
+        return moment(row.finished_at)
+
+    @admin.display(description="idempotency key")
+    def key(self, row: Refund) -> str:
+        return row.idempotency_key
+
+    @admin.display(description="frozen request")
+    def sent(self, row: Refund) -> SafeString:
+        return format_html("<code>{}</code>", json.dumps(row.request, sort_keys=True))
+
+    def row_name(self, row: Refund) -> str:
+        return f"Refund {row.pk} of {row.booking}"
+
+
+@admin.register(Payment)
+class PaymentAdmin(ReadOnlyAdmin[Payment]):
+    list_display = ("provider_ref", "booking", "provider", "captured", "going_back", "outside",
+                    "is_disputed", "paid")  # fmt: skip
+    list_filter = ("provider", "is_disputed")
+    list_select_related = ("booking",)
+    search_fields = ("=provider_ref", "=booking__code")
+    search_help_text = "The provider’s id, or the code of the booking."
+    sortable_by = ()
+    fields = ("booking", "provider", "provider_ref", "method", "captured", "going_back", "outside",
+              "is_disputed", "paid")  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
+        return super().get_queryset(request).select_related("booking")
+
+    def captured(self, row: Payment) -> SafeString:
+        return money(row.captured_minor, row.currency)
+
+    @admin.display(description="our refunds")
+    def going_back(self, row: Payment) -> SafeString:
+        return money(row.reserved_minor, row.currency)
+
+    @admin.display(description="returned without us")
+    def outside(self, row: Payment) -> SafeString:
+        return money(row.returned_external_minor, row.currency)
+
+    def paid(self, row: Payment) -> SafeString | None:
+        return moment(row.paid_at)

@@ -1,0 +1,139 @@
+"""Users, experts with their services and hours, followers."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm
+from django.forms import BaseInlineFormSet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from bookings.admin.base import KeptAdmin
+from bookings.forms.availability import problem_with
+from bookings.forms.text import LineField
+from bookings.forms.zones import zone_choices
+from bookings.models import DateOverride, Expert, Follower, Service, User, WeeklyHours
+
+
+class HoursFormSet(BaseInlineFormSet[Any, Any, Any]):
+    """Hours of one day must not overlap, here as on the expert's own page."""
+
+    day = ""
+
+    def clean(self) -> None:
+        rows = [form.cleaned_data for form in self.forms if self._counts(form)]
+        rows.sort(key=lambda row: (row[self.day], row["starts_local"]))
+        for day, of_day in groupby(rows, key=lambda row: row[self.day]):
+            spells = [(row["starts_local"], row["ends_local"]) for row in of_day]
+            if problem := problem_with(spells):
+                raise forms.ValidationError(f"{self.day_name(day)}: {problem}")
+
+    def _counts(self, form: forms.ModelForm[Any]) -> bool:
+        data = getattr(form, "cleaned_data", None) or {}
+        times = (data.get("starts_local"), data.get("ends_local"))
+        return not data.get("DELETE") and None not in times and self.day in data
+
+    def day_name(self, day: Any) -> str:
+        return str(day)
+
+
+class WeekFormSet(HoursFormSet):
+    day = "weekday"
+
+    def day_name(self, day: int) -> str:
+        return WeeklyHours(weekday=day).get_weekday_display()
+
+
+class DateFormSet(HoursFormSet):
+    day = "date"
+
+
+class WeeklyHoursRows(admin.TabularInline[WeeklyHours, Expert]):
+    model = WeeklyHours
+    formset = WeekFormSet
+    extra = 0
+
+
+class DateOverrideRows(admin.TabularInline[DateOverride, Expert]):
+    model = DateOverride
+    formset = DateFormSet
+    extra = 0
+
+
+class ServiceRows(admin.TabularInline[Service, Expert]):
+    """A service that is not sold any more is switched off: bookings point to it."""
+
+    model = Service
+    extra = 0
+    can_delete = False
+
+
+class PersonForm(forms.ModelForm[Any]):
+    name = LineField(max_length=80)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "time_zone" in self.fields:
+            current = self.initial.get("time_zone") or "UTC"
+            self.fields["time_zone"] = forms.ChoiceField(
+                choices=zone_choices(current=current, now=timezone.now())
+            )
+
+
+@admin.register(Expert)
+class ExpertAdmin(KeptAdmin[Expert]):
+    form = PersonForm
+    list_display = ("name", "user", "time_zone", "window_days")
+    list_select_related = ("user",)
+    search_fields = ("name", "user__email")
+    prepopulated_fields = {"slug": ("name",)}
+    autocomplete_fields = ("user",)
+    inlines = (ServiceRows, WeeklyHoursRows, DateOverrideRows)
+
+
+@admin.register(Follower)
+class FollowerAdmin(KeptAdmin[Follower]):
+    form = PersonForm
+    list_display = ("name", "email", "time_zone")
+    search_fields = ("name", "email")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(User)
+class UserAdmin(BaseUserAdmin[User], KeptAdmin[User]):
+    add_form = AdminUserCreationForm
+    ordering = ("email",)
+    list_display = ("email", "first_name", "last_name", "is_staff", "is_active")
+    list_filter = ("is_staff", "is_superuser", "is_active")
+    search_fields = ("email", "first_name", "last_name")
+    readonly_fields = ("last_login", "date_joined")
+    fieldsets = (
+        (None, {"fields": ("email", "password")}),
+        ("Name", {"fields": ("first_name", "last_name")}),
+        ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups",
+                               "user_permissions")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )  # fmt: skip
+    add_fieldsets = (
+        (None, {"classes": ("wide",),
+                "fields": ("email", "usable_password", "password1", "password2")}),
+    )  # fmt: skip
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Nobody gives themselves rights they do not have."""
+        fields = super().get_readonly_fields(request, obj)
+        if request.user.is_superuser:
+            return fields
+        return (*fields, "is_staff", "is_superuser", "groups", "user_permissions")
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Else staff could set a superuser's password and sign in as one."""
+        is_above = obj is not None and obj.is_superuser and not request.user.is_superuser
+        return not is_above and super().has_change_permission(request, obj)

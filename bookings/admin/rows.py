@@ -1,0 +1,199 @@
+"""What belongs to one booking, below its facts: history, money, mail, and what people said."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from bookings.admin.base import ReadOnlyRows, chip, moment, money
+from bookings.models import (
+    CompletionMark,
+    Contest,
+    NoShowReport,
+    Offer,
+    OutboxEmail,
+    PrivateLink,
+    Refund,
+    RefundState,
+    TimelineEvent,
+)
+from bookings.states import State, Verb
+
+REFUND_TONES = {
+    RefundState.SUCCEEDED: "ok",
+    RefundState.DECLINED: "bad",
+    RefundState.REVERSED: "bad",
+    RefundState.UNKNOWN: "warn",
+    RefundState.MANUAL_DUE: "warn",
+    RefundState.VOID: "",
+}
+
+
+def refund_chip(refund: Refund) -> SafeString:
+    if refund.hold_reason:
+        return chip("On hold", "warn")
+    tone = REFUND_TONES.get(RefundState(refund.state), "money")
+    return chip(refund.get_state_display(), tone)
+
+
+def verb_words(verb: str) -> str:
+    """The label of a verb; a fact such as refund_accepted in words."""
+    return str(Verb(verb).label) if verb in Verb.values else verb.replace("_", " ").capitalize()
+
+
+class EventRows(ReadOnlyRows):
+    model = TimelineEvent
+    verbose_name_plural = "history"
+    fields = readonly_fields = ("when", "what", "change", "who", "note", "details")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TimelineEvent]:
+        return super().get_queryset(request).select_related("actor", "booking")
+
+    def when(self, row: TimelineEvent) -> SafeString | None:
+        return moment(row.at)
+
+    def what(self, row: TimelineEvent) -> str:
+        return verb_words(row.verb)
+
+    def change(self, row: TimelineEvent) -> str | None:
+        if not row.from_state:
+            return None
+        return f"{State(row.from_state).label} → {State(row.to_state).label}"
+
+    def who(self, row: TimelineEvent) -> str:
+        kind = row.get_actor_kind_display()
+        return f"{kind}, {row.actor}" if row.actor else kind
+
+    def details(self, row: TimelineEvent) -> str | None:
+        return json.dumps(row.data, ensure_ascii=False, sort_keys=True) if row.data else None
+
+
+class RefundRows(ReadOnlyRows):
+    model = Refund
+    fields = readonly_fields = ("link", "amount", "state_now", "created", "finished", "reference")
+
+    @admin.display(description="refund")
+    def link(self, row: Refund) -> SafeString:
+        return format_html(
+            '<a href="{}">{}</a>', reverse("admin:bookings_refund_change", args=[row.pk]), row.pk
+        )
+
+    def amount(self, row: Refund) -> SafeString:
+        return money(row.amount_minor, row.currency)
+
+    @admin.display(description="state")
+    def state_now(self, row: Refund) -> SafeString:
+        return refund_chip(row)
+
+    def created(self, row: Refund) -> SafeString | None:
+        return moment(row.created_at)
+
+    def finished(self, row: Refund) -> SafeString | None:
+        return moment(row.finished_at)
+
+
+class ReportRows(ReadOnlyRows):
+    model = NoShowReport
+    verbose_name_plural = "no-show reports"
+    fields = readonly_fields = ("reported", "attempt", "reason", "text", "due", "outcome")
+
+    def reported(self, row: NoShowReport) -> SafeString | None:
+        return moment(row.reported_at)
+
+    def due(self, row: NoShowReport) -> SafeString | None:
+        return moment(row.due_at)
+
+
+class OfferRows(ReadOnlyRows):
+    model = Offer
+    fields = readonly_fields = ("offered", "attempt", "mode", "note", "expires", "outcome")
+
+    def offered(self, row: Offer) -> SafeString | None:
+        return moment(row.offered_at)
+
+    def expires(self, row: Offer) -> SafeString | None:
+        return moment(row.expires_at)
+
+
+class MarkRows(ReadOnlyRows):
+    model = CompletionMark
+    verbose_name_plural = "marks"
+    fields = readonly_fields = (
+        "marked", "attempt", "outcome", "channel", "held", "minutes", "note", "undone",
+    )  # fmt: skip
+
+    def marked(self, row: CompletionMark) -> SafeString | None:
+        return moment(row.marked_at)
+
+    def held(self, row: CompletionMark) -> SafeString | None:
+        return moment(row.held_at)
+
+    def undone(self, row: CompletionMark) -> SafeString | None:
+        return moment(row.undone_at)
+
+
+class ContestRows(ReadOnlyRows):
+    model = Contest
+    fields = readonly_fields = ("contested", "attempt", "reason", "decision", "decision_reason")
+
+    def contested(self, row: Contest) -> SafeString | None:
+        return moment(row.contested_at)
+
+
+class EmailRows(ReadOnlyRows):
+    model = OutboxEmail
+    verbose_name_plural = "e-mails"
+    fields = readonly_fields = ("what", "audience", "state", "attempts", "created", "sent")
+
+    @admin.display(description="e-mail")
+    def what(self, row: OutboxEmail) -> SafeString:
+        return format_html(
+            '<a href="{}">{}</a>',
+            reverse("admin:bookings_outboxemail_change", args=[row.pk]),
+            row.kind.replace("_", " "),
+        )
+
+    def created(self, row: OutboxEmail) -> SafeString | None:
+        return moment(row.created_at)
+
+    def sent(self, row: OutboxEmail) -> SafeString | None:
+        return moment(row.sent_at)
+
+
+class LinkRows(ReadOnlyRows):
+    """Without the key: who has it can act for the follower."""
+
+    model = PrivateLink
+    verbose_name_plural = "private links"
+    fields = readonly_fields = ("purpose", "created", "used", "superseded", "expires")
+
+    def created(self, row: PrivateLink) -> SafeString | None:
+        return moment(row.created_at)
+
+    def used(self, row: PrivateLink) -> SafeString | None:
+        return moment(row.used_at)
+
+    def superseded(self, row: PrivateLink) -> SafeString | None:
+        return moment(row.superseded_at)
+
+    def expires(self, row: PrivateLink) -> SafeString | None:
+        return moment(row.expires_at)
+
+
+BOOKING_ROWS: tuple[type[Any], ...] = (
+    EventRows,
+    RefundRows,
+    ReportRows,
+    OfferRows,
+    MarkRows,
+    ContestRows,
+    EmailRows,
+    LinkRows,
+)

@@ -1,0 +1,80 @@
+"""The admin itself: for staff only, through our own sign-in, with the queues on its first page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any
+
+from django.conf import settings
+from django.contrib.admin import AdminSite
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils import timezone
+
+from bookings.policy import Policy
+from bookings.presenters.policy import policy_rows
+from bookings.presenters.queues import queues
+from topmate import health
+
+
+class StaffSite(AdminSite):
+    site_title = f"{settings.SITE_NAME} staff"
+    site_header = f"{settings.SITE_NAME} staff"
+    index_title = "What needs you"
+    empty_value_display = "–"
+
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        self.disable_action("delete_selected")
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        """For somebody signed in without the right, the admin does not exist."""
+        guarded = super().admin_view(view, cacheable)
+
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.user.is_authenticated and not self.has_permission(request):
+                raise Http404("Only for staff.")
+            return guarded(request, *args, **kwargs)  # type: ignore[no-any-return]
+
+        return update_wrapper(checked, guarded)
+
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """One door for everybody, with the same limit on wrong passwords."""
+        if request.user.is_authenticated and not self.has_permission(request):
+            raise Http404("Only for staff.")
+        return redirect_to_login(
+            request.GET.get("next") or reverse("admin:index"), reverse("sign_in")
+        )
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        policy = path("policy/", self.admin_view(self.policy), name="policy")
+        return [policy, *super().get_urls()]
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        state, age = health.sweep() if self.has_permission(request) else ("ok", None)
+        return {
+            **super().each_context(request),
+            "sweep_state": state,
+            "sweep_minutes": None if age is None else age // 60,
+        }
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        context = {"queues": queues(request.user, now=timezone.now()), **(extra_context or {})}
+        return super().index(request, context)
+
+    def policy(self, request: HttpRequest) -> HttpResponse:
+        """Read-only: the limits come from the settings, and each booking keeps its own copy."""
+        if not request.user.has_perm("bookings.view_booking"):  # type: ignore[union-attr]
+            raise PermissionDenied
+        context = {
+            **self.each_context(request),
+            "title": "Policy in force",
+            "rows": policy_rows(Policy.in_force()),
+        }
+        return TemplateResponse(request, "admin/policy.html", context)
