@@ -109,10 +109,10 @@ def utc_iso(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def spelled(duration: timedelta) -> str:
-    """A limit in a sentence: 72 hours, 14 days, 90 seconds."""
+def spelled(duration: timedelta, *, days_from: int = 4) -> str:
+    """A limit in a sentence: 72 hours, 14 days, 90 seconds; whole days from `days_from` on."""
     seconds = int(duration.total_seconds())
-    for size, unit, least in ((86400, "day", 4), (3600, "hour", 2), (60, "minute", 2)):
+    for size, unit, least in ((86400, "day", days_from), (3600, "hour", 2), (60, "minute", 2)):
         if seconds >= least * size and seconds % size == 0:
             return f"{seconds // size} {unit}s"
     for size, unit in ((3600, "hour"), (60, "minute")):

@@ -11,6 +11,7 @@ from bookings.emails.to_follower_refunds import cancel_if_future
 from bookings.emails.to_follower_times import request
 from bookings.emails.words import (
     call_facts,
+    lower_first,
     refund_cause,
     reported_because,
     site_name,
@@ -32,7 +33,7 @@ def _case_facts(case: Case) -> tuple[tuple[str, str], ...]:
 def no_show_reported(case: Case) -> Letter:
     who, report = case.follower.first_name, case.report
     words = report.text if report else ""
-    because = reported_because(case)
+    because = lower_first(reported_because(case))
     ways = "Offer a new time, or mark the call as completed if it was held."
     if case.datum("is_second"):
         ways = (
@@ -41,9 +42,12 @@ def no_show_reported(case: Case) -> Letter:
         )
     return Letter(
         subject=f"{who} reported a no-show: answer by {case.deadline}",
-        preheader=f"“{formats.one_line(words)[:90]}”" if words else f"{because}.",
+        preheader=f"“{formats.one_line(words)[:90]}”" if words else f"{upper_first(because)}.",
         heading=f"{who} says your call did not happen",
-        paragraphs=(f"{case.follower.name} reported your {case.title}: {because}.", ways),
+        paragraphs=(
+            f"{case.follower.name} reported your {case.title}: {lower_first(because)}.",
+            ways,
+        ),
         quote=words,
         quoted=who,
         button=case.booking_link("Answer the report"),
@@ -108,6 +112,8 @@ def time_picked(case: Case) -> Letter:
 def booking_refunded(case: Case) -> Letter:
     who, cause = case.follower.first_name, refund_cause(case, expert="You")
     nothing = f"{who}’s call is closed"
+    ends = "is closed" if not case.refunded_minor else "ends with a refund"
+    ends = "will not take place" if case.datum("was_future") else ends
     by_staff = case.event is not None and case.event.actor_kind == "staff"
     return Letter(
         # "is going back", not "was refunded": the bank may still say no.
@@ -115,7 +121,7 @@ def booking_refunded(case: Case) -> Letter:
         preheader=cause,
         heading=f"{who}’s call is refunded" if case.refunded_minor else nothing,
         paragraphs=(
-            f"your {case.title} with {case.follower.name} ends without a call. {cause}",
+            f"your {case.title} with {case.follower.name} {ends}. {cause}",
             *(() if case.refunded_minor else ("There was nothing to refund.",)),
         ),
         quote=case.event.note if by_staff and case.event else "",

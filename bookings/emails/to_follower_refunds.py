@@ -62,6 +62,14 @@ def _refund_heading(case: Case) -> str:
     return "Your refund is approved" if _waits_for_a_person(case) else "Your refund has started"
 
 
+def _end_of_call(case: Case) -> str:
+    call = f"your {case.title} with {case.expert.name}"
+    if case.datum("was_future"):
+        return f"{call} on {case.time} will not take place."
+    how = "ends with a refund" if case.refunded_minor else "is closed"
+    return f"{call} of {case.on_long(case.booking.starts_at)} {how}."
+
+
 @kind(
     FOLLOWER,
     "a booking ends with a refund, or a free call is closed",
@@ -80,7 +88,7 @@ def refund_started(case: Case) -> Letter:
         preheader=f"On your account: {BANK_TAKES}." if case.refunded_minor else cause,
         heading=_refund_heading(case),
         paragraphs=(
-            f"your {case.title} with {case.expert.name} does not count as held. {cause}",
+            f"{_end_of_call(case)} {cause}",
             refund_sentence(case),
         ),
         quote=note,
@@ -184,9 +192,12 @@ def refund_confirmed(case: Case) -> Letter:
 )
 def refund_failed(case: Case) -> Letter:
     is_reversed = case.refund is not None and case.refund.state == RefundState.REVERSED
-    told = "Your bank sent it back." if is_reversed else "The payment provider did not accept it."
+    sent = f"we tried to send {case.amount} for your {case.title} back"
+    told = "The payment provider did not accept it."
     todo = "We are on it, and there is nothing you need to do. We write again when it is sent."
     if is_reversed:
+        sent = f"we sent {case.amount} for your {case.title} to your bank"
+        told = "Your bank sent it back."
         todo = (
             "Reply to this e-mail, and we find another way to pay you. "
             "Never send us card numbers or passwords."
@@ -197,7 +208,7 @@ def refund_failed(case: Case) -> Letter:
         preheader=told,
         heading=f"Your refund {problem}",
         paragraphs=(
-            f"we tried to send {case.amount} for your {case.title} back. {told}",
+            f"{sent}. {told}",
             f"{todo} You still get this money.",
         ),
         button=case.link("See where it stands", "status"),

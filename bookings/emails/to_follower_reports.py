@@ -56,7 +56,10 @@ def marked_completed(case: Case) -> Letter:
         subject=f"{first_name} says {told}",
         preheader=f"{upper_first(f'{channel} on {case.on(held_at)}'.strip())}. Not right? Tell us.",
         heading=f"{first_name} marked your call as completed",
-        paragraphs=(f"{case.expert.name} says that {told}. This is what we were told:",),
+        paragraphs=(
+            f"{case.expert.name} says that {told}.",
+            "The call counts as completed, and nothing is refunded.",
+        ),
         quote=mark.note,
         quoted=first_name,
         button=case.link("This is not right", "contest"),
@@ -89,7 +92,7 @@ def report_received(case: Case) -> Letter:
             ". You can withdraw the report there too.",
         )
     return Letter(
-        subject=f"We got your report about {first_name}'s call",
+        subject=f"We got your report about {first_name}’s call",
         preheader=f"{first_name} has until {case.deadline} to answer.",
         heading="Thank you for telling us",
         paragraphs=(
@@ -113,7 +116,7 @@ def report_received(case: Case) -> Letter:
 def withdrawal_received(case: Case) -> Letter:
     closes_at = clocks.report_closes_at(case.booking)
     return Letter(
-        subject=f"Your report about {case.expert.first_name}'s call is withdrawn",
+        subject=f"Your report about {case.expert.first_name}’s call is withdrawn",
         preheader="Was that not you? Tell us.",
         heading="Your report is withdrawn",
         paragraphs=(

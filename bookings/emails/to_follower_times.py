@@ -25,7 +25,7 @@ def _pick_policy(case: Case) -> Sentence:
         return ("If you pick no time by then, nothing changes and this link runs out.",)
     if case.is_free:
         return ("If you pick no time by then, the booking is closed.",)
-    refund = Link("Get a refund instead", case.private_url("pick") + "#refund")
+    refund = Link("Get a refund instead", f"{case.private_url('pick')}refund/")
     then = f". If you pick nothing by then, we send your {case.price} back automatically."
     return ("Prefer your money back? ", refund, then)
 
@@ -79,7 +79,7 @@ def offer_reminder(case: Case) -> Letter:
     after = "After that this link runs out."
     if case.booking.has_open_report and not case.is_free:
         after = "After that you get your money back."
-    left = formats.spelled(case.booking.limits.link_reminder)
+    left = formats.spelled(case.booking.limits.link_reminder, days_from=2)
     return Letter(
         subject=f"{upper_first(left)} left to pick a time with {first_name}",
         preheader=after,

@@ -32,6 +32,10 @@ def upper_first(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
 def why_follower(case: Case) -> str:
     booked = f"you booked this call with {one_line(case.expert.name)} ({case.booking.code})"
     return f"You get this e-mail because {booked}."
