@@ -1,0 +1,94 @@
+"""What a follower sends from a private page."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import UTC, datetime
+from typing import Any
+
+from django import forms
+
+from bookings.forms.style import Styled
+from bookings.forms.text import ParagraphsField
+from bookings.models import Contest, NoShowReport
+from bookings.states import Actor, ActorKind
+
+REQUEST_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
+
+
+def new_request_key() -> str:
+    """The id of one rendered form: sent twice, it acts once."""
+    return secrets.token_urlsafe(18)
+
+
+class ActForm(Styled, forms.Form):
+    """A form whose button acts. A key that is missing or odd is replaced by a fresh one."""
+
+    request_key = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["initial"] = {"request_key": new_request_key(), **(kwargs.get("initial") or {})}
+        super().__init__(*args, **kwargs)
+
+    def clean_request_key(self) -> str:
+        key = str(self.cleaned_data["request_key"])
+        return key if REQUEST_KEY.fullmatch(key) else new_request_key()
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(ActorKind.FOLLOWER, None, self.cleaned_data["request_key"])
+
+
+class ReportForm(ActForm):
+    """No reason is chosen beforehand: a bare button is not consent to start a refund clock."""
+
+    reason = forms.ChoiceField(
+        label="What went wrong?",
+        choices=NoShowReport.Reason.choices,
+        widget=forms.RadioSelect,
+        error_messages={
+            "required": "Choose what went wrong.",
+            "invalid_choice": "Choose one of the reasons.",
+        },
+    )
+    text = ParagraphsField(
+        required=False,
+        max_length=NoShowReport._meta.get_field("text").max_length,
+        rows=4,
+        label="What happened",
+    )
+
+
+class ContestForm(ActForm):
+    reason = ParagraphsField(
+        max_length=Contest._meta.get_field("reason").max_length,
+        rows=5,
+        label="What happened instead?",
+        error_messages={"required": "Say what happened, in a sentence or two."},
+    )
+
+
+def parse_slot(text: str) -> datetime | None:
+    """An instant as `presenters.slot_picker.slot_value` writes it; None for anything else."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+class SlotField(forms.CharField):
+    def to_python(self, value: Any) -> Any:
+        text = str(super().to_python(value) or "")
+        slot = parse_slot(text)
+        if text and slot is None:
+            raise forms.ValidationError("Choose one of the times below.")
+        return slot
+
+
+class PickForm(ActForm):
+    """Zone and clock are those the page was shown in; they are kept with the choice."""
+
+    slot = SlotField(label="Time", error_messages={"required": "Choose a time."})
+    tz = forms.CharField(required=False)
+    clock = forms.CharField(required=False)

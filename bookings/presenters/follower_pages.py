@@ -1,0 +1,163 @@
+"""Words of single follower pages: reporting, picking, contesting, and links that are over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bookings import clocks, formats
+from bookings.models import Booking, NoShowReport, PrivateLink
+from bookings.presenters.follower import without_a_pick
+from bookings.presenters.follower_case import Case
+from bookings.presenters.labels import CHANNELS
+from bookings.presenters.reader import Reader, words
+from bookings.states import State, Verb
+
+Reason = NoShowReport.Reason
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonChoice:
+    value: str
+    label: str
+    hint: str
+    is_chosen: bool
+
+
+def reasons(case: Case, *, chosen: str) -> list[ReasonChoice]:
+    return [
+        ReasonChoice(value, label, hint, value == chosen)
+        for value, label, hint in (
+            (Reason.EXPERT_ABSENT, f"{case.expert} did not join", "I was there, nobody came"),
+            (Reason.NO_ACCESS, "The call did not work", "The link, sound or picture failed"),
+            (
+                Reason.CUT_SHORT,
+                "It ended much too early",
+                f"We did not get the time I {'booked' if case.is_free else 'paid for'}",
+            ),
+            (Reason.OTHER, "Something else", "Say what happened in the box below"),
+        )
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class AfterReport:
+    """What a report would start if it were sent now."""
+
+    window: str
+    deadline: str
+    back: str
+
+
+def after_report(case: Case) -> AfterReport:
+    window = case.booking.limits.no_show_window
+    deadline = case.reader.moment(clocks.after(case.reader.now, window))
+    return AfterReport(words(window), deadline, case.back)
+
+
+def thanks(case: Case) -> str:
+    """Said once, right after a report."""
+    then = f"you get {case.back} back automatically" if case.back else "the booking is closed"
+    return f"Thank you. {case.expert} has until {case.deadline}. If there is no answer, {then}."
+
+
+@dataclass(frozen=True, slots=True)
+class AboutPick:
+    """The left column of the calendar: what the follower has, and what happens without a pick."""
+
+    call: str
+    earlier: str
+    earlier_note: str
+    is_past: bool
+    price: str
+    note: str
+    without: str
+    can_refund: bool
+    is_move: bool
+
+
+def about_pick(case: Case, zone: str, clock: str) -> AboutPick:
+    booking = case.booking
+    reader = Reader(zone, clock, case.reader.now)
+    is_past = clocks.has_started(booking, reader.now)
+    is_move = booking.state == State.NO_SHOW_REPORTED
+    price = "" if case.is_free else f"{case.price}, nothing more to pay"
+    return AboutPick(
+        call=f"{booking.service_title}, {booking.duration_minutes} min",
+        earlier=reader.moment(booking.starts_at),
+        earlier_note=_earlier_note(booking, is_past=is_past),
+        is_past=is_past,
+        price=price,
+        note=case.offer.note if case.offer and not is_move else "",
+        without=_without(case, reader, is_move=is_move),
+        can_refund=booking.has_open_report and not is_move and bool(case.back),
+        is_move=is_move,
+    )
+
+
+def _earlier_note(booking: Booking, *, is_past: bool) -> str:
+    if booking.has_open_report:
+        return "earlier time, did not happen"
+    return "earlier time" if is_past else "yours until you pick a new one"
+
+
+def _without(case: Case, reader: Reader, *, is_move: bool) -> str:
+    at = case.booking.deadline_at
+    until = reader.moment(at) if at else ""
+    if is_move:
+        then = f"you get {case.back} back automatically" if case.back else "the booking is closed"
+        return f"If you pick nothing and {case.expert} does not answer by {until}, {then}."
+    return without_a_pick(case).replace("pick nothing", f"pick nothing by {until}")
+
+
+def taken(starts_at: datetime, zone: str, clock: str) -> str:
+    at = formats.time_of_day(starts_at, zone, clock)
+    return f"{at} has just been taken. Please pick another time. Your other choices are still here."
+
+
+def new_time(booking: Booking, zone: str, clock: str) -> str:
+    day = formats.long_day(booking.starts_at, zone)
+    at = formats.time_of_day(booking.starts_at, zone, clock)
+    place = formats.zone_place(zone)
+    return f"Your new time is set. {day}, {at} ({place}). We sent you a calendar file."
+
+
+def mark_facts(case: Case) -> list[tuple[str, str]]:
+    """What the expert wrote when marking the call as completed."""
+    mark, booking = case.mark, case.booking
+    facts = [("Call", f"{booking.service_title}, {booking.duration_minutes} min")]
+    if mark is None:
+        return [*facts, ("Planned", case.call_at)]
+    if mark.held_at and mark.held_at != booking.starts_at:
+        facts.append(("Planned", case.call_at))
+    when = mark.held_at or booking.starts_at
+    facts.append(("When", f"{case.reader.moment(when)} ({case.place})"))
+    if mark.channel in CHANNELS:
+        where = CHANNELS[mark.channel]
+        facts.append(("Where", where[:1].upper() + where[1:]))
+    if mark.minutes:
+        facts.append(("How long", f"{mark.minutes} min"))
+    return facts
+
+
+def link_ended(case: Case, link: PrivateLink) -> str:
+    """Why an old link is over: what superseded it, with its day where that helps."""
+    event = next((e for e in case.events if e.pk == link.superseded_by_id), None)
+    if event is None:
+        return "There is a newer link for this call, or this one is too old."
+    day = formats.day(event.at, case.reader.zone, case.reader.now)
+    return _ENDED.get(event.verb, "There is a newer one.").format(day=day, expert=case.expert)
+
+
+_ENDED = {
+    Verb.PICK_TIME.value: "You picked a new time on {day}, so this link is done.",
+    Verb.MOVE_INSTEAD.value: "You picked a new time on {day}, so this link is done.",
+    Verb.OFFER_LAPSED.value: "This link to pick a new time ended on {day}.",
+    Verb.WITHDRAW_OFFER.value: "{expert} withdrew the offer of a new time on {day}.",
+    Verb.REFUND_INSTEAD.value: "You chose a refund on {day}, so this link is done.",
+    Verb.REPORT_NO_SHOW.value: "You reported the call on {day}, so this link is done.",
+    Verb.MARK_COMPLETED.value: "{expert} marked the call as completed on {day}.",
+    Verb.NO_ANSWER.value: "The time to answer ended on {day}.",
+    Verb.REFUND_NOW.value: "The call was refunded on {day}.",
+    Verb.CANCEL.value: "The call was cancelled on {day}.",
+}

@@ -1,0 +1,237 @@
+"""The calendar a follower picks a new time from: days as links, times as radio buttons."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
+from urllib.parse import urlencode
+
+from bookings import formats
+from bookings.models import Booking
+from bookings.presenters import zones
+
+PARTS = ((6, "Night"), (12, "Morning"), (17, "Afternoon"), (24, "Evening"))
+"""until this hour of the reader's day, and its name"""
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEKS_AT_ONCE = 5
+ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the follower has chosen so far. Day and time may be missing, or gone by now."""
+
+    zone: str
+    clock: str
+    day: date | None = None
+    slot: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    iso: str
+    number: int
+    month: str
+    """its short name, where a month begins or the table does"""
+    name: str
+    url: str
+    """empty on a day without free times"""
+    is_chosen: bool
+    is_today: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    value: str
+    label: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    label: str
+    slots: list[Slot]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The time that is chosen, in both zones."""
+
+    when: str
+    places: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picker:
+    choice: Choice
+    weeks: list[list[Day]]
+    day_iso: str
+    day_name: str
+    parts: list[Part]
+    zones: list[tuple[str, list[zones.ZoneOption]]]
+    hint: str
+    reach: str
+    summary: Summary | None
+    earlier_url: str
+    later_url: str
+
+
+def picker(
+    booking: Booking,
+    starts: Sequence[datetime],
+    choice: Choice,
+    *,
+    now: datetime,
+    near: Sequence[str] = (),
+    regions: zones.Regions = (),
+    is_listed: bool = False,
+) -> Picker:
+    """`starts` are the free instants, sorted; there is at least one."""
+    by_day = _by_day(starts, choice.zone)
+    day = _chosen_day(by_day, choice)
+    months = _pages(list(by_day), day)
+    at = next((start for start in by_day[day] if start == choice.slot), None)
+    expert = booking.expert
+    return Picker(
+        choice=choice,
+        weeks=_weeks(months.shown, by_day, day, choice, today=_today(now, choice.zone)),
+        day_iso=day.isoformat(),
+        day_name=formats.long_day(by_day[day][0], choice.zone, now),
+        parts=_parts(by_day[day], choice),
+        zones=zones.groups(near, chosen=choice.zone, clock=choice.clock, now=now, regions=regions),
+        hint=zones.ahead_of_reader(
+            expert.first_name, expert.time_zone, choice.zone, by_day[day][0]
+        ),
+        reach=reach(booking, is_listed=is_listed),
+        summary=_summary(booking, at, choice, now) if at else None,
+        earlier_url=_url(months.earlier, choice) if months.earlier else "",
+        later_url=_url(months.later, choice) if months.later else "",
+    )
+
+
+def _by_day(starts: Sequence[datetime], zone: str) -> dict[date, list[datetime]]:
+    def day_of(start: datetime) -> date:
+        return formats.local(start, zone).date()
+
+    return {day: list(group) for day, group in groupby(starts, key=day_of)}
+
+
+def _today(now: datetime, zone: str) -> date:
+    return formats.local(now, zone).date()
+
+
+def _chosen_day(by_day: dict[date, list[datetime]], choice: Choice) -> date:
+    """The day of the chosen time, else the chosen day, else the first with a free time."""
+    of_slot = next((day for day, starts in by_day.items() if choice.slot in starts), None)
+    of_choice = choice.day if choice.day in by_day else None
+    return of_slot or of_choice or next(iter(by_day))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    shown: list[date]
+    earlier: date | None
+    later: date | None
+
+
+def _pages(days: list[date], chosen: date) -> _Pages:
+    """The free days of the same few weeks as the chosen one, and one day of the weeks around."""
+    first_monday = _monday(days[0])
+
+    def page(day: date) -> int:
+        return (_monday(day) - first_monday).days // (7 * WEEKS_AT_ONCE)
+
+    before = [day for day in days if page(day) < page(chosen)]
+    after = [day for day in days if page(day) > page(chosen)]
+    shown = [day for day in days if page(day) == page(chosen)]
+    return _Pages(shown, before[-1] if before else None, after[0] if after else None)
+
+
+def _monday(day: date) -> date:
+    return day - day.weekday() * ONE_DAY
+
+
+def _weeks(
+    shown: list[date],
+    by_day: dict[date, list[datetime]],
+    chosen: date,
+    choice: Choice,
+    *,
+    today: date,
+) -> list[list[Day]]:
+    """Whole weeks, Monday first, from the first free day shown to the last."""
+    first = _monday(shown[0])
+    count = (_monday(shown[-1]) - first).days + 7
+    days = [
+        Day(
+            iso=(day := first + n * ONE_DAY).isoformat(),
+            number=day.day,
+            month=f"{day:%b}" if n == 0 or day.day == 1 else "",
+            name=f"{day:%A} {day.day} {day:%B}",
+            url=_url(day, choice) if day in by_day else "",
+            is_chosen=day == chosen,
+            is_today=day == today,
+        )
+        for n in range(count)
+    ]
+    return [days[n : n + 7] for n in range(0, count, 7)]
+
+
+def _url(day: date, choice: Choice) -> str:
+    return "?" + urlencode({"day": day.isoformat(), "tz": choice.zone, "clock": choice.clock})
+
+
+def _parts(starts: list[datetime], choice: Choice) -> list[Part]:
+    labels = [formats.time_of_day(start, choice.zone, choice.clock) for start in starts]
+    twice = {label for label, count in Counter(labels).items() if count > 1}
+    slots = [
+        (_part_of(start, choice.zone), _slot(start, label, choice, is_twice=label in twice))
+        for start, label in zip(starts, labels, strict=True)
+    ]
+    return [
+        Part(name, [slot for part, slot in slots if part == name])
+        for _, name in PARTS
+        if any(part == name for part, _ in slots)
+    ]
+
+
+def _part_of(start: datetime, zone: str) -> str:
+    hour = formats.local(start, zone).hour
+    return next(name for until, name in PARTS if hour < until)
+
+
+def _slot(start: datetime, label: str, choice: Choice, *, is_twice: bool) -> Slot:
+    """When the clocks go back an hour comes twice: then each says which one it is."""
+    suffix = f" {formats.zone_abbreviation(start, choice.zone)}" if is_twice else ""
+    return Slot(slot_value(start), label + suffix, start == choice.slot)
+
+
+def slot_value(start: datetime) -> str:
+    """How a page names an instant: 2025-11-26T13:30Z."""
+    return f"{start.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
+
+
+def reach(booking: Booking, *, is_listed: bool) -> str:
+    if is_listed:
+        return f"times {booking.expert.first_name} suggests"
+    weeks, days = divmod(booking.expert.window_days, 7)
+    amount, unit = (booking.expert.window_days, "day") if days else (weeks, "week")
+    return f"next {amount} {unit}s" if amount > 1 else f"next {unit}"
+
+
+def _summary(booking: Booking, at: datetime, choice: Choice, now: datetime) -> Summary:
+    expert = booking.expert
+    end = at + timedelta(minutes=booking.duration_minutes)
+    day = formats.long_day(at, choice.zone, now).split(" ", 1)
+    times = " – ".join(formats.time_of_day(i, choice.zone, choice.clock) for i in (at, end))
+    theirs = formats.time_of_day(at, expert.time_zone, choice.clock)
+    if formats.local(at, expert.time_zone).date() != formats.local(at, choice.zone).date():
+        theirs = f"{formats.day(at, expert.time_zone, now)}, {theirs}"
+    place = formats.zone_place(choice.zone)
+    return Summary(
+        when=f"{day[0][:3]} {day[1]}, {times}",
+        places=f"Your time in {place} · {theirs} for {expert.first_name}",
+    )

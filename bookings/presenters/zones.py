@@ -1,0 +1,80 @@
+"""Time zones as a reader meets them: a country, a place, how far ahead, a list to choose from."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from importlib import resources
+
+from babel import Locale
+
+from bookings import formats
+
+Regions = Sequence[tuple[str, Sequence[tuple[str, str]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneOption:
+    name: str
+    label: str
+    is_chosen: bool = False
+
+
+def is_known(name: str) -> bool:
+    return name in _all_zones()
+
+
+def groups(
+    near: Iterable[str], *, chosen: str, clock: str, now: datetime, regions: Regions
+) -> list[tuple[str, list[ZoneOption]]]:
+    """First the zones that are likely right, then all others by region."""
+    names = list(dict.fromkeys([chosen, *(name for name in near if is_known(name))]))
+    own = [ZoneOption(name, now_in(name, clock, now), name == chosen) for name in names]
+    rest = [
+        (region, [ZoneOption(name, label) for name, label in zones if name not in names])
+        for region, zones in regions
+    ]
+    return [("Likely yours", own), *rest]
+
+
+def now_in(zone: str, clock: str, now: datetime) -> str:
+    """Berlin (CET), now 10:58."""
+    abbreviation = formats.zone_abbreviation(now, zone)
+    place = formats.zone_place(zone)
+    suffix = "" if abbreviation == place else f" ({abbreviation})"
+    return f"{place}{suffix}, now {formats.time_of_day(now, zone, clock)}"
+
+
+def ahead_of_reader(name: str, their_zone: str, own_zone: str, at: datetime) -> str:
+    """Maya is in India, 4 h 30 min ahead of you. `at` decides about summer time."""
+    where = f"{name} is in {country(their_zone) or formats.zone_place(their_zone)}"
+    difference = _offset(their_zone, at) - _offset(own_zone, at)
+    if not difference:
+        return f"{where}, where the clocks show the same time as yours."
+    way = "ahead of" if difference > timedelta(0) else "behind"
+    return f"{where}, {formats.left(abs(difference))} {way} you."
+
+
+def country(zone: str) -> str:
+    """India for Asia/Kolkata; empty where the list of zones names no country."""
+    code = _countries().get(zone, "")
+    return str(Locale("en").territories.get(code, "")) if code else ""
+
+
+def _offset(zone: str, at: datetime) -> timedelta:
+    return formats.local(at, zone).utcoffset() or timedelta(0)
+
+
+@lru_cache(maxsize=1)
+def _all_zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
+
+
+@lru_cache(maxsize=1)
+def _countries() -> dict[str, str]:
+    text = (resources.files("tzdata.zoneinfo") / "zone.tab").read_text(encoding="utf-8")
+    lines = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
+    return {fields[2]: fields[0] for fields in lines}

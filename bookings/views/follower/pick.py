@@ -1,0 +1,155 @@
+"""Pick a new time from the expert's free ones, or take the money back instead."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from django.contrib import messages
+from django.http import HttpResponse, QueryDict
+from django.utils.cache import patch_vary_headers
+
+from bookings import lifecycle, slots
+from bookings.forms.follower import ActForm, PickForm, parse_slot
+from bookings.forms.zones import zone_choices
+from bookings.models import Booking, Clock, Offer
+from bookings.presenters import follower_pages as wording
+from bookings.presenters import zones
+from bookings.presenters.slot_picker import WEEKDAYS, Choice, picker, reach
+from bookings.states import State, TransitionNotAllowed, Verb
+from bookings.views.follower.private import (
+    Purpose,
+    Visit,
+    outcome,
+    page,
+    private,
+    redirect_to,
+    refused,
+)
+
+DEVICE_COOKIE = "tz"
+"""The zone the reader's device is in, written by `app.js`."""
+UNKNOWN_ZONE = "UTC"
+
+
+@private(Purpose.PICK)
+def pick(visit: Visit) -> HttpResponse:
+    if visit.request.method == "POST":
+        return _submitted(visit)
+    if not _may_pick(visit):
+        return outcome(visit)
+    return _calendar(visit, _asked_for(visit, visit.request.GET))
+
+
+def _may_pick(visit: Visit) -> bool:
+    return visit.allows(Verb.PICK_TIME) or visit.allows(Verb.MOVE_INSTEAD)
+
+
+def _asked_for(visit: Visit, asked: QueryDict) -> Choice:
+    """What was asked for, where it makes sense; else what we know of the follower."""
+    follower = visit.booking.follower
+    device = visit.request.COOKIES.get(DEVICE_COOKIE, "")
+    known = [follower.time_zone, device, UNKNOWN_ZONE]
+    if follower.time_zone == UNKNOWN_ZONE:
+        known = [device, UNKNOWN_ZONE]
+    clock = asked.get("clock", "")
+    return Choice(
+        zone=next(name for name in [asked.get("tz", ""), *known] if zones.is_known(name)),
+        clock=clock if clock in Clock.values else follower.clock,
+        day=_date(asked.get("day", "")),
+        slot=parse_slot(asked.get("slot", "")),
+    )
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _calendar(
+    visit: Visit, choice: Choice, *, status: int = 200, problem: str = ""
+) -> HttpResponse:
+    case, booking = visit.case(), visit.booking
+    offer = case.offer if visit.allows(Verb.PICK_TIME) else None
+    is_listed = offer is not None and offer.mode == Offer.Mode.LISTED
+    starts = slots.free_for(booking, now=visit.now, offer=offer)
+    shown = picker(
+        booking,
+        starts,
+        choice,
+        now=visit.now,
+        near=(visit.request.COOKIES.get(DEVICE_COOKIE, ""), booking.follower.time_zone,
+              booking.expert.time_zone),
+        regions=zone_choices(current=choice.zone, now=visit.now)[1:],
+        is_listed=is_listed,
+    ) if starts else None  # fmt: skip
+    response = page(
+        visit,
+        _template(visit) if shown else "pick_none.html",
+        status=status,
+        case=case,
+        form=PickForm(),
+        picker=shown,
+        about=wording.about_pick(case, choice.zone, choice.clock),
+        problem=problem,
+        weekdays=WEEKDAYS,
+        clocks=Clock.values,
+        reach=reach(booking, is_listed=is_listed),
+    )
+    patch_vary_headers(response, ["HX-Request", "HX-Target"])
+    return response
+
+
+def _template(visit: Visit) -> str:
+    """The whole page, or the region that a change of day, zone, clock or time renders again."""
+    htmx = getattr(visit.request, "htmx", None)
+    if not htmx or visit.request.method == "POST":
+        return "pick.html"
+    return "pick.html#summary" if htmx.target == "summary" else "pick.html#days"
+
+
+def _submitted(visit: Visit) -> HttpResponse:
+    form = PickForm(visit.request.POST)
+    choice = _asked_for(visit, visit.request.POST)
+    if not form.is_valid():
+        if not _may_pick(visit):
+            return outcome(visit)
+        return _calendar(visit, choice, status=422, problem=str(form.errors["slot"][0]))
+    starts_at = form.cleaned_data["slot"]
+    is_reported = visit.booking.state == State.NO_SHOW_REPORTED
+    move = lifecycle.move_instead if is_reported else lifecycle.pick_time
+    try:
+        booking = move(visit.booking.pk, actor=form.actor, now=visit.now, starts_at=starts_at)
+    except TransitionNotAllowed as no:
+        if no.code != "taken":
+            return refused(visit, no.sentence)
+        return _calendar(
+            visit, choice, status=409, problem=wording.taken(starts_at, choice.zone, choice.clock)
+        )
+    _remember(booking, choice)
+    messages.success(visit.request, wording.new_time(booking, choice.zone, choice.clock))
+    return redirect_to(booking, Purpose.STATUS, now=visit.now)
+
+
+def _remember(booking: Booking, choice: Choice) -> None:
+    """From now on pages and e-mails show times the way this one was picked."""
+    follower = booking.follower
+    follower.time_zone, follower.clock = choice.zone, choice.clock
+    follower.save(update_fields=["time_zone", "clock"])
+
+
+@private(Purpose.PICK)
+def refund_instead(visit: Visit) -> HttpResponse:
+    """Asked for once more before it counts."""
+    if visit.request.method != "POST":
+        if not visit.allows(Verb.REFUND_INSTEAD):
+            return outcome(visit)
+        return page(visit, "refund_instead.html", form=ActForm())
+    form = ActForm(visit.request.POST)
+    form.is_valid()
+    try:
+        booking = lifecycle.refund_instead(visit.booking.pk, actor=form.actor, now=visit.now)
+    except TransitionNotAllowed as no:
+        return refused(visit, no.sentence)
+    return redirect_to(booking, Purpose.STATUS, now=visit.now)

@@ -1,0 +1,169 @@
+"""What all private pages share: reading the link, and what a link that is over shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from bookings import links, rules
+from bookings.models import Booking, PrivateLink
+from bookings.presenters import follower as present
+from bookings.presenters import follower_pages as wording
+from bookings.presenters.follower_case import Case, load
+from bookings.states import Actor, ActorKind, TransitionNotAllowed, Verb
+
+Purpose = links.Purpose
+FOLLOWER = Actor(ActorKind.FOLLOWER)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A genuine, live link, the token it came with, and when it was opened."""
+
+    request: HttpRequest
+    link: PrivateLink
+    token: str
+    now: datetime
+
+    @property
+    def booking(self) -> Booking:
+        return self.link.booking
+
+    def refusal(self, verb: Verb) -> TransitionNotAllowed | None:
+        return rules.refusal(self.booking, verb, FOLLOWER, now=self.now)
+
+    def allows(self, verb: Verb) -> bool:
+        return self.refusal(verb) is None
+
+    def case(self) -> Case:
+        return load(self.booking, now=self.now)
+
+    def address(self, name: str) -> str:
+        return reverse(name, kwargs={"token": self.token})
+
+
+def private(
+    purpose: str, *, methods: tuple[str, ...] = ("GET", "HEAD", "POST")
+) -> Callable[[Callable[[Visit], HttpResponse]], Callable[..., HttpResponse]]:
+    """Turn `view(visit)` into a page behind links of one purpose.
+
+    Malformed, unknown and wrong purpose are one and the same 404. A link that was superseded or
+    has expired answers 410 with where the booking stands; it never acts.
+    """
+
+    def decorate(view: Callable[[Visit], HttpResponse]) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        @require_http_methods(methods)
+        def wrapped(request: HttpRequest, token: str) -> HttpResponse:
+            link = read_or_404(token, purpose)
+            visit = Visit(request, link, token, timezone.now())
+            if not links.is_live(link, now=visit.now):
+                return gone(visit)
+            return view(visit)
+
+        return wrapped
+
+    return decorate
+
+
+def read_or_404(token: str, purpose: str) -> PrivateLink:
+    link = links.read(token, purpose)
+    if link is None:
+        raise Http404("no such private link")
+    return link
+
+
+def page(visit: Visit, template: str, *, status: int = 200, **context: Any) -> HttpResponse:
+    """A private page: whose it is stands on top, and what it is about is in `case`."""
+    context.setdefault("case", None)
+    if context["case"] is None:
+        context["case"] = visit.case()
+    context |= {
+        "private_for": visit.booking.follower.first_name,
+        "booking": visit.booking,
+        "token": visit.token,
+    }
+    return render(visit.request, f"follower/{template}", context, status=status)
+
+
+def gone(visit: Visit) -> HttpResponse:
+    """Where the booking stands without anything personal, and a way to the newest link."""
+    case = visit.case()
+    context = {
+        "case": case,
+        "standing": present.standing(case),
+        "ended": wording.link_ended(case, visit.link),
+        "wanted": wanted(visit.booking, now=visit.now),
+        "token": visit.token,
+        "purpose": visit.link.purpose,
+    }
+    return render(visit.request, "follower/gone.html", context, status=410)
+
+
+def outcome(visit: Visit, *, status: int = 200) -> HttpResponse:
+    """The link has done its work, or cannot do it now: show where the booking stands."""
+    case = visit.case()
+    return page(
+        visit,
+        "status.html",
+        status=status,
+        case=case,
+        standing=present.standing(case),
+        wanted=wanted(visit.booking, now=visit.now),
+        purpose=visit.link.purpose,
+    )
+
+
+def refused(visit: Visit, sentence: str) -> HttpResponse:
+    """A button came too late: the fresh state, and why."""
+    visit.link.booking.refresh_from_db()
+    case = visit.case()
+    return page(
+        visit,
+        "status.html",
+        status=409,
+        case=case,
+        standing=present.standing(case),
+        wanted=wanted(visit.booking, now=visit.now),
+        purpose=visit.link.purpose,
+        refusal=sentence,
+    )
+
+
+def wanted(booking: Booking, *, now: datetime) -> str:
+    """The purpose that is of use now: what the follower may do, else where things stand."""
+    for verb, purpose in (
+        (Verb.PICK_TIME, Purpose.PICK),
+        (Verb.CONTEST, Purpose.CONTEST),
+        (Verb.REPORT_NO_SHOW, Purpose.REPORT),
+        (Verb.WITHDRAW_REPORT, Purpose.REPORT),
+    ):
+        if rules.allows(booking, verb, FOLLOWER, now=now):
+            return purpose.value
+    return Purpose.STATUS.value
+
+
+def ensure_live(booking: Booking, purpose: str, *, now: datetime) -> PrivateLink:
+    """The current link for a purpose; a new one where there is none or it has expired."""
+    try:
+        with transaction.atomic():
+            link = links.ensure(booking, purpose, now=now)
+            return link if links.is_live(link, now=now) else links.issue(booking, purpose, now=now)
+    except IntegrityError:  # another request of the same follower has just made it
+        return links.ensure(booking, purpose, now=now)
+
+
+def redirect_to(booking: Booking, purpose: str, *, now: datetime) -> HttpResponse:
+    """To the page of another purpose of the same booking; only ever after a POST."""
+    link = ensure_live(booking, purpose, now=now)
+    return redirect(reverse(purpose, kwargs={"token": links.token(link)}))
