@@ -159,13 +159,13 @@ class Case:
 
     @cached_property
     def support_request(self) -> SupportRequest:
-        wanted = self.facts.get("support_request")
-        return SupportRequest.objects.select_related("expert__user", "booking").get(pk=wanted)
+        wanted = self.facts["support_request"]
+        return SupportRequest.objects.select_related("expert__user", "booking").get(pk=int(wanted))
 
     @cached_property
     def user(self) -> User:
         """Somebody who signs in and is written to about that."""
-        return User.objects.select_related("expert").get(pk=self.facts.get("user"))
+        return User.objects.select_related("expert").get(pk=int(self.facts["user"]))
 
     def datum(self, name: str) -> Any:
         """A detail that was written down when it happened."""
