@@ -19,7 +19,7 @@ LEVELS: dict[str, int] = {
             "states policy",
             "models",
             "clocks formats timeline gateways demo_inbox lists",
-            "links slots rules calendar intake",
+            "links slots rules calendar intake lists",
             "emails hours",
             "refunds",
             "tasks",

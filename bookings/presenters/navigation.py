@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from babel.core import Locale, get_global
+
 from bookings.formats import zone_abbreviation, zone_place
-from bookings.models import Booking, Expert
+from bookings.models import Expert
+from bookings.presenters.counters import bounded
 from bookings.presenters.people import initials
 
-COUNTED_UP_TO = 100
 SECTIONS = {"waiting": "need_action", "availability": "account"}
 
 
@@ -23,25 +25,20 @@ class Navigation:
     zone_hint: str
 
 
-def navigation(expert: Expert, *, section: str, count: int | None, now: datetime) -> Navigation:
-    """`count` saves the query where the page has counted already."""
-    if count is None:
-        count = need_count(expert)
-    place, letters = zone_place(expert.time_zone), zone_abbreviation(now, expert.time_zone)
+def navigation(expert: Expert, *, section: str, count: int, now: datetime) -> Navigation:
     return Navigation(
         count=bounded(count) if count else "",
         section=SECTIONS.get(section, section),
         name=expert.name,
         initials=initials(expert.name),
-        zone_hint=f"Times in {place} ({letters})" if place != letters else f"Times in {place}",
+        zone_hint=_zone_hint(expert.time_zone, now),
     )
 
 
-def need_count(expert: Expert) -> int:
-    """Counts no further than it shows: an exact count gets slower with every call."""
-    return Booking.objects.of_expert(expert).needing_action()[:COUNTED_UP_TO].count()
-
-
-def bounded(count: int) -> str:
-    """4, and 99+ for a count that reached the limit."""
-    return f"{COUNTED_UP_TO - 1}+" if count >= COUNTED_UP_TO else str(count)
+def _zone_hint(zone: str, now: datetime) -> str:
+    """Times in India (IST): the country where it has one zone only, else the city."""
+    territory = get_global("zone_territories").get(zone, "")
+    has_one = len(get_global("territory_zones").get(territory, ())) == 1
+    place = Locale("en").territories.get(territory) if has_one else None
+    place, letters = place or zone_place(zone), zone_abbreviation(now, zone)
+    return f"Times in {place} ({letters})" if place != letters else f"Times in {place}"

@@ -7,6 +7,7 @@ from typing import Any
 from django import template
 from django.utils import timezone
 
+from bookings import lists
 from bookings.access import expert_of
 from bookings.presenters import navigation as present
 
@@ -24,6 +25,7 @@ def navigation(context: dict[str, Any]) -> present.Navigation | None:
         return context["nav"]  # type: ignore[no-any-return]
     match = request.resolver_match
     section = context.get("section") or (match.url_name if match else "")
-    return present.navigation(
-        expert, section=section, count=context.get("need_count"), now=timezone.now()
-    )
+    count = context.get("need_count")
+    if count is None:
+        count = lists.need_count(expert)
+    return present.navigation(expert, section=section, count=count, now=timezone.now())

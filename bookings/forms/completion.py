@@ -1,0 +1,70 @@
+"""Marking a call as completed: how it went, and on a reported booking where and when."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+
+from bookings.forms.fields import ActionForm, LocalDateTimeField
+from bookings.models import Booking, CompletionMark
+
+Outcome = CompletionMark.Outcome
+Channel = CompletionMark.Channel
+ELSEWHERE = [choice for choice in Channel.choices if choice[0] != Channel.PLANNED]
+
+
+class CompletionForm(ActionForm):
+    outcome = forms.ChoiceField(
+        choices=Outcome.choices,
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose how the call went."},
+    )
+    channel = forms.ChoiceField(choices=[("", "Choose"), *ELSEWHERE], required=False)
+    minutes = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=720,
+        error_messages={
+            "invalid": "Write the length in whole minutes.",
+            "min_value": "The call took at least one minute.",
+            "max_value": "Write the length in minutes, at most 720.",
+        },
+    )
+    note = forms.CharField(
+        required=False,
+        max_length=500,
+        error_messages={"max_length": "Shorten the note to 500 characters."},
+    )
+
+    def __init__(self, *args: Any, booking: Booking, now: datetime, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.booking, self.now = booking, now
+        self.fields["held_at"] = LocalDateTimeField(zone=booking.expert.time_zone, required=False)
+        self.order_fields(["outcome", "channel", "held_at", "minutes", "note"])
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        outcome = data.get("outcome")
+        if outcome == Outcome.FOLLOWER_ABSENT:
+            for name in ("channel", "held_at", "minutes"):
+                self.errors.pop(name, None)
+            return {**data, "channel": "", "held_at": None, "minutes": None}
+        if outcome == Outcome.HELD_HERE:
+            self.errors.pop("channel", None)
+            data["channel"] = Channel.PLANNED
+        elif outcome == Outcome.HELD_ELSEWHERE and not data.get("channel"):
+            self._require("channel", "Choose where the call took place.")
+        self._check_time(data.get("held_at"), is_held=bool(outcome))
+        return data
+
+    def _check_time(self, held_at: datetime | None, *, is_held: bool) -> None:
+        if held_at is not None and held_at > self.now:
+            self.add_error("held_at", "The call cannot have been in the future.")
+        elif held_at is None and is_held and self.booking.has_open_report:
+            self._require("held_at", "Say when the call took place.")
+
+    def _require(self, name: str, sentence: str) -> None:
+        if name not in self.errors:
+            self.add_error(name, sentence)

@@ -1,0 +1,89 @@
+"""How much time is left: words, ring and urgency. The script only keeps the words fresh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bookings import formats
+from bookings.models import Booking
+from bookings.presenters.reader import Reader
+from bookings.states import State
+
+NOW_WITHIN = timedelta(hours=6)
+SOON_WITHIN = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Countdown:
+    iso: str
+    urgency: str
+    """calm, soon, now, over, or paused while the follower decides"""
+    ring: str
+    """share of the time that is left, 0 to 100"""
+    left: str
+    text: str
+    parts: tuple[tuple[str, str], ...]
+    """(3, h), (12, min)"""
+    until: str
+    is_over: bool
+
+
+def countdown(booking: Booking, reader: Reader) -> Countdown | None:
+    """None for a booking without a clock."""
+    if booking.deadline_at is None:
+        return None
+    remaining = booking.deadline_at - reader.now
+    is_over = remaining <= timedelta(0)
+    left = formats.left(remaining)
+    return Countdown(
+        iso=formats.utc_iso(booking.deadline_at),
+        urgency=urgency(booking, remaining),
+        ring=share(remaining, total(booking)),
+        left=left,
+        text=_text(booking, left, is_over=is_over),
+        parts=_parts(left),
+        until="time is up" if is_over else f"until {reader.near(booking.deadline_at)}",
+        is_over=is_over,
+    )
+
+
+def urgency(booking: Booking, remaining: timedelta) -> str:
+    if remaining <= timedelta(0):
+        return "over"
+    if booking.state != State.NO_SHOW_REPORTED:
+        return "paused"
+    if remaining <= NOW_WITHIN:
+        return "now"
+    return "soon" if remaining <= SOON_WITHIN else "calm"
+
+
+def total(booking: Booking) -> timedelta:
+    """The whole length of the clock that is running."""
+    limits = booking.limits
+    return {
+        State.RESCHEDULE_OFFERED: limits.offer_window,
+        State.CONTESTED: limits.decide_window,
+    }.get(State(booking.state), limits.no_show_window)
+
+
+def share(remaining: timedelta, whole: timedelta) -> str:
+    return f"{min(1.0, max(0.0, remaining / whole)) * 100:.1f}"
+
+
+def _text(booking: Booking, left: str, *, is_over: bool) -> str:
+    if booking.state == State.RESCHEDULE_OFFERED:
+        return "Link ending" if is_over else f"Waiting for {booking.follower.first_name}"
+    if booking.state == State.CONTESTED:
+        return "Refund starting" if is_over else "Our team decides"
+    return "Refund starting" if is_over else f"{left} left"
+
+
+def _parts(left: str) -> tuple[tuple[str, str], ...]:
+    words = left.split()
+    return tuple(zip(words[::2], words[1::2], strict=True))
+
+
+def started_at(booking: Booking) -> datetime | None:
+    """When the running clock started."""
+    return booking.deadline_at - total(booking) if booking.deadline_at else None

@@ -1,0 +1,49 @@
+"""What stands above the Need action list. Counts stop where the page stops counting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bookings import formats
+from bookings.lists import COUNTED_UP_TO, Stake
+from bookings.presenters.reader import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    need_count: int
+    need: str
+    waiting: str
+    next_iso: str
+    next_left: str
+    next_urgency: str
+    money: str
+
+
+def counters(stakes: Sequence[Stake], waiting: int, reader: Reader) -> Counters:
+    first = stakes[0].deadline_at if stakes else None
+    return Counters(
+        need_count=len(stakes),
+        need=bounded(len(stakes)),
+        waiting=bounded(waiting),
+        next_iso=formats.utc_iso(first) if first else "",
+        next_left=formats.left(first - reader.now) if first else "",
+        next_urgency="over" if first and first <= reader.now else "",
+        money=_total(stakes),
+    )
+
+
+def _total(stakes: Sequence[Stake]) -> str:
+    """₹12,300 + €50: one sum for each currency."""
+    sums: dict[str, int] = {}
+    for stake in stakes:
+        sums[stake.currency] = sums.get(stake.currency, 0) + stake.minor
+    parts = [formats.money(minor, currency) for currency, minor in sorted(sums.items()) if minor]
+    at_least = "at least " if len(stakes) >= COUNTED_UP_TO else ""
+    return at_least + " + ".join(parts) if parts else ""
+
+
+def bounded(count: int) -> str:
+    """4, and 99+ for a count that reached the limit."""
+    return f"{COUNTED_UP_TO - 1}+" if count >= COUNTED_UP_TO else str(count)

@@ -1,0 +1,146 @@
+"""The booking page: everything it shows, prepared as strings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bookings import clocks, formats
+from bookings.models import Booking, NoShowReport, Refund, TimelineEvent
+from bookings.presenters import addresses, labels, people, timeline
+from bookings.presenters.facts import Fact, facts, limits
+from bookings.presenters.future import next_step
+from bookings.presenters.labels import Chip
+from bookings.presenters.panel import Panel, panel
+from bookings.presenters.reader import Reader
+from bookings.presenters.timeline import Entry
+from bookings.states import State
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The follower's words, from the report or the contest that is open."""
+
+    text: str
+    reason: str
+    who: str
+    when: str
+    when_iso: str
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Where the booking stands in the queue of calls that need action."""
+
+    position: str
+    previous_url: str
+    next_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    code: str
+    title: str
+    name: str
+    initials: str
+    hue: str
+    chip: Chip
+    panel: Panel
+    said: Said | None
+    entries: tuple[Entry, ...]
+    facts: tuple[Fact, ...]
+    limits: tuple[str, ...]
+    section: str
+    back_label: str
+    back_name: str
+    neighbours: Neighbours | None
+
+
+def detail(
+    booking: Booking, events: Sequence[TimelineEvent], queue: Sequence[str], reader: Reader
+) -> Detail:
+    """`events` are loaded with their refunds; `queue` holds codes, the next deadline first."""
+    refunds = [refund for event in events if (refund := _refund_of(event)) is not None]
+    latest = _latest(refunds)
+    chip = labels.chip(booking, reader, latest)
+    money = labels.money_chip(latest)
+    coming = next_step(booking, reader)
+    section, back_name, back_label = _back(booking, reader)
+    return Detail(
+        code=booking.code,
+        title=f"{booking.service_title} with {booking.follower.name}",
+        name=booking.follower.name,
+        initials=people.initials(booking.follower.name),
+        hue=people.hue(booking.follower_id),
+        chip=chip,
+        panel=panel(booking, reader, money_label=money.label if money else ""),
+        said=_said(booking, events, reader),
+        entries=(*filter(None, [coming]), *timeline.entries(events, booking, reader)),
+        facts=facts(booking, reader, refunds),
+        limits=limits(booking),
+        section=section,
+        back_label=back_label,
+        back_name=back_name,
+        neighbours=_neighbours(booking.code, queue),
+    )
+
+
+def _refund_of(event: TimelineEvent) -> Refund | None:
+    """The refund this event caused, unless it was undone."""
+    refund: Refund | None = getattr(event, "refund", None)
+    return refund if refund and refund.state != "void" else None
+
+
+def _latest(refunds: Sequence[Refund]) -> dict[str, str] | None:
+    if not refunds:
+        return None
+    return {"state": refunds[-1].state, "hold_reason": refunds[-1].hold_reason}
+
+
+SAID_BY_STATE = {
+    State.NO_SHOW_REPORTED: "report_no_show",
+    State.CONTESTED: "contest",
+}
+
+
+def _said(booking: Booking, events: Sequence[TimelineEvent], reader: Reader) -> Said | None:
+    """What the follower wrote, while it is what the page is about."""
+    verb = SAID_BY_STATE.get(State(booking.state))
+    if verb is None and booking.has_open_report:
+        verb = "report_no_show"
+    event = next((event for event in reversed(events) if event.verb == verb), None)
+    if event is None:
+        return None
+    reason = event.data.get("reason", "")
+    known = reason in NoShowReport.Reason.values
+    return Said(
+        text=event.note,
+        reason=str(NoShowReport.Reason(reason).label) if known else "",
+        who=booking.follower.name,
+        when=reader.moment(event.at),
+        when_iso=formats.utc_iso(event.at),
+    )
+
+
+def _back(booking: Booking, reader: Reader) -> tuple[str, str, str]:
+    """The tab that is lit, and the list the page leads back to."""
+    if booking.state == State.NO_SHOW_REPORTED:
+        return "need_action", "need_action", "Need action"
+    if booking.state == State.RESCHEDULE_OFFERED:
+        return "need_action", "waiting", "Waiting for follower"
+    if clocks.has_ended(booking, reader.now):
+        return "completed_calls", "completed_calls", "Completed calls"
+    return "upcoming", "upcoming", "Upcoming"
+
+
+def _neighbours(code: str, queue: Sequence[str]) -> Neighbours | None:
+    if code not in queue:
+        return None
+    at = list(queue).index(code)
+    before = queue[at - 1] if at else ""
+    after = queue[at + 1] if at + 1 < len(queue) else ""
+    return Neighbours(
+        position=f"{at + 1} of {len(queue)}",
+        previous_url=addresses.of("booking", before) if before else "",
+        next_url=addresses.of("booking", after) if after else "",
+    )

@@ -1,0 +1,93 @@
+"""Rows under their headings, and the words around a list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from urllib.parse import urlencode
+
+from bookings.lists import OUTCOMES
+from bookings.models import Booking
+from bookings.policy import Policy
+from bookings.presenters.reader import Reader, words
+from bookings.presenters.rows import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    key: str
+    title: str
+    rows: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class FilterLink:
+    label: str
+    url: str
+    is_current: bool
+
+
+def grouped(
+    bookings: Sequence[Booking], rows: Sequence[Row], reader: Reader, *, source: str
+) -> list[Group]:
+    """In the order of the rows."""
+    found: list[Group] = []
+    for booking, row in zip(bookings, rows, strict=True):
+        title = _title(booking, reader, source)
+        if not found or found[-1].title != title:
+            found.append(Group(f"g-{row.code}", title, []))
+        found[-1].rows.append(row)
+    return found
+
+
+def _title(booking: Booking, reader: Reader, source: str) -> str:
+    if source == "need_action" and booking.deadline_at is not None:
+        return "Due today" if reader.days_from_now(booking.deadline_at) <= 0 else "Later"
+    if source == "waiting":
+        return "Waiting for an answer"
+    if source == "upcoming":
+        return _day(reader.date(booking.starts_at), reader.date(reader.now))
+    return _week(reader.date(booking.ends_at), reader.date(reader.now))
+
+
+def _day(day: date, today: date) -> str:
+    ahead = (day - today).days
+    if ahead <= 0:
+        return "Today"
+    if ahead == 1:
+        return "Tomorrow"
+    return "Next 7 days" if ahead < 8 else "Later"
+
+
+def _week(day: date, today: date) -> str:
+    """By weeks from Monday on the expert's calendar."""
+    monday = day - timedelta(days=day.weekday())
+    weeks = (today - timedelta(days=today.weekday()) - monday).days // 7
+    if weeks <= 1:
+        return "Last week" if weeks == 1 else "This week"
+    year = f" {monday.year}" if monday.year != today.year else ""
+    return f"Week of {monday.day} {monday.strftime('%b')}{year}"
+
+
+def outcome_links(kept: Mapping[str, str], current: str) -> list[FilterLink]:
+    """All first; each link keeps the search and the dates."""
+    return [
+        FilterLink(label, _query({**kept, "outcome": value}), value == current)
+        for value, label in [("", "All"), *OUTCOMES.items()]
+    ]
+
+
+def _query(values: Mapping[str, str]) -> str:
+    return f"?{urlencode({name: value for name, value in values.items() if value})}"
+
+
+def announcement(count: int, search: str, *, has_more: bool) -> str:
+    """What the live region says after a search."""
+    found = f"{'more than ' if has_more else ''}{count} {'call' if count == 1 else 'calls'}"
+    return f"{found} for “{search}”" if search else found
+
+
+def answer_time() -> str:
+    """72 hours, as new bookings get it."""
+    return words(Policy.in_force().no_show_window)

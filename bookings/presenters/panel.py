@@ -1,0 +1,139 @@
+"""The panel of a booking page: how much time is left, and what can be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bookings import clocks
+from bookings.models import Booking
+from bookings.presenters import buttons
+from bookings.presenters.buttons import Button
+from bookings.presenters.countdown import Countdown, countdown, started_at
+from bookings.presenters.future import if_nothing_happens
+from bookings.presenters.labels import is_unconfirmed
+from bookings.presenters.reader import Reader, words
+from bookings.states import State, Verb
+
+SOURCE = "booking"
+ICONS = {"r": "again", "c": "check"}
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    title: str
+    countdown: Countdown | None = None
+    started: str = ""
+    ends: str = ""
+    gone: str = "0"
+    """share of the clock that has run, 0 to 100"""
+    headline: str = ""
+    """in place of a countdown"""
+    text: str = ""
+    buttons: tuple[Button, ...] = field(default=())
+    """the first one is the filled one"""
+    refund: Button | None = None
+    urgency: str = "calm"
+
+
+VERBS: dict[State, tuple[Verb, ...]] = {
+    State.NO_SHOW_REPORTED: (Verb.OFFER_RESCHEDULE, Verb.MARK_COMPLETED),
+    State.RESCHEDULE_OFFERED: (Verb.MARK_COMPLETED, Verb.WITHDRAW_OFFER),
+    State.SCHEDULED: (Verb.OFFER_RESCHEDULE, Verb.MARK_COMPLETED, Verb.CANCEL),
+    State.COMPLETED: (Verb.OFFER_RESCHEDULE,),
+}
+
+
+def panel(booking: Booking, reader: Reader, *, money_label: str = "") -> Panel:
+    """`money_label` says how far a refund is, where there is one."""
+    clock = countdown(booking, reader)
+    state = State(booking.state)
+    verbs = VERBS.get(state, ())
+    shown = buttons.allowed(booking, *verbs, now=reader.now, source=SOURCE)
+    if state == State.RESCHEDULE_OFFERED and shown:
+        shown = (buttons.resend(booking, source=SOURCE), *shown)
+    refunds = buttons.allowed(booking, Verb.REFUND_NOW, now=reader.now, source=SOURCE)
+    is_cancellable = any(button.label == "Cancel" for button in shown)
+    return Panel(
+        title=_title(booking, reader),
+        countdown=clock,
+        started=_started(booking, reader),
+        ends=_capital(reader.near(booking.deadline_at)) if booking.deadline_at else "",
+        gone=f"{100 - float(clock.ring):.1f}" if clock else "0",
+        headline=_headline(booking, reader, money_label),
+        text=_text(booking, reader),
+        buttons=shown,
+        refund=refunds[0] if refunds and not is_cancellable else None,
+        urgency=clock.urgency if clock else "calm",
+    )
+
+
+def _title(booking: Booking, reader: Reader) -> str:
+    match State(booking.state):
+        case State.NO_SHOW_REPORTED:
+            return "Time to decide"
+        case State.RESCHEDULE_OFFERED:
+            return f"Waiting for {booking.follower.first_name}"
+        case State.CONTESTED:
+            return "Our team decides within"
+        case State.SCHEDULED if not clocks.has_started(booking, reader.now):
+            return "The call starts"
+        case State.REFUNDED | State.CANCELLED:
+            return "The money"
+    return "The call"
+
+
+def _headline(booking: Booking, reader: Reader, money_label: str) -> str:
+    match State(booking.state):
+        case State.REFUNDED | State.CANCELLED:
+            return money_label or "Nothing to refund"
+        case State.SCHEDULED if not clocks.has_started(booking, reader.now):
+            return _capital(reader.near(booking.starts_at))
+        case State.SCHEDULED if not clocks.has_ended(booking, reader.now):
+            return "Now"
+        case State.SCHEDULED if is_unconfirmed(booking, reader):
+            return "Not confirmed"
+        case State.SCHEDULED | State.COMPLETED:
+            return "Completed"
+    return ""
+
+
+def _text(booking: Booking, reader: Reader) -> str:
+    name = booking.follower.first_name
+    match State(booking.state):
+        case State.SCHEDULED if not clocks.has_started(booking, reader.now):
+            return f"Rescheduling keeps this time until {name} picks another one."
+        case State.SCHEDULED if is_unconfirmed(booking, reader):
+            until = reader.near(clocks.report_closes_at(booking))
+            return f"{name} may report a problem until {until}. After that it is completed."
+        case State.SCHEDULED:
+            return f"{name} reported nothing within {words(booking.limits.report_window)}."
+        case State.COMPLETED:
+            return _contestable(booking, reader)
+        case State.NO_SHOW_REPORTED if booking.offers_after_report:
+            return (
+                f"You offered a new time before, so only {name} can choose to move the call "
+                f"again. {if_nothing_happens(booking)}"
+            )
+    return if_nothing_happens(booking)
+
+
+def _contestable(booking: Booking, reader: Reader) -> str:
+    until = clocks.contest_closes_at(booking)
+    if until is None or booking.contested_at is not None or until <= reader.now:
+        return "This call is settled."
+    return f"{booking.follower.first_name} may object until {reader.near(until)}."
+
+
+def _started(booking: Booking, reader: Reader) -> str:
+    began = started_at(booking)
+    if began is None:
+        return ""
+    verb = {
+        State.NO_SHOW_REPORTED: "Reported",
+        State.RESCHEDULE_OFFERED: "Offered",
+    }.get(State(booking.state), "Since")
+    return f"{verb} {reader.near(began)}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,34 @@
+"""The e-mail a follower would get, in the words of the real one, before anything is sent."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+from bookings import clocks, emails
+from bookings.emails.case import Case
+from bookings.emails.letter import Letter
+from bookings.models import Booking, Offer
+from bookings.presenters.reader import Reader
+
+NOTE_GOES_HERE = "Your note stands here."
+LINK = "a private link"
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    letter: Letter
+    policy: str
+
+
+def offer(booking: Booking, reader: Reader) -> Preview:
+    """As if the offer were made now; nothing is written, nothing is asked of the database."""
+    offered = copy.copy(booking)
+    offered.deadline_at = clocks.after(reader.now, booking.limits.offer_window)
+    kind = emails.KINDS["offer"]
+    case = Case(kind.audience, offered, None, {}, reader.now)
+    case.__dict__["offer"] = Offer(note=NOTE_GOES_HERE)
+    case.__dict__["_links"] = {"pick": LINK, "status": LINK}
+    letter = kind.write(case)
+    policy = "".join(part if isinstance(part, str) else part.label for part in letter.policy)
+    return Preview(letter, policy)

@@ -1,0 +1,134 @@
+"""What a page says after an action, in the same words with and without scripts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bookings import formats, rules
+from bookings.models import Booking
+from bookings.presenters import addresses
+from bookings.presenters.buttons import as_expert
+from bookings.presenters.future import if_nothing_happens
+from bookings.presenters.labels import chip
+from bookings.presenters.reader import Reader, adjective, words
+from bookings.states import State, TransitionNotAllowed, Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    title: str
+    text: str = ""
+    undo_url: str = ""
+    undo_until: str = ""
+    is_bad: bool = False
+    code: str = ""
+    url: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """All of it in one line, for a message or the live region."""
+        return f"{self.title}. {self.text}".removesuffix(" ") if self.text else f"{self.title}."
+
+
+def done(verb: Verb, booking: Booking, reader: Reader, *, money: str, source: str) -> Result:
+    """`money` was at stake before the action."""
+    title, text = _words(verb, booking, reader, money)
+    can_undo = rules.allows(booking, Verb.UNDO, as_expert(booking), now=reader.now)
+    until = booking.undo_until
+    return Result(
+        title=title,
+        text=text,
+        undo_url=addresses.of("undo", booking.code, source=source) if can_undo else "",
+        undo_until=formats.utc_iso(until) if can_undo and until else "",
+        code=booking.code,
+        url=addresses.of("booking", booking.code),
+    )
+
+
+def _words(verb: Verb, booking: Booking, reader: Reader, money: str) -> tuple[str, str]:
+    follower = booking.follower
+    name = follower.first_name
+    match verb:
+        case Verb.OFFER_RESCHEDULE:
+            clock = f"Your {adjective(booking.limits.no_show_window)} clock has stopped."
+            stopped = f"{clock} " if booking.has_open_report else ""
+            tell = f"We will tell you when {name} picks a time."
+            return f"Reschedule link sent to {follower.name}", f"{stopped}{tell}"
+        case Verb.MARK_COMPLETED:
+            return "Marked as completed", f"We told {name} what you wrote."
+        case Verb.REFUND_NOW if money:
+            return f"Refund of {money} to {follower.name} has started", f"We told {name} by e-mail."
+        case Verb.REFUND_NOW:
+            return f"Booking of {follower.name} closed", "There was nothing to refund."
+        case Verb.CANCEL:
+            gets = f"{name} gets {money} back, and" if money else f"{name} gets"
+            return f"Call with {follower.name} cancelled", f"{gets} an e-mail with your reason."
+        case Verb.WITHDRAW_OFFER:
+            return (
+                "Offer withdrawn",
+                f"The link no longer works. {_after_withdrawing(booking, reader)}",
+            )
+    raise ValueError(f"nothing to say about {verb}")
+
+
+def _after_withdrawing(booking: Booking, reader: Reader) -> str:
+    if booking.state != State.NO_SHOW_REPORTED or booking.deadline_at is None:
+        return "Nothing else changes."
+    remaining = booking.deadline_at - reader.now
+    if remaining.total_seconds() <= 0:
+        window = words(booking.limits.no_show_window)
+        return f"The {window} have ended, so the refund starts now."
+    return f"{formats.left(remaining)} left to decide."
+
+
+def undone(undone_verb: str, booking: Booking, reader: Reader) -> Result:
+    name = booking.follower.first_name
+    title = {
+        "offer_reschedule": f"Link cancelled. {name} did not get an e-mail",
+        "withdraw_offer": "The offer is open again. The link works as before",
+        "mark_completed": f"Mark taken back. {name} did not get an e-mail",
+        "refund_now": "Refund stopped. No money has moved",
+        "cancel": f"The call is on again. {name} did not get an e-mail",
+    }.get(undone_verb, "Taken back")
+    return Result(title=title, text=_left(booking, reader), code=booking.code)
+
+
+def _left(booking: Booking, reader: Reader) -> str:
+    if booking.state != State.NO_SHOW_REPORTED or booking.deadline_at is None:
+        return ""
+    return f"{formats.left(booking.deadline_at - reader.now)} left to decide."
+
+
+def resent(booking: Booking) -> Result:
+    return Result(title=f"Link sent again to {booking.follower.name}", code=booking.code)
+
+
+def refused(refusal: TransitionNotAllowed, booking: Booking, reader: Reader) -> Result:
+    """Somebody or the clock was faster: where the booking stands now, in one sentence."""
+    return Result(
+        title=_why(refusal, booking, reader),
+        text=_now(booking, reader),
+        is_bad=True,
+        code=booking.code,
+        url=addresses.of("booking", booking.code),
+    )
+
+
+def _why(refusal: TransitionNotAllowed, booking: Booking, reader: Reader) -> str:
+    name = booking.follower.first_name
+    is_moved = booking.state == State.SCHEDULED and booking.attempt > 1
+    if refusal.code in ("state", "changed") and is_moved:
+        return f"{name} picked a new time while you were here"
+    if refusal.code in ("state", "changed"):
+        return "This booking has changed while you were here"
+    if refusal.code == "too_late" and booking.state == State.NO_SHOW_REPORTED:
+        return f"The {words(booking.limits.no_show_window)} have ended, so the refund starts now"
+    return refusal.sentence.removesuffix(".")
+
+
+def _now(booking: Booking, reader: Reader) -> str:
+    if booking.state == State.SCHEDULED and booking.starts_at > reader.now:
+        return f"The call is on {reader.moment(booking.starts_at)}."
+    if booking.state in (State.NO_SHOW_REPORTED, State.RESCHEDULE_OFFERED):
+        return if_nothing_happens(booking)
+    return f"It is now: {chip(booking, reader).label.lower()}."

@@ -1,0 +1,104 @@
+"""A booking as one line of a list: plain strings, so that the template only prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bookings import formats
+from bookings.models import Booking, NoShowReport
+from bookings.presenters import addresses, buttons, labels, people
+from bookings.presenters.buttons import Button
+from bookings.presenters.countdown import Countdown, countdown
+from bookings.presenters.labels import Chip
+from bookings.presenters.reader import Reader
+from bookings.states import State, Verb
+
+VERBS = {
+    "need_action": (Verb.MARK_COMPLETED, Verb.OFFER_RESCHEDULE),
+    "waiting": (Verb.WITHDRAW_OFFER,),
+    "completed_calls": (Verb.MARK_COMPLETED, Verb.OFFER_RESCHEDULE),
+    "upcoming": (Verb.CANCEL, Verb.OFFER_RESCHEDULE),
+}
+"""The buttons of a row by the list it is in, where the rules allow them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    code: str
+    url: str
+    name: str
+    first_name: str
+    initials: str
+    hue: str
+    what: str
+    when: str
+    when_iso: str
+    distance: str
+    money: str
+    said: str
+    countdown: Countdown | None
+    chip: Chip
+    detail: str
+    buttons: tuple[Button, ...]
+    refresh_url: str
+    is_selectable: bool
+
+
+def row(booking: Booking, reader: Reader, *, source: str) -> Row:
+    """`booking` comes from `lists`, which loads what is read here."""
+    name = booking.follower.name
+    shown = _buttons(booking, reader.now, source)
+    return Row(
+        code=booking.code,
+        url=addresses.of("booking", booking.code),
+        name=name,
+        first_name=booking.follower.first_name,
+        initials=people.initials(name),
+        hue=people.hue(booking.follower_id),
+        what=f"{booking.service_title}, {booking.duration_minutes} min",
+        when=reader.moment(booking.starts_at),
+        when_iso=formats.utc_iso(booking.starts_at),
+        distance=reader.distance(booking.starts_at),
+        money=price(booking),
+        said=said(booking),
+        countdown=countdown(booking, reader),
+        chip=labels.chip(booking, reader, _extra(booking, "last_refund")),
+        detail=labels.detail(
+            booking, reader, _extra(booking, "last_change"), _extra(booking, "last_refund")
+        ),
+        buttons=shown,
+        refresh_url=addresses.of("booking_row", booking.code, source=source),
+        is_selectable=source == "need_action" and any(b.key == "r" for b in shown),
+    )
+
+
+def _buttons(booking: Booking, now: datetime, source: str) -> tuple[Button, ...]:
+    undo = buttons.allowed(booking, Verb.UNDO, now=now, source=source)
+    shown = buttons.allowed(booking, *VERBS[source], now=now, source=source)
+    if source == "waiting" and not undo and shown:
+        shown = (buttons.resend(booking, source=source), *shown)
+    return undo or shown
+
+
+def price(booking: Booking) -> str:
+    """What the follower paid."""
+    if not booking.price_minor:
+        return "Free"
+    return formats.money(booking.price_minor, booking.currency)
+
+
+def said(booking: Booking) -> str:
+    """The follower's own words; without any, the reason they chose."""
+    if booking.state != State.NO_SHOW_REPORTED:
+        return ""
+    if text := _extra(booking, "report_text"):
+        return f"“{text}”"
+    reason = _extra(booking, "report_reason")
+    return str(NoShowReport.Reason(reason).label) if reason else ""
+
+
+def _extra(booking: Booking, name: str) -> Any:
+    """A column that `lists` added to the row."""
+    return getattr(booking, name, None)

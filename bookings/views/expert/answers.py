@@ -1,0 +1,132 @@
+"""How a page answers an action: a fragment for HTMX, a redirect with a message without."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.cache import patch_vary_headers
+from django_htmx.http import reswap, retarget, trigger_client_event
+
+from bookings import lists
+from bookings.access import ExpertRequest
+from bookings.models import Booking, Expert
+from bookings.presenters import counters, rows
+from bookings.presenters.reader import Reader
+from bookings.presenters.results import Result
+from bookings.states import Actor, ActorKind
+from bookings.views.expert import page
+
+SOURCES = ("need_action", "waiting", "completed_calls", "upcoming", "booking")
+WITH_DEADLINE = ("need_action", "waiting")
+KEY_LENGTH = 64
+
+
+def is_fragment(request: HttpRequest) -> bool:
+    """HTMX wants a part of the page; going back in the browser wants all of it."""
+    htmx = request.htmx  # type: ignore[attr-defined]
+    return bool(htmx) and not htmx.history_restore_request
+
+
+def source_of(request: HttpRequest) -> str:
+    """The list the expert came from; it is where they go back to."""
+    wanted = request.POST.get("from") or request.GET.get("from") or ""
+    return wanted if wanted in SOURCES else "booking"
+
+
+def actor_of(request: ExpertRequest) -> Actor:
+    """The key of the form makes a repeat harmless; one that is no key counts as none."""
+    key = request.POST.get("request_key", "")
+    is_key = len(key) <= KEY_LENGTH and key.replace("-", "").replace("_", "").isalnum()
+    return Actor(ActorKind.EXPERT, request.expert.user_id, key if is_key and key.isascii() else "")
+
+
+def shown(
+    request: ExpertRequest, template: str, partial: str, context: dict[str, Any]
+) -> HttpResponse:
+    """A page, or the part of it that HTMX asked for."""
+    name = f"{template}#{partial}" if is_fragment(request) else template
+    response = render(request, name, context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def acted(
+    request: ExpertRequest,
+    booking: Booking,
+    result: Result,
+    *,
+    now: datetime,
+    status: int = 200,
+    is_row: bool = False,
+) -> HttpResponse:
+    """What an action leaves behind. `is_row`: the booking's row as it is now, not the result."""
+    source = source_of(request)
+    if not is_fragment(request):
+        return _redirected(request, booking, result, source)
+    if source == "booking":
+        response = page.answer(request, booking.code, result=result, now=now, status=status)
+    else:
+        response = _row_answer(request, booking.code, result, source, now, status, is_row)
+    trigger_client_event(response, "dialog:close")
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _redirected(
+    request: ExpertRequest, booking: Booking, result: Result, source: str
+) -> HttpResponse:
+    level = messages.ERROR if result.is_bad else messages.SUCCESS
+    messages.add_message(request, level, result.sentence, extra_tags=result.undo_url)
+    if source == "booking":
+        return redirect("booking", booking.code)
+    return redirect(source)
+
+
+def _row_answer(
+    request: ExpertRequest,
+    code: str,
+    result: Result,
+    source: str,
+    now: datetime,
+    status: int,
+    is_row: bool,
+) -> HttpResponse:
+    context = {**counters_of(request.expert, now=now), "result": result, "source": source}
+    if is_row:
+        context |= _row_context(request, code, source, now=now) or {}
+        context["is_focused"] = True
+    response = render(request, "bookings/row_answer.html", context, status=status)
+    return reswap(retarget(response, f"#call-{code}"), "outerHTML")
+
+
+def _row_context(
+    request: ExpertRequest, code: str, source: str, *, now: datetime
+) -> dict[str, Any] | None:
+    fresh = lists.one(request.expert, code)
+    if fresh is None or source == "booking":
+        return None
+    return {
+        "row": rows.row(fresh, Reader.of(request.expert, now=now), source=source),
+        "kind": "turn" if source in WITH_DEADLINE else "past",
+        "source": source,
+    }
+
+
+def fresh_row(request: ExpertRequest, code: str, source: str, *, now: datetime) -> HttpResponse:
+    """A row as it is now; once it has left the list, one line about where it went."""
+    context = _row_context(request, code, source, now=now)
+    if context is None:
+        raise Http404("There is no such row.")
+    return render(request, "bookings/row_answer.html", {**context, "is_refresh": True})
+
+
+def counters_of(expert: Expert, *, now: datetime) -> dict[str, Any]:
+    """The badge, the tabs and the sums above the list. Two queries."""
+    found = counters.counters(
+        lists.stakes(expert), lists.waiting_count(expert), Reader.of(expert, now=now)
+    )
+    return {"counters": found, "need_count": found.need_count}

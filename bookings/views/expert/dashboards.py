@@ -1,0 +1,114 @@
+"""The lists: Need action, waiting for the follower, Completed calls, Upcoming."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from bookings import lists
+from bookings.access import ExpertRequest, expert_required, own_booking
+from bookings.forms.filters import PastFilterForm, SearchForm
+from bookings.presenters import groups, rows
+from bookings.presenters.navigation import navigation
+from bookings.presenters.reader import Reader
+from bookings.views.expert import answers
+
+
+@expert_required
+@require_safe
+def need_action(request: ExpertRequest) -> HttpResponse:
+    form = SearchForm(request.GET)
+    found = lists.need_action(request.expert, search=form.value("q"), after=form.value("after"))
+    return _with_deadlines(request, found, form, source="need_action")
+
+
+@expert_required
+@require_safe
+def waiting(request: ExpertRequest) -> HttpResponse:
+    form = SearchForm(request.GET)
+    found = lists.waiting(request.expert, search=form.value("q"), after=form.value("after"))
+    return _with_deadlines(request, found, form, source="waiting")
+
+
+def _with_deadlines(
+    request: ExpertRequest, found: lists.Page, form: SearchForm, *, source: str
+) -> HttpResponse:
+    now = timezone.now()
+    context = {
+        **answers.counters_of(request.expert, now=now),
+        **_list_context(request, found, form, source=source),
+        "limits_hours": groups.answer_time(),
+    }
+    return answers.shown(request, "bookings/need_action.html", _partial(form), context)
+
+
+@expert_required
+@require_safe
+def completed_calls(request: ExpertRequest) -> HttpResponse:
+    form = PastFilterForm(request.GET)
+    wanted = form.wanted(request.expert)
+    found = lists.past(request.expert, now=timezone.now(), wanted=wanted, after=form.value("after"))
+    context = {
+        **_list_context(request, found, form, source="completed_calls"),
+        "filters": groups.outcome_links(form.kept(), wanted.outcome),
+        "outcome": wanted.outcome,
+        "is_narrowed": form.is_narrowed(),
+    }
+    return answers.shown(request, "bookings/completed_calls.html", _partial(form), context)
+
+
+@expert_required
+@require_safe
+def upcoming(request: ExpertRequest) -> HttpResponse:
+    form = SearchForm(request.GET)
+    found = lists.upcoming(
+        request.expert, now=timezone.now(), search=form.value("q"), after=form.value("after")
+    )
+    context = _list_context(request, found, form, source="upcoming")
+    return answers.shown(request, "bookings/upcoming.html", _partial(form), context)
+
+
+def _partial(form: SearchForm) -> str:
+    """Further rows are put below; a new search replaces the list."""
+    return "more" if form.value("after") else "list"
+
+
+def _list_context(
+    request: ExpertRequest, found: lists.Page, form: SearchForm, *, source: str
+) -> dict[str, Any]:
+    reader = Reader.of(request.expert, now=timezone.now())
+    shown = [rows.row(booking, reader, source=source) for booking in found.bookings]
+    already = form.shown_before()
+    return {
+        "groups": groups.grouped(found.bookings, shown, reader, source=source),
+        "count": already + len(shown),
+        "more_url": form.next_url(found.after, already + len(shown)) if found.after else "",
+        "is_continued": bool(form.value("after")),
+        "q": form.value("q"),
+        "form": form,
+        "source": source,
+        "kind": "turn" if source in answers.WITH_DEADLINE else "past",
+        "announced": groups.announcement(len(shown), form.value("q"), has_more=bool(found.after)),
+    }
+
+
+@expert_required
+@require_safe
+def need_count(request: ExpertRequest) -> HttpResponse:
+    """The badge, asked for once a minute; it never speaks and never moves the focus."""
+    count = lists.need_count(request.expert)
+    nav = navigation(request.expert, section="", count=count, now=timezone.now())
+    return render(request, "bookings/count_answer.html", {"nav": nav})
+
+
+@expert_required
+@require_safe
+def row(request: ExpertRequest, code: str) -> HttpResponse:
+    """One row as it is now, for a countdown that has run out."""
+    own_booking(request.expert, code)
+    source = answers.source_of(request)
+    return answers.fresh_row(request, code, source, now=timezone.now())

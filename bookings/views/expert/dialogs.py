@@ -1,0 +1,150 @@
+"""A dialog that is also a page: the same form at the same address, with and without scripts."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django_htmx.http import reswap, retarget
+
+from bookings import formats, lists, rules
+from bookings.access import ExpertRequest, own_booking
+from bookings.forms.fields import ActionForm
+from bookings.models import Booking
+from bookings.presenters import addresses, results, stake
+from bookings.presenters.buttons import as_expert
+from bookings.presenters.reader import Reader
+from bookings.states import Actor, TransitionNotAllowed, Verb
+from bookings.views.expert import answers
+
+CORRECTABLE = {"too_few_slots", "too_many_slots", "details_missing", "reason_missing"}
+"""Refusals the person can mend in the form; any other means that the booking has moved on."""
+
+
+class Act(Protocol):
+    def __call__(
+        self, booking_id: int, *, actor: Actor, now: datetime, **details: Any
+    ) -> Booking: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dialog:
+    verb: Verb
+    template: str
+    form: Callable[..., ActionForm]
+    act: Act
+    details: Callable[[dict[str, Any]], dict[str, Any]]
+    """the verb's arguments from the cleaned form"""
+    context: Callable[[Booking, Reader], dict[str, Any]]
+
+
+def open_or_act(request: ExpertRequest, code: str, dialog: Dialog) -> HttpResponse:
+    """GET shows the form; POST does what its button says."""
+    now = timezone.now()
+    own_booking(request.expert, code)
+    booking = lists.one(request.expert, code)
+    assert booking is not None  # own_booking has just seen it
+    if request.method == "POST":
+        return _act(request, booking, dialog, now=now)
+    refusal = rules.refusal(booking, dialog.verb, as_expert(booking), now=now)
+    if refusal is not None:
+        return _not_now(request, booking, refusal, now=now)
+    return _show(request, booking, dialog, dialog.form(booking=booking, now=now), now=now)
+
+
+def _act(
+    request: ExpertRequest, booking: Booking, dialog: Dialog, *, now: datetime
+) -> HttpResponse:
+    form = dialog.form(request.POST, booking=booking, now=now)
+    if not form.is_valid():
+        return _show(request, booking, dialog, form, now=now, status=422)
+    money = stake.at_stake(booking)
+    try:
+        booking = dialog.act(
+            booking.pk,
+            actor=answers.actor_of(request),
+            now=now,
+            **dialog.details(form.cleaned_data),
+        )
+    except TransitionNotAllowed as refusal:
+        if refusal.code in CORRECTABLE:
+            form.add_error(None, refusal.sentence)
+            return _show(request, booking, dialog, form, now=now, status=422)
+        return refused(request, booking.code, refusal, now=now)
+    reader = Reader.of(request.expert, now=now)
+    source = answers.source_of(request)
+    result = results.done(dialog.verb, booking, reader, money=money, source=source)
+    return answers.acted(request, booking, result, now=now)
+
+
+def refused(
+    request: ExpertRequest, code: str, refusal: TransitionNotAllowed, *, now: datetime
+) -> HttpResponse:
+    """The booking as it is now, and one sentence why nothing was done."""
+    fresh = own_booking(request.expert, code)
+    result = results.refused(refusal, fresh, Reader.of(request.expert, now=now))
+    return answers.acted(request, fresh, result, now=now, status=409)
+
+
+def _show(
+    request: ExpertRequest,
+    booking: Booking,
+    dialog: Dialog,
+    form: ActionForm,
+    *,
+    now: datetime,
+    status: int = 200,
+) -> HttpResponse:
+    reader = Reader.of(request.expert, now=now)
+    source = answers.source_of(request)
+    context = {
+        "booking": booking,
+        "first_name": booking.follower.first_name,
+        "zone_place": formats.zone_place(request.expert.time_zone),
+        "form": form,
+        "problems": form.problems() if form.is_bound else [],
+        "request_key": request.POST.get("request_key") or secrets.token_urlsafe(24),
+        "source": source,
+        "action": addresses.of(_name(request), booking.code),
+        "target": "#booking" if source == "booking" else f"#call-{booking.code}",
+        "back_url": addresses.of("booking", booking.code),
+        **dialog.context(booking, reader),
+    }
+    return _rendered(request, dialog.template, context, status)
+
+
+def _name(request: ExpertRequest) -> str:
+    match = request.resolver_match
+    return match.url_name or "" if match else ""
+
+
+def _rendered(
+    request: ExpertRequest, template: str, context: dict[str, Any], status: int
+) -> HttpResponse:
+    """In a page of its own, as a dialog, or only the form again where the dialog is open."""
+    is_fragment = answers.is_fragment(request)
+    shape = ("form" if status == 422 else "modal") if is_fragment else "page"
+    context = {**context, "shape": shape}
+    if not is_fragment:
+        context["dialog"] = render_to_string(template, context, request)
+        template = "bookings/dialog_page.html"
+    response = render(request, template, context, status=status)
+    patch_vary_headers(response, ["HX-Request"])
+    if shape == "form":
+        return reswap(retarget(response, "#dialog-slot form"), "outerHTML")
+    return response
+
+
+def _not_now(
+    request: ExpertRequest, booking: Booking, refusal: TransitionNotAllowed, *, now: datetime
+) -> HttpResponse:
+    """The button was on a page that has grown old: the row or page as it is now."""
+    return refused(request, booking.code, refusal, now=now)

@@ -1,0 +1,53 @@
+"""The page of one booking."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_safe
+
+from bookings import lists
+from bookings.access import ExpertRequest, expert_required
+from bookings.presenters.detail import detail
+from bookings.presenters.reader import Reader
+from bookings.presenters.results import Result
+
+
+@expert_required
+@require_safe
+def booking(request: ExpertRequest, code: str) -> HttpResponse:
+    return answer(request, code, result=None, now=timezone.now())
+
+
+def answer(
+    request: ExpertRequest,
+    code: str,
+    *,
+    result: Result | None,
+    now: datetime,
+    status: int = 200,
+) -> HttpResponse:
+    """The whole page, or after an action the part below the navigation."""
+    template = "bookings/detail.html"
+    context = _context(request, code, now=now)
+    if result is not None:
+        template = "bookings/detail_answer.html"
+        context["result"] = result
+    response = render(request, template, context, status=status)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _context(request: ExpertRequest, code: str, *, now: datetime) -> dict[str, Any]:
+    found = lists.one(request.expert, code)
+    if found is None:
+        raise Http404("No booking of yours has this code.")
+    events = list(found.events.select_related("refund"))
+    queue = lists.queue(request.expert)
+    shown = detail(found, events, queue, Reader.of(request.expert, now=now))
+    return {"detail": shown, "section": shown.section, "need_count": len(queue)}
