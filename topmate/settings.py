@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from topmate import logs, services
+from topmate import logs, payments, services
 from topmate.env import Env
 from topmate.generics import allow_type_arguments
 from topmate.keys import secret_key
@@ -109,6 +109,15 @@ STAFF_EMAIL = env.items("STAFF_EMAIL", [])
 for _value in [DEFAULT_FROM_EMAIL, *STAFF_EMAIL]:
     if "@" not in _value:
         env.problem(f"{_value!r} in DEFAULT_FROM_EMAIL or STAFF_EMAIL is not an e-mail address.")
+
+# --- Payment providers: a provider without keys has no gateway ---------------------------------
+STRIPE_SECRET_KEY = payments.stripe_key(env)
+STRIPE_API_BASE = payments.api_base(env, "STRIPE", "https://api.stripe.com", STRIPE_SECRET_KEY)
+STRIPE_WEBHOOK_SECRET = env.items("STRIPE_WEBHOOK_SECRET", [])
+RAZORPAY_KEY_ID, RAZORPAY_KEY_SECRET = payments.razorpay_keys(env)
+RAZORPAY_API_BASE = payments.api_base(env, "RAZORPAY", "https://api.razorpay.com", RAZORPAY_KEY_ID)
+RAZORPAY_WEBHOOK_SECRET = env.items("RAZORPAY_WEBHOOK_SECRET", [])
+PROVIDER_TIMEOUT = env.duration("PROVIDER_TIMEOUT", "20s", high=timedelta(seconds=40))
 
 # --- The rules' clocks; the ones in force are copied onto each booking -------------------------
 _duration = env.duration

@@ -1,6 +1,6 @@
 """The port to a payment provider: what we ask, what it may answer.
 
-An adapter has two calls. It never decides anything about a booking and never touches our tables.
+An adapter has three calls. It never decides anything about a booking and never touches our tables.
 """
 
 from __future__ import annotations
@@ -45,6 +45,35 @@ class Answer:
     message: str = ""
     """for staff, at most a few hundred characters"""
     retry_after: timedelta | None = None
+    is_stored_failure: bool = False
+    """UNKNOWN, and the provider itself answered 5xx: it may repeat that for as long as it
+    remembers the key, whether or not it did the work. A gateway's 502 in between is not this."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRefund:
+    """A refund as the provider lists it under a payment, whoever asked for it."""
+
+    provider_refund_id: str
+    amount_minor: int
+    currency: str
+    """upper case"""
+    status: Status
+    """ACCEPTED, SUCCEEDED, or REVERSED for one that failed; UNKNOWN for a new word"""
+    refund_uuid: str = ""
+    idempotency_key: str = ""
+    reference: str = ""
+    message: str = ""
+
+    @property
+    def is_ours(self) -> bool:
+        """Asked for by this site, not in the provider's dashboard."""
+        return bool(self.refund_uuid)
+
+    @property
+    def is_live(self) -> bool:
+        """It moves money, or may."""
+        return self.status != Status.REVERSED
 
 
 class Gateway(Protocol):
@@ -54,5 +83,10 @@ class Gateway(Protocol):
         ...
 
     def find(self, request: RefundRequest, *, now: datetime) -> Answer | None:
-        """What became of the refund with this uuid; None when the provider has none. May raise."""
+        """What became of this refund; None when the provider has none. May raise."""
+        ...
+
+    def list_refunds(self, payment_ref: str, *, now: datetime) -> list[ListedRefund]:
+        """Every refund of a payment, also those made without us. Raises rather than return
+        a part of them: what is not in the list counts as not paid."""
         ...

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from bookings.gateways.port import Answer, RefundRequest, Status
+from bookings.gateways.port import Answer, ListedRefund, RefundRequest, Status
 from bookings.models import SandboxRefund
 
 SETTLES_AFTER = timedelta(seconds=15)
@@ -37,6 +37,10 @@ class SandboxGateway:
         entry = SandboxRefund.objects.filter(idempotency_key=request.idempotency_key).first()
         return _answer(entry, now) if entry else None
 
+    def list_refunds(self, payment_ref: str, *, now: datetime) -> list[ListedRefund]:
+        entries = SandboxRefund.objects.filter(payment_ref=payment_ref).order_by("-pk")
+        return [_listed(entry, now) for entry in entries]
+
 
 def _answer(entry: SandboxRefund, now: datetime) -> Answer:
     is_settled = entry.settles_at is not None and now >= entry.settles_at
@@ -48,4 +52,18 @@ def _answer(entry: SandboxRefund, now: datetime) -> Answer:
         provider_refund_id=f"sbx_{entry.pk}",
         reference=f"SBX{entry.pk:08d}" if status == Status.SUCCEEDED else "",
         message="The account is closed." if status == Status.REVERSED else "",
+    )
+
+
+def _listed(entry: SandboxRefund, now: datetime) -> ListedRefund:
+    answer = _answer(entry, now)
+    return ListedRefund(
+        provider_refund_id=answer.provider_refund_id,
+        amount_minor=entry.amount_minor,
+        currency=entry.currency,
+        status=answer.status,
+        refund_uuid=entry.refund_uuid,
+        idempotency_key=entry.idempotency_key,
+        reference=answer.reference,
+        message=answer.message,
     )
