@@ -22,6 +22,9 @@ from bookings.models import Booking, Expert, Follower, Payment, Provider, Servic
 from bookings.states import HOLDS_A_SLOT, SYSTEM, State
 
 BATCH = 500
+"""lines looked up together, in one transaction"""
+WRITTEN_AT_ONCE = 100
+"""of them; a refusal makes the database do these again, so not too many"""
 
 
 @dataclass(slots=True)
@@ -69,6 +72,7 @@ class _Batch:
     def __init__(self, outcome: Outcome, *, tell: Tell, now: datetime) -> None:
         self.outcome, self.tell, self.now = outcome, tell, now
         self.experts: dict[str, Expert] = {}
+        self.problems: list[Problem] = []
 
     def take(self, lines: list[table.Line]) -> None:
         calls = list(self._understood(lines))
@@ -77,14 +81,17 @@ class _Batch:
         with transaction.atomic():
             people = _Followers(calls, self.experts)
             services = _Services(calls, self.experts)
-            self._write([(call, self._draft(call, people, services)) for call in calls])
+            drafts = [(call, self._draft(call, people, services)) for call in calls]
+            for start in range(0, len(drafts), WRITTEN_AT_ONCE):
+                self._write(drafts[start : start + WRITTEN_AT_ONCE])
             people.forget_unused()
             services.forget_unused()
+        for problem in sorted(self.problems, key=lambda problem: problem.line):
+            self.tell(problem)
 
     def _refuse(self, *problems: Problem) -> None:
         self.outcome.refused += 1
-        for problem in problems:
-            self.tell(problem)
+        self.problems.extend(problems)
 
     def _understood(self, lines: list[table.Line]) -> Iterator[Call]:
         for line in lines:
@@ -147,8 +154,6 @@ class _Batch:
 
     def _write(self, drafts: list[tuple[Call, intake.NewBooking]]) -> None:
         """All at once; what the database refuses is found by halving."""
-        if not drafts:
-            return
         try:
             intake.save([draft for _, draft in drafts])
         except IntegrityError as error:
