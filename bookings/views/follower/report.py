@@ -20,6 +20,7 @@ from bookings.views.follower.private import (
     private,
     redirect_to,
     refused,
+    wanted,
 )
 
 
@@ -57,6 +58,7 @@ def _open_case(visit: Visit) -> HttpResponse:
         case=case,
         standing=present.standing(case),
         form=ActForm(),
+        wanted=wanted(visit.booking, now=visit.now),
         can_withdraw=visit.allows(Verb.WITHDRAW_REPORT),
         can_move=visit.allows(Verb.MOVE_INSTEAD),
     )
@@ -77,7 +79,8 @@ def _submitted(visit: Visit) -> HttpResponse:
             text=form.cleaned_data["text"],
         )
     except TransitionNotAllowed as no:
-        if no.code == "reported":
+        visit.booking.refresh_from_db()
+        if visit.booking.has_open_report:
             return redirect(visit.address("report"))
         return refused(visit, no.sentence)
     messages.success(visit.request, wording.thanks(load(booking, now=visit.now)))
