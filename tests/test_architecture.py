@@ -25,7 +25,7 @@ LEVELS: dict[str, int] = {
             "tasks",
             "lifecycle helpdesk",
             "sweeps imports invariants access forms presenters",
-            "views admin demo demo_sign_ins templatetags context",
+            "views admin staff_site demo demo_sign_ins templatetags context",
             "urls management apps",
         ]
     )

@@ -17,19 +17,18 @@ class Counters:
     waiting: str
     next_iso: str
     next_left: str
-    next_urgency: str
     money: str
 
 
 def counters(stakes: Sequence[Stake], waiting: int, reader: Reader) -> Counters:
-    first = stakes[0].deadline_at if stakes else None
+    coming = (stake.deadline_at for stake in stakes if stake.deadline_at > reader.now)
+    first = next(coming, None)
     return Counters(
         need_count=len(stakes),
         need=bounded(len(stakes)),
         waiting=bounded(waiting),
         next_iso=formats.utc_iso(first) if first else "",
         next_left=formats.left(first - reader.now) if first else "",
-        next_urgency="over" if first and first <= reader.now else "",
         money=_total(stakes),
     )
 

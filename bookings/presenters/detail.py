@@ -63,8 +63,9 @@ def detail(
     refunds = [refund for event in events if (refund := _refund_of(event)) is not None]
     latest = _latest(refunds)
     chip = labels.chip(booking, reader, latest)
-    money = labels.money_chip(latest)
     coming = next_step(booking, reader)
+    said_in = _said_in(booking, events)
+    quoted_id = said_in.pk if said_in else 0
     section, back_name, back_label = _back(booking, reader)
     return Detail(
         code=booking.code,
@@ -73,9 +74,12 @@ def detail(
         initials=people.initials(booking.follower.name),
         hue=people.hue(booking.follower_id),
         chip=chip,
-        panel=panel(booking, reader, money_label=money.label if money else ""),
-        said=_said(booking, events, reader),
-        entries=(*filter(None, [coming]), *timeline.entries(events, booking, reader)),
+        panel=panel(booking, reader, refund=refunds[-1] if refunds else None),
+        said=_said(said_in, booking, reader) if said_in else None,
+        entries=(
+            *filter(None, [coming]),
+            *timeline.entries(events, booking, reader, quoted_id=quoted_id),
+        ),
         facts=facts(booking, reader, refunds),
         limits=limits(booking),
         section=section,
@@ -103,14 +107,15 @@ SAID_BY_STATE = {
 }
 
 
-def _said(booking: Booking, events: Sequence[TimelineEvent], reader: Reader) -> Said | None:
-    """What the follower wrote, while it is what the page is about."""
+def _said_in(booking: Booking, events: Sequence[TimelineEvent]) -> TimelineEvent | None:
+    """The event that holds what the follower wrote, while it is what the page is about."""
     verb = SAID_BY_STATE.get(State(booking.state))
     if verb is None and booking.has_open_report:
         verb = "report_no_show"
-    event = next((event for event in reversed(events) if event.verb == verb), None)
-    if event is None:
-        return None
+    return next((event for event in reversed(events) if event.verb == verb), None)
+
+
+def _said(event: TimelineEvent, booking: Booking, reader: Reader) -> Said:
     reason = event.data.get("reason", "")
     known = reason in NoShowReport.Reason.values
     return Said(

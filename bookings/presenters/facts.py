@@ -17,17 +17,27 @@ class Fact:
     name: str
     value: str
     small: str = ""
-    is_address: bool = False
+    address: str = ""
+    """where the value leads to"""
 
 
 def facts(booking: Booking, reader: Reader, refunds: list[Refund]) -> tuple[Fact, ...]:
     return (
-        Fact("Planned for", reader.span(booking.starts_at, booking.ends_at), _theirs(booking)),
+        Fact(
+            "Planned for",
+            _unbroken(reader.span(booking.starts_at, booking.ends_at)),
+            _theirs(booking),
+        ),
         _where(booking),
         Fact("Paid", price(booking), _payment(booking, reader)),
         *(_refund(refund, reader) for refund in refunds),
         *_attempt(booking),
     )
+
+
+def _unbroken(times: str) -> str:
+    """No line break before am and pm."""
+    return times.replace(" am", "\N{NO-BREAK SPACE}am").replace(" pm", "\N{NO-BREAK SPACE}pm")
 
 
 def _theirs(booking: Booking) -> str:
@@ -44,7 +54,8 @@ def _theirs(booking: Booking) -> str:
 
 def _where(booking: Booking) -> Fact:
     place = booking.place or "Not given"
-    return Fact("Where", place, is_address=place.startswith(("https://", "http://")))
+    shown = place.removeprefix("https://").removeprefix("http://")
+    return Fact("Where", shown, address=place if shown != place else "")
 
 
 def _payment(booking: Booking, reader: Reader) -> str:

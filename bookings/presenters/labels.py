@@ -104,7 +104,7 @@ def _scheduled_detail(booking: Booking, reader: Reader) -> str:
     if not clocks.has_ended(booking, reader.now):
         return "new time" if booking.attempt > 1 else ""
     if is_unconfirmed(booking, reader):
-        return f"may be reported until {reader.near(clocks.report_closes_at(booking))}"
+        return f"reports until {reader.near(clocks.report_closes_at(booking))}"
     return f"no report in {words(booking.limits.report_window)}"
 
 

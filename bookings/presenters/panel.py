@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bookings import clocks
-from bookings.models import Booking
-from bookings.presenters import buttons
+from bookings.models import Booking, Refund
+from bookings.presenters import buttons, refunds
 from bookings.presenters.buttons import Button
 from bookings.presenters.countdown import Countdown, countdown, started_at
 from bookings.presenters.future import if_nothing_happens
@@ -43,15 +43,15 @@ VERBS: dict[State, tuple[Verb, ...]] = {
 }
 
 
-def panel(booking: Booking, reader: Reader, *, money_label: str = "") -> Panel:
-    """`money_label` says how far a refund is, where there is one."""
+def panel(booking: Booking, reader: Reader, *, refund: Refund | None = None) -> Panel:
+    """`refund` is the latest one that was not undone."""
     clock = countdown(booking, reader)
     state = State(booking.state)
     verbs = VERBS.get(state, ())
     shown = buttons.allowed(booking, *verbs, now=reader.now, source=SOURCE)
     if state == State.RESCHEDULE_OFFERED and shown:
         shown = (buttons.resend(booking, source=SOURCE), *shown)
-    refunds = buttons.allowed(booking, Verb.REFUND_NOW, now=reader.now, source=SOURCE)
+    refund_now = buttons.allowed(booking, Verb.REFUND_NOW, now=reader.now, source=SOURCE)
     is_cancellable = any(button.label == "Cancel" for button in shown)
     return Panel(
         title=_title(booking, reader),
@@ -59,11 +59,11 @@ def panel(booking: Booking, reader: Reader, *, money_label: str = "") -> Panel:
         started=_started(booking, reader),
         ends=_capital(reader.near(booking.deadline_at)) if booking.deadline_at else "",
         gone=f"{100 - float(clock.ring):.1f}" if clock else "0",
-        headline=_headline(booking, reader, money_label),
-        text=_text(booking, reader),
+        headline=_headline(booking, reader, refund),
+        text=_text(booking, reader, refund),
         buttons=shown,
-        refund=refunds[0] if refunds and not is_cancellable else None,
-        urgency=clock.urgency if clock else "calm",
+        refund=refund_now[0] if refund_now and not is_cancellable else None,
+        urgency=clock.urgency if clock else _colour(booking, refund),
     )
 
 
@@ -82,10 +82,10 @@ def _title(booking: Booking, reader: Reader) -> str:
     return "The call"
 
 
-def _headline(booking: Booking, reader: Reader, money_label: str) -> str:
+def _headline(booking: Booking, reader: Reader, refund: Refund | None) -> str:
     match State(booking.state):
         case State.REFUNDED | State.CANCELLED:
-            return money_label or "Nothing to refund"
+            return refunds.label(refund) if refund else "Nothing to refund"
         case State.SCHEDULED if not clocks.has_started(booking, reader.now):
             return _capital(reader.near(booking.starts_at))
         case State.SCHEDULED if not clocks.has_ended(booking, reader.now):
@@ -97,9 +97,11 @@ def _headline(booking: Booking, reader: Reader, money_label: str) -> str:
     return ""
 
 
-def _text(booking: Booking, reader: Reader) -> str:
+def _text(booking: Booking, reader: Reader, refund: Refund | None) -> str:
     name = booking.follower.first_name
     match State(booking.state):
+        case State.REFUNDED | State.CANCELLED:
+            return refunds.progress(refund, booking, reader) if refund else ""
         case State.SCHEDULED if not clocks.has_started(booking, reader.now):
             return f"Rescheduling keeps this time until {name} picks another one."
         case State.SCHEDULED if is_unconfirmed(booking, reader):
@@ -115,6 +117,12 @@ def _text(booking: Booking, reader: Reader) -> str:
                 f"again. {if_nothing_happens(booking)}"
             )
     return if_nothing_happens(booking)
+
+
+def _colour(booking: Booking, refund: Refund | None) -> str:
+    if booking.state == State.COMPLETED:
+        return "done"
+    return refunds.urgency(refund) if refund else "calm"
 
 
 def _contestable(booking: Booking, reader: Reader) -> str:

@@ -10,8 +10,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 from django.urls import reverse
 
+from bookings.lists import COUNTED_UP_TO
 from bookings.models import Booking, Contest, OutboxEmail, OutboxState, Refund, SupportRequest, User
-from bookings.presenters.counters import COUNTED_UP_TO, bounded
+from bookings.presenters.counters import bounded
 
 
 @dataclass(frozen=True, slots=True)
