@@ -7,6 +7,7 @@ from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import getaddresses
 
+from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db.models import Count, Max, Q
@@ -14,6 +15,8 @@ from django.db.models import Count, Max, Q
 from bookings.models import StoredMessage
 
 KEPT_HEADERS = ("To", "Message-ID", "In-Reply-To", "References", "Reply-To", "Date")
+SITE = "Site"
+"""Where the links of a message lead; the demo may be started at another port the next day."""
 
 
 class Backend(BaseEmailBackend):
@@ -50,6 +53,12 @@ def newest_id(*, to: str = "") -> int:
     return messages.aggregate(newest=Max("pk"))["newest"] or 0
 
 
+def with_links_to_here(stored: StoredMessage, content: str) -> str:
+    """A text of the message with its links to the address the site has now."""
+    then = stored.headers.get(SITE, settings.SITE_URL)
+    return content.replace(f"{then}/", f"{settings.SITE_URL}/")
+
+
 def _rows(message: EmailMessage) -> list[StoredMessage]:
     built = message.message()
     parts = {part.get_content_type(): part for part in built.walk() if not part.is_multipart()}
@@ -61,7 +70,8 @@ def _rows(message: EmailMessage) -> list[StoredMessage]:
             text=_text(parts.get("text/plain")),
             html=_text(parts.get("text/html")),
             calendar=_text(parts.get("text/calendar")),
-            headers={name: _decoded(str(built[name])) for name in KEPT_HEADERS if built[name]},
+            headers={name: _decoded(str(built[name])) for name in KEPT_HEADERS if built[name]}
+            | {SITE: settings.SITE_URL},
         )
         for _, address in getaddresses(message.recipients())
     ]

@@ -71,7 +71,8 @@ def message(request: HttpRequest, pk: int) -> HttpResponse:
 @csp_override(E_MAIL_CSP)
 def message_html(request: HttpRequest, pk: int) -> HttpResponse:
     """The e-mail as it was designed, on a page of its own."""
-    return HttpResponse(get_object_or_404(StoredMessage, pk=pk).html)
+    stored = get_object_or_404(StoredMessage, pk=pk)
+    return HttpResponse(demo_inbox.with_links_to_here(stored, stored.html))
 
 
 @only_in_the_demo
@@ -106,14 +107,14 @@ def _when(stored: StoredMessage, zone: str) -> str:
 
 
 def _row(stored: StoredMessage, zone: str) -> dict[str, Any]:
-    lines = [line for line in stored.text.splitlines()[1:] if line.strip()]
+    start = " ".join(stored.text.partition("\n")[2].split()[:40])
     return {
         "pk": stored.pk,
         "subject": stored.subject,
         "to": stored.to,
         "when": _when(stored, zone),
         "iso": formats.utc_iso(stored.created_at),
-        "start": " ".join(lines[:2]),
+        "start": start[:1].upper() + start[1:],
         "has_calendar": getattr(stored, "has_calendar", False),
     }
 
@@ -121,8 +122,9 @@ def _row(stored: StoredMessage, zone: str) -> dict[str, Any]:
 def _text(stored: StoredMessage) -> SafeString:
     """The plain text with our own addresses as links; an address of anybody else stays text."""
     ours = re.escape(escape(settings.SITE_URL))
+    text = escape(demo_inbox.with_links_to_here(stored, stored.text))
     return mark_safe(  # escaped before, and the link is made of escaped text
-        re.sub(rf"{ours}/[\w./#~%-]*", r'<a href="\g<0>">\g<0></a>', escape(stored.text))
+        re.sub(rf"{ours}/[\w./#~%-]*", r'<a href="\g<0>">\g<0></a>', text)
     )
 
 
