@@ -67,6 +67,16 @@ def deadline_for(state: State, *, limits: Policy, now: datetime) -> datetime | N
     return None if duration is None else after(now, duration)
 
 
+def first_reminder_at(
+    *, state: str, ends_at: datetime, limits: Policy, now: datetime
+) -> datetime | None:
+    """The same for a booking that comes to us now: one whose call can still be reported asks its
+    follower at once, or there would be no link to report it from."""
+    if state == State.SCHEDULED and ends_at <= now < after(ends_at, limits.report_window):
+        return now
+    return next_reminder_at(state=state, ends_at=ends_at, deadline_at=None, limits=limits, now=now)
+
+
 def next_reminder_at(
     *, state: str, ends_at: datetime, deadline_at: datetime | None, limits: Policy, now: datetime
 ) -> datetime | None:

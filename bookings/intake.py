@@ -71,8 +71,8 @@ def draft(
         ends_at=ends_at,
         busy_until=clocks.after(ends_at, timedelta(minutes=expert.buffer_minutes)),
         state=state,
-        next_reminder_at=clocks.next_reminder_at(
-            state=state, ends_at=ends_at, deadline_at=None, limits=limits, now=now
+        next_reminder_at=clocks.first_reminder_at(
+            state=state, ends_at=ends_at, limits=limits, now=now
         ),
         policy=limits.to_json(),
         created_at=now,

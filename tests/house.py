@@ -1,0 +1,212 @@
+"""The whole site as `make run` starts it, for journeys in a real browser.
+
+Bookings come in through the import, under limits of their own: a clock of 72 hours that runs out
+in seconds lies on its booking and on no other.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+from playwright.sync_api import Page, expect
+
+ROOT = Path(__file__).resolve().parent.parent
+MAYA = ("maya@demo.example", "no-show-desk")
+PATIENCE_MS = 45_000
+"""How long a page may take to show what a worker does meanwhile."""
+_number = itertools.count(1)
+
+
+@dataclass
+class Call:
+    """A call that ended two hours ago, and whose follower reads e-mail."""
+
+    name: str
+    email: str
+    external_ref: str
+    starts_at: datetime
+
+    @property
+    def first_name(self) -> str:
+        return self.name.split()[0]
+
+
+@dataclass
+class House:
+    folder: Path
+    url: str = ""
+    env: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self.env = os.environ | {
+            "PORT": str(port),
+            "HOST": "127.0.0.1",
+            "DATA_DIR": str(self.folder / "data"),
+            "SWEEP_EVERY": "2s",
+        }
+        for name in ("REDIS_URL", "DATABASE_URL", "EMAIL_URL", "SITE_URL"):
+            self.env.pop(name, None)
+        log = (self.folder / "house.log").open("w")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "topmate.embedded"],
+            cwd=ROOT,
+            env=self.env,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._wait()
+
+    def _wait(self) -> None:
+        assert self.process is not None
+        for _ in range(600):
+            if self.process.poll() is not None:
+                break
+            if "is running at" in self.log():
+                return
+            time.sleep(0.2)
+        raise AssertionError(f"The site did not start:\n{self.log()}")
+
+    def log(self) -> str:
+        return (self.folder / "house.log").read_text()
+
+    def stop(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(30)
+
+    def command(self, *words: str, **env: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *words],
+            cwd=ROOT,
+            env=self.env | env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def past_call(self, **limits: str) -> Call:
+        """Maya's, ended two hours ago, 2,400 rupees; `limits` are POLICY_ settings."""
+        number = next(_number)
+        starts_at = _free_past(number)
+        call = Call(
+            name=f"Nora{number} Berg",
+            email=f"nora{number}@journey.example",
+            external_ref=f"journey-{number}-{self.folder.name}",
+            starts_at=starts_at,
+        )
+        path = self.folder / f"{number}.csv"
+        with path.open("w", newline="") as file:
+            row = {
+                "external_ref": call.external_ref,
+                "expert_email": MAYA[0],
+                "follower_name": call.name,
+                "follower_email": call.email,
+                "follower_time_zone": "Europe/Berlin",
+                "service_title": "Journey",
+                "duration_minutes": "10",
+                "starts_at": starts_at.isoformat(),
+                "price": "2400",
+                "currency": "INR",
+                "provider": "sandbox",
+                "payment_ref": call.external_ref,
+                "paid_at": (starts_at - timedelta(days=3)).isoformat(),
+            }
+            writer = csv.DictWriter(file, row.keys())
+            writer.writeheader()
+            writer.writerow(row)
+        policy = {f"POLICY_{name.upper()}": value for name, value in limits.items()}
+        self.command("import_bookings", str(path), **({"POLICY_UNDO_WINDOW": "2s"} | policy))
+        return call
+
+    # --- what people do ---------------------------------------------------------------------
+
+    def sign_in(self, page: Page) -> None:
+        page.goto(self.url + "/sign-in/")
+        page.get_by_label("E-mail").fill(MAYA[0])
+        page.get_by_label("Password", exact=True).fill(MAYA[1])
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        page.wait_for_url("**/need-action/")
+
+    def open_mail(self, page: Page, to: str, subject: str) -> None:
+        """Wait until the mail is in the demo inbox, and open it."""
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        link = page.get_by_role("link", name=re.compile(subject))
+        while True:
+            page.goto(f"{self.url}/demo/inbox/?to={to}")
+            if link.count():
+                break
+            assert time.monotonic() < deadline, f"no mail {subject!r} to {to}"
+            time.sleep(0.5)
+        link.first.click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile(subject))
+
+    def follow_mail(self, page: Page, to: str, subject: str, purpose: str) -> None:
+        """Open the mail and follow its private link for `purpose`."""
+        self.open_mail(page, to, subject)
+        page.goto(str(page.locator(f"a[href*='/{purpose}/']").first.get_attribute("href")))
+
+    def mails_to(self, page: Page, to: str) -> list[str]:
+        page.goto(f"{self.url}/demo/inbox/?to={to}")
+        return page.locator(".inbox__subject").all_inner_texts()
+
+    def wait_for_text(self, page: Page, url: str, text: str) -> None:
+        """Reload until the page says it: a worker is at it."""
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while True:
+            page.goto(url)
+            if page.get_by_text(text).count():
+                return
+            assert time.monotonic() < deadline, (
+                f"{text!r} did not appear:\n{page.inner_text('main')}"
+            )
+            time.sleep(0.5)
+
+
+def _free_past(number: int) -> datetime:
+    """Ten-minute calls at night in India, where the demo has none, all over for two hours."""
+    night = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=2, minutes=15)
+    while not 17 <= night.hour < 23:  # 22:30 to 4:30 in India
+        night -= timedelta(hours=1)
+    return (
+        night.replace(minute=0)
+        + timedelta(minutes=15 * (number % 4))
+        - timedelta(hours=number // 4 % 4)
+    )
+
+
+def complaints_of(page: Page) -> list[str]:
+    """Collects what the browser complains of: console errors, broken policy, script errors."""
+    found: list[str] = []
+    page.on("console", lambda m: found.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: found.append(str(error)))
+    return found
+
+
+def new_page(browser: Any, *, scripts: bool, **options: Any) -> Page:
+    context = browser.new_context(
+        java_script_enabled=scripts, locale="en-GB", timezone_id="Europe/Berlin", **options
+    )
+    context.set_default_timeout(15_000)
+    page: Page = context.new_page()
+    return page
