@@ -16,7 +16,7 @@ LEVELS: dict[str, int] = {
     name: level
     for level, names in enumerate(
         [
-            "states policy",
+            "states policy standin",
             "models",
             "clocks formats timeline gateways demo_inbox lists",
             "links slots rules calendar intake lists",

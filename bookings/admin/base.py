@@ -16,6 +16,8 @@ from django.utils.safestring import SafeString
 
 from bookings import formats
 
+NONE = "–"
+"""what an empty value shows"""
 M = TypeVar("M", bound=Model)
 LISTED_UP_TO = 5000
 """Rows a list can page through; an exact count of a million rows is what makes an admin slow."""
@@ -88,22 +90,22 @@ def money(minor: int, currency: str) -> SafeString:
     return format_html('<span class="num">{}</span>', formats.money(minor, currency))
 
 
-def moment(instant: datetime | None) -> SafeString | None:
+def moment(instant: datetime | None) -> str:
     """In UTC: staff compares with logs and with other people's zones."""
     if instant is None:
-        return None
+        return NONE
     words = formats.moment(instant, "UTC", "24", timezone.now())
     return format_html('<time class="num" datetime="{}">{}</time>', formats.utc_iso(instant), words)
 
 
-def age(since: datetime | None) -> str | None:
-    return None if since is None else formats.left(timezone.now() - since)
+def age(since: datetime | None) -> str:
+    return NONE if since is None else formats.left(timezone.now() - since)
 
 
-def remaining(until: datetime | None) -> SafeString | None:
+def remaining(until: datetime | None) -> str:
     """Time left with the instant below, or how long it is over."""
     if until is None:
-        return None
+        return NONE
     left = until - timezone.now()
     words = f"{formats.left(left)} left" if left > timedelta(0) else f"over {formats.left(-left)}"
     tone = "bad" if left < timedelta(hours=6) else "warn" if left < timedelta(days=1) else ""

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.html import format_html
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from bookings import formats, lifecycle, rules
 from bookings.admin.acting import ActingAdmin, StaffAction
-from bookings.admin.base import chip, moment, money, remaining
-from bookings.admin.rows import BOOKING_ROWS
+from bookings.admin.base import NONE, chip, moment, money, remaining
+from bookings.admin.filters import CallDate, Late, StateNow
+from bookings.admin.rows import BOOKING_ROWS, state_words
 from bookings.forms.staff import AmountForm, DecideForm
 from bookings.models import Booking, Expert, Follower
+from bookings.presenters.policy import policy_rows
 from bookings.states import Actor, State, Verb
 
 TONES = {
@@ -34,7 +36,7 @@ PEOPLE_FOUND = 200
 
 
 def state_chip(booking: Booking) -> SafeString:
-    return chip(booking.get_state_display(), TONES[State(booking.state)])
+    return chip(state_words(booking.state), TONES[State(booking.state)])
 
 
 def _refusal(verb: Verb) -> Any:
@@ -69,7 +71,7 @@ def decide(row: Booking, *, actor: Actor, now: datetime, details: dict[str, Any]
         reason=details["reason"],
         amount_minor=details.get("amount"),
     )
-    return f"Decided: {booking.get_state_display().lower()}. Both sides get your reason by e-mail."
+    return f"Decided: {state_words(booking.state).lower()}. Both sides get your reason by e-mail."
 
 
 DECIDE = StaffAction(
@@ -100,52 +102,12 @@ ACTIONS = (
 )
 
 
-class CallDate(admin.SimpleListFilter):
-    title = "date of the call"
-    parameter_name = "call"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [
-            ("today", "Within 24 hours, before or after now"),
-            ("week", "In the next 7 days"),
-            ("past_week", "In the past 7 days"),
-            ("past_month", "In the past 30 days"),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Booking]) -> QuerySet[Booking]:
-        days = {"today": (-1, 1), "week": (0, 7), "past_week": (-7, 0), "past_month": (-30, 0)}
-        if (value := self.value()) not in days:
-            return queryset
-        now, (first, last) = timezone.now(), days[value]
-        return queryset.filter(
-            starts_at__gte=now + timedelta(days=first), starts_at__lt=now + timedelta(days=last)
-        )
-
-
-class Late(admin.SimpleListFilter):
-    title = "deadline"
-    parameter_name = "late"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("soon", "Within 24 hours"), ("yes", "Over")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Booking]) -> QuerySet[Booking]:
-        now = timezone.now()
-        if self.value() == "yes":
-            return queryset.filter(deadline_at__isnull=False, deadline_at__lte=now)
-        if self.value() == "soon":
-            return queryset.filter(deadline_at__gt=now, deadline_at__lte=now + timedelta(days=1))
-        return queryset
-
-
 @admin.register(Booking)
 class BookingAdmin(ActingAdmin[Booking]):
     staff_actions = ACTIONS
-    list_display = (
-        "code", "state_now", "call_at", "expert", "follower", "paid", "returned", "deadline",
-    )  # fmt: skip
+    list_display = ("code", "state_now", "call_at", "people", "paid", "returned", "deadline")
     list_display_links = ("code",)
-    list_filter = ("state", CallDate, Late)
+    list_filter = (StateNow, CallDate, Late)
     list_select_related = ("expert", "follower", "payment")
     search_fields = ("code",)
     search_help_text = "A code, a name, or a whole e-mail address."
@@ -191,33 +153,37 @@ class BookingAdmin(ActingAdmin[Booking]):
         return state_chip(row)
 
     @admin.display(description="call (UTC)")
-    def call_at(self, row: Booking) -> SafeString | None:
+    def call_at(self, row: Booking) -> str:
         return moment(row.starts_at)
 
     @admin.display(description="ends")
-    def ends(self, row: Booking) -> SafeString | None:
+    def ends(self, row: Booking) -> str:
         return moment(row.ends_at)
 
     @admin.display(description="created")
-    def created(self, row: Booking) -> SafeString | None:
+    def created(self, row: Booking) -> str:
         return moment(row.created_at)
 
     @admin.display(description="updated")
-    def updated(self, row: Booking) -> SafeString | None:
+    def updated(self, row: Booking) -> str:
         return moment(row.updated_at)
+
+    @admin.display(description="expert and follower")
+    def people(self, row: Booking) -> SafeString:
+        return format_html("{}<br>{}", row.expert.name, row.follower.name)
 
     @admin.display(description="paid")
     def paid(self, row: Booking) -> SafeString:
         return money(row.price_minor, row.currency) if row.price_minor else chip("Free")
 
     @admin.display(description="going or gone back")
-    def returned(self, row: Booking) -> SafeString | None:
+    def returned(self, row: Booking) -> str:
         payment = getattr(row, "payment", None)
         back = payment.reserved_minor + payment.returned_external_minor if payment else 0
-        return money(back, row.currency) if back else None
+        return money(back, row.currency) if back else NONE
 
     @admin.display(description="deadline (UTC)")
-    def deadline(self, row: Booking) -> SafeString | None:
+    def deadline(self, row: Booking) -> str:
         return remaining(row.deadline_at)
 
     @admin.display(description="follower’s e-mail")
@@ -225,24 +191,21 @@ class BookingAdmin(ActingAdmin[Booking]):
         return row.follower.email
 
     @admin.display(description="payment")
-    def payment_link(self, row: Booking) -> SafeString | None:
+    def payment_link(self, row: Booking) -> str:
         payment = getattr(row, "payment", None)
         if payment is None:
-            return None
-        return format_html("{} {}, {}", payment.get_provider_display(), payment, payment.method)
+            return NONE
+        return format_html(
+            '<a href="{}">{}</a>, {}',
+            reverse("admin:bookings_payment_change", args=[payment.pk]),
+            payment,
+            payment.method,
+        )
 
     @admin.display(description="limits")
     def limits_in_words(self, row: Booking) -> SafeString:
-        return policy_table(row)
+        limits = [(limit.meaning, limit.value) for limit in policy_rows(row.limits)]
+        return format_html("<ul>{}</ul>", format_html_join("", "<li>{}: {}</li>", limits))
 
     def row_name(self, row: Booking) -> str:
         return row.code
-
-
-def policy_table(booking: Booking) -> SafeString:
-    from django.utils.html import format_html_join
-
-    from bookings.presenters.policy import policy_rows
-
-    rows = [(row.meaning, row.value) for row in policy_rows(booking.limits)]
-    return format_html("<ul>{}</ul>", format_html_join("", "<li>{}: {}</li>", rows))

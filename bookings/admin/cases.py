@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from bookings.admin.acting import ActingAdmin, StaffAction
-from bookings.admin.base import age, chip, moment, money, remaining
+from bookings.admin.base import NONE, age, chip, moment, money, remaining
 from bookings.admin.bookings import DECIDE
 from bookings.models import Contest
 from bookings.states import Actor, State
@@ -68,19 +68,19 @@ class ContestAdmin(ActingAdmin[Contest]):
     def paid(self, row: Contest) -> SafeString:
         return money(row.booking.price_minor, row.booking.currency)
 
-    def contested(self, row: Contest) -> SafeString | None:
+    def contested(self, row: Contest) -> str:
         return moment(row.contested_at)
 
     def _is_open(self, row: Contest) -> bool:
         return not row.decision and row.booking.state == State.CONTESTED
 
     @admin.display(description="age")
-    def age_now(self, row: Contest) -> str | None:
-        return age(row.contested_at) if self._is_open(row) else None
+    def age_now(self, row: Contest) -> str:
+        return age(row.contested_at) if self._is_open(row) else NONE
 
     @admin.display(description="decide by (UTC)")
-    def deadline(self, row: Contest) -> SafeString | None:
-        return remaining(row.booking.deadline_at) if self._is_open(row) else None
+    def deadline(self, row: Contest) -> str:
+        return remaining(row.booking.deadline_at) if self._is_open(row) else NONE
 
     @admin.display(description="decision")
     def decided(self, row: Contest) -> SafeString:

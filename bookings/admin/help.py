@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from bookings import helpdesk
-from bookings.admin.base import KeptAdmin, ReadOnlyAdmin, age, chip, moment
+from bookings.admin.base import NONE, KeptAdmin, ReadOnlyAdmin, age, chip, moment
 from bookings.forms.text import ParagraphsField
 from bookings.models import HelpFeedback, SupportRequest, User
 
@@ -43,7 +43,7 @@ class HelpFeedbackAdmin(ReadOnlyAdmin[HelpFeedback]):
             .order_by("article")
         )
 
-    def created(self, row: HelpFeedback) -> SafeString | None:
+    def created(self, row: HelpFeedback) -> str:
         return moment(row.created_at)
 
     @admin.display(description="helpful")
@@ -117,14 +117,14 @@ class SupportRequestAdmin(KeptAdmin[SupportRequest]):
     def email(self, row: SupportRequest) -> str:
         return row.expert.user.email
 
-    def asked(self, row: SupportRequest) -> SafeString | None:
+    def asked(self, row: SupportRequest) -> str:
         return moment(row.created_at)
 
-    def answered(self, row: SupportRequest) -> SafeString | None:
+    def answered(self, row: SupportRequest) -> str:
         return moment(row.answered_at)
 
-    def waiting(self, row: SupportRequest) -> str | None:
-        return None if row.answered_at else age(row.created_at)
+    def waiting(self, row: SupportRequest) -> str:
+        return NONE if row.answered_at else age(row.created_at)
 
     @admin.display(description="state")
     def state_now(self, row: SupportRequest) -> SafeString:

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from bookings import refunds
 from bookings.admin.acting import ActingAdmin, StaffAction
-from bookings.admin.base import ReadOnlyAdmin, age, moment, money
+from bookings.admin.base import NONE, ReadOnlyAdmin, age, moment, money
 from bookings.admin.rows import refund_chip
 from bookings.forms.staff import PaidByHandForm
 from bookings.models import Payment, Refund, RefundState
@@ -127,23 +127,23 @@ class RefundAdmin(ActingAdmin[Refund]):
         return refund_chip(row)
 
     @admin.display(description="age")
-    def age_now(self, row: Refund) -> str | None:
+    def age_now(self, row: Refund) -> str:
         """Of one that is not finished."""
-        return None if row.finished_at else age(row.created_at)
+        return NONE if row.finished_at else age(row.created_at)
 
     def provider(self, row: Refund) -> str:
         return row.payment.get_provider_display()
 
-    def next_step(self, row: Refund) -> SafeString | None:
+    def next_step(self, row: Refund) -> str:
         return moment(row.next_attempt_at)
 
-    def created(self, row: Refund) -> SafeString | None:
+    def created(self, row: Refund) -> str:
         return moment(row.created_at)
 
-    def accepted(self, row: Refund) -> SafeString | None:
+    def accepted(self, row: Refund) -> str:
         return moment(row.accepted_at)
 
-    def finished(self, row: Refund) -> SafeString | None:
+    def finished(self, row: Refund) -> str:
         return moment(row.finished_at)
 
     @admin.display(description="idempotency key")
@@ -184,5 +184,5 @@ class PaymentAdmin(ReadOnlyAdmin[Payment]):
     def outside(self, row: Payment) -> SafeString:
         return money(row.returned_external_minor, row.currency)
 
-    def paid(self, row: Payment) -> SafeString | None:
+    def paid(self, row: Payment) -> str:
         return moment(row.paid_at)

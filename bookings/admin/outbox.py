@@ -76,13 +76,13 @@ class OutboxAdmin(ActingAdmin[OutboxEmail]):
     def state_now(self, row: OutboxEmail) -> SafeString:
         return chip(row.get_state_display(), TONES.get(OutboxState(row.state), "info"))
 
-    def next_try(self, row: OutboxEmail) -> SafeString | None:
+    def next_try(self, row: OutboxEmail) -> str:
         return moment(row.next_attempt_at)
 
-    def created(self, row: OutboxEmail) -> SafeString | None:
+    def created(self, row: OutboxEmail) -> str:
         return moment(row.created_at)
 
-    def sent(self, row: OutboxEmail) -> SafeString | None:
+    def sent(self, row: OutboxEmail) -> str:
         return moment(row.sent_at)
 
     def row_name(self, row: OutboxEmail) -> str:
@@ -96,9 +96,9 @@ class HeartbeatAdmin(ReadOnlyAdmin[Heartbeat]):
     sortable_by = ()
     fields = ("name", "finished", "age_now", "counts")
 
-    def finished(self, row: Heartbeat) -> SafeString | None:
+    def finished(self, row: Heartbeat) -> str:
         return moment(row.finished_at)
 
     @admin.display(description="age")
-    def age_now(self, row: Heartbeat) -> str | None:
+    def age_now(self, row: Heartbeat) -> str:
         return age(row.finished_at)

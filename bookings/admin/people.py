@@ -53,23 +53,33 @@ class DateFormSet(HoursFormSet):
     day = "date"
 
 
-class WeeklyHoursRows(admin.TabularInline[WeeklyHours, Expert]):
+class ExpertsRows(admin.TabularInline[Any, Expert]):
+    """A plain table with two empty lines at its end; every control has a name of its own."""
+
+    template = "admin/bookings/editable_rows.html"
+    extra = 2
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None:
+            field.widget.attrs["aria-label"] = str(field.label).capitalize()
+        return field
+
+
+class WeeklyHoursRows(ExpertsRows):
     model = WeeklyHours
     formset = WeekFormSet
-    extra = 0
 
 
-class DateOverrideRows(admin.TabularInline[DateOverride, Expert]):
+class DateOverrideRows(ExpertsRows):
     model = DateOverride
     formset = DateFormSet
-    extra = 0
 
 
-class ServiceRows(admin.TabularInline[Service, Expert]):
+class ServiceRows(ExpertsRows):
     """A service that is not sold any more is switched off: bookings point to it."""
 
     model = Service
-    extra = 0
     can_delete = False
 
 

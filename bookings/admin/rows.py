@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bookings.admin.base import ReadOnlyRows, chip, moment, money
+from bookings.admin.base import NONE, ReadOnlyRows, chip, moment, money
 from bookings.models import (
     CompletionMark,
     Contest,
@@ -24,7 +24,7 @@ from bookings.models import (
     RefundState,
     TimelineEvent,
 )
-from bookings.states import State, Verb
+from bookings.states import Verb
 
 REFUND_TONES = {
     RefundState.SUCCEEDED: "ok",
@@ -43,6 +43,11 @@ def refund_chip(refund: Refund) -> SafeString:
     return chip(refund.get_state_display(), tone)
 
 
+def state_words(state: str) -> str:
+    """No-show reported, for no_show_reported."""
+    return state.replace("no_show", "no-show").replace("_", " ").capitalize()
+
+
 def verb_words(verb: str) -> str:
     """The label of a verb; a fact such as refund_accepted in words."""
     return str(Verb(verb).label) if verb in Verb.values else verb.replace("_", " ").capitalize()
@@ -56,23 +61,23 @@ class EventRows(ReadOnlyRows):
     def get_queryset(self, request: HttpRequest) -> QuerySet[TimelineEvent]:
         return super().get_queryset(request).select_related("actor", "booking")
 
-    def when(self, row: TimelineEvent) -> SafeString | None:
+    def when(self, row: TimelineEvent) -> str:
         return moment(row.at)
 
     def what(self, row: TimelineEvent) -> str:
         return verb_words(row.verb)
 
-    def change(self, row: TimelineEvent) -> str | None:
+    def change(self, row: TimelineEvent) -> str:
         if not row.from_state:
-            return None
-        return f"{State(row.from_state).label} → {State(row.to_state).label}"
+            return NONE
+        return f"{state_words(row.from_state)} → {state_words(row.to_state)}"
 
     def who(self, row: TimelineEvent) -> str:
         kind = row.get_actor_kind_display()
         return f"{kind}, {row.actor}" if row.actor else kind
 
-    def details(self, row: TimelineEvent) -> str | None:
-        return json.dumps(row.data, ensure_ascii=False, sort_keys=True) if row.data else None
+    def details(self, row: TimelineEvent) -> str:
+        return json.dumps(row.data, ensure_ascii=False, sort_keys=True) if row.data else NONE
 
 
 class RefundRows(ReadOnlyRows):
@@ -92,10 +97,10 @@ class RefundRows(ReadOnlyRows):
     def state_now(self, row: Refund) -> SafeString:
         return refund_chip(row)
 
-    def created(self, row: Refund) -> SafeString | None:
+    def created(self, row: Refund) -> str:
         return moment(row.created_at)
 
-    def finished(self, row: Refund) -> SafeString | None:
+    def finished(self, row: Refund) -> str:
         return moment(row.finished_at)
 
 
@@ -104,10 +109,10 @@ class ReportRows(ReadOnlyRows):
     verbose_name_plural = "no-show reports"
     fields = readonly_fields = ("reported", "attempt", "reason", "text", "due", "outcome")
 
-    def reported(self, row: NoShowReport) -> SafeString | None:
+    def reported(self, row: NoShowReport) -> str:
         return moment(row.reported_at)
 
-    def due(self, row: NoShowReport) -> SafeString | None:
+    def due(self, row: NoShowReport) -> str:
         return moment(row.due_at)
 
 
@@ -115,10 +120,10 @@ class OfferRows(ReadOnlyRows):
     model = Offer
     fields = readonly_fields = ("offered", "attempt", "mode", "note", "expires", "outcome")
 
-    def offered(self, row: Offer) -> SafeString | None:
+    def offered(self, row: Offer) -> str:
         return moment(row.offered_at)
 
-    def expires(self, row: Offer) -> SafeString | None:
+    def expires(self, row: Offer) -> str:
         return moment(row.expires_at)
 
 
@@ -129,13 +134,13 @@ class MarkRows(ReadOnlyRows):
         "marked", "attempt", "outcome", "channel", "held", "minutes", "note", "undone",
     )  # fmt: skip
 
-    def marked(self, row: CompletionMark) -> SafeString | None:
+    def marked(self, row: CompletionMark) -> str:
         return moment(row.marked_at)
 
-    def held(self, row: CompletionMark) -> SafeString | None:
+    def held(self, row: CompletionMark) -> str:
         return moment(row.held_at)
 
-    def undone(self, row: CompletionMark) -> SafeString | None:
+    def undone(self, row: CompletionMark) -> str:
         return moment(row.undone_at)
 
 
@@ -143,7 +148,7 @@ class ContestRows(ReadOnlyRows):
     model = Contest
     fields = readonly_fields = ("contested", "attempt", "reason", "decision", "decision_reason")
 
-    def contested(self, row: Contest) -> SafeString | None:
+    def contested(self, row: Contest) -> str:
         return moment(row.contested_at)
 
 
@@ -160,10 +165,10 @@ class EmailRows(ReadOnlyRows):
             row.kind.replace("_", " "),
         )
 
-    def created(self, row: OutboxEmail) -> SafeString | None:
+    def created(self, row: OutboxEmail) -> str:
         return moment(row.created_at)
 
-    def sent(self, row: OutboxEmail) -> SafeString | None:
+    def sent(self, row: OutboxEmail) -> str:
         return moment(row.sent_at)
 
 
@@ -174,16 +179,16 @@ class LinkRows(ReadOnlyRows):
     verbose_name_plural = "private links"
     fields = readonly_fields = ("purpose", "created", "used", "superseded", "expires")
 
-    def created(self, row: PrivateLink) -> SafeString | None:
+    def created(self, row: PrivateLink) -> str:
         return moment(row.created_at)
 
-    def used(self, row: PrivateLink) -> SafeString | None:
+    def used(self, row: PrivateLink) -> str:
         return moment(row.used_at)
 
-    def superseded(self, row: PrivateLink) -> SafeString | None:
+    def superseded(self, row: PrivateLink) -> str:
         return moment(row.superseded_at)
 
-    def expires(self, row: PrivateLink) -> SafeString | None:
+    def expires(self, row: PrivateLink) -> str:
         return moment(row.expires_at)
 
 

@@ -20,12 +20,31 @@ from bookings.presenters.policy import policy_rows
 from bookings.presenters.queues import queues
 from topmate import health
 
+NAV = (
+    ("Bookings", "booking"),
+    ("Contested", "contest"),
+    ("Refunds", "refund"),
+    ("E-mails", "outboxemail"),
+    ("Support", "supportrequest"),
+    ("Experts", "expert"),
+)
+
+
+def _nav(request: HttpRequest) -> list[tuple[str, str]]:
+    """Only what the person may look at."""
+    return [
+        (label, reverse(f"admin:bookings_{model}_changelist"))
+        for label, model in NAV
+        if request.user.has_perm(f"bookings.view_{model}")
+    ]
+
 
 class StaffSite(AdminSite):
     site_title = f"{settings.SITE_NAME} staff"
     site_header = f"{settings.SITE_NAME} staff"
     index_title = "What needs you"
     empty_value_display = "–"
+    enable_nav_sidebar = False  # the header has the queues; lists need the width
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
@@ -58,6 +77,7 @@ class StaffSite(AdminSite):
         state, age = health.sweep() if self.has_permission(request) else ("ok", None)
         return {
             **super().each_context(request),
+            "staff_nav": _nav(request),
             "sweep_state": state,
             "sweep_minutes": None if age is None else age // 60,
         }
