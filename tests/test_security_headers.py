@@ -79,7 +79,9 @@ def record(message: str, *args: object) -> logging.LogRecord:
     return logging.LogRecord("x", logging.WARNING, "f", 1, message, args, None)
 
 
-@pytest.mark.parametrize("purpose", ["pick", "report", "contest", "status"])
+@pytest.mark.parametrize(
+    "purpose", ["pick", "report", "contest", "status", "link/pick", "password/MQ"]
+)
 def test_private_links_are_masked_in_both_log_forms(purpose: str) -> None:
     line = record("Not Found: %s", f"/{purpose}/abC-12_x:y/slots/")
     for text in (

@@ -7,7 +7,9 @@ import logging
 import re
 from typing import Any
 
-_PRIVATE = re.compile(r"/(pick|report|contest|status)/[A-Za-z0-9_\-=.:%~]+")
+_PRIVATE = re.compile(
+    r"/(pick|report|contest|status|link/[a-z_-]+|password/[A-Za-z0-9_-]+)/[A-Za-z0-9_\-=.:%~]+"
+)
 
 
 def mask_links(text: str) -> str:
