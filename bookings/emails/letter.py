@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.conf import settings
 from django.template.loader import render_to_string
@@ -62,9 +62,35 @@ class Rendered:
     calendar_method: str = ""
 
 
+def without_tricks(letter: Letter) -> Letter:
+    """Names and titles are other people's words: no control characters, no turned direction."""
+    button = letter.button
+    return replace(
+        letter,
+        subject=one_line(letter.subject),
+        preheader=one_line(letter.preheader),
+        heading=one_line(letter.heading),
+        paragraphs=tuple(one_line(text) for text in letter.paragraphs),
+        facts=tuple((one_line(name), one_line(value)) for name, value in letter.facts),
+        policy=tuple(_clean_piece(piece) for piece in letter.policy),
+        button=Link(one_line(button.label), button.url) if button else None,
+        quote=without_controls(letter.quote),
+        quoted=one_line(letter.quoted),
+        why=one_line(letter.why),
+    )
+
+
+def _clean_piece(piece: str | Link) -> str | Link:
+    """Keeps the blanks at both ends: they stand between words and a link."""
+    if isinstance(piece, Link):
+        return Link(one_line(piece.label), piece.url)
+    before, after = piece[: len(piece) - len(piece.lstrip())], piece[len(piece.rstrip()) :]
+    return f"{before}{one_line(piece)}{after}"
+
+
 def as_subject(letter: Letter) -> str:
     """One line that mail programs show whole enough."""
-    subject = one_line(letter.subject)
+    subject = letter.subject
     return subject if len(subject) <= 150 else f"{subject[:149].rstrip()}…"
 
 
@@ -74,7 +100,7 @@ def as_text(letter: Letter, *, greeting: str) -> str:
         {
             **_context(letter),
             "paragraphs": _paragraphs(greeting, letter.paragraphs),
-            "quote_lines": _wrapped(without_controls(letter.quote), width=69),
+            "quote_lines": _wrapped(letter.quote, width=69),
             "fact_lines": _columns(letter.facts),
             "policy": _policy_text(letter.policy),
             "why": "\n".join(_wrapped(letter.why)),
@@ -90,7 +116,6 @@ def as_html(letter: Letter, *, greeting: str) -> str:
         {
             **_context(letter),
             "paragraphs": [f"{greeting} {opening}", *others],
-            "quote": without_controls(letter.quote),
             "policy": [_piece(piece) for piece in letter.policy],
         },
     )
@@ -101,7 +126,6 @@ def _context(letter: Letter) -> dict[str, object]:
     return {
         "letter": letter,
         "site_name": settings.SITE_NAME,
-        "preheader": one_line(letter.preheader),
         # Outlook draws the button itself and has to be told its width in pixels.
         "button_width": 56 + 9 * len(button.label) if button else 0,
     }

@@ -41,7 +41,7 @@ def render(
 def render_case(kind: str, case: Case) -> Rendered:
     known = kind_named(kind)
     recipients = _recipients(case)
-    letter = known.write(case)
+    letter = letters.without_tricks(known.write(case))
     first_name = recipients[0].name.split()[:1]
     greeting = f"Hi {first_name[0]}," if first_name else "Hello,"
     method = known.calendar(case)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bookings import formats
 from bookings.emails import truths
 from bookings.emails.case import Case, page
 from bookings.emails.kinds import EXPERT, kind
@@ -26,7 +25,7 @@ def _at_stake(case: Case) -> str:
 
 
 def _case_facts(case: Case) -> tuple[tuple[str, str], ...]:
-    return (("Follower", formats.one_line(case.follower.name)), *call_facts(case))
+    return (("Follower", case.follower.name), *call_facts(case))
 
 
 @kind(EXPERT, "the follower reports a no-show", still_true=truths.report_is_open)
@@ -42,7 +41,7 @@ def no_show_reported(case: Case) -> Letter:
         )
     return Letter(
         subject=f"{who} reported a no-show: answer by {case.deadline}",
-        preheader=f"“{formats.one_line(words)[:90]}”" if words else f"{upper_first(because)}.",
+        preheader=f"“{words[:90]}”" if words else f"{upper_first(because)}.",
         heading=f"{who} says your call did not happen",
         paragraphs=(
             f"{case.follower.name} reported your {case.title}: {lower_first(because)}.",
@@ -269,9 +268,9 @@ def support_answer(case: Case) -> Letter:
     asked = case.support_request
     return Letter(
         subject=f"Re: {asked.subject}",
-        preheader=formats.one_line(asked.answer)[:90],
+        preheader=asked.answer[:90],
         heading=f"{site_name()} support answered you",
-        paragraphs=(f"you asked us: {upper_first(formats.one_line(asked.subject))}",),
+        paragraphs=(f"you asked us: {upper_first(asked.subject)}",),
         quote=asked.answer,
         quoted=f"{site_name()} support",
         button=Link("See your requests", page("support")),

@@ -128,7 +128,7 @@ def offer_withdrawn(case: Case) -> Letter:
     calendar=request,
 )
 def time_confirmed(case: Case) -> Letter:
-    place = formats.one_line(case.booking.place)
+    place = case.booking.place
     opens_after = formats.spelled(case.booking.limits.report_opens_after)
     return Letter(
         subject=f"Your call with {case.expert.first_name} is on {case.time}",

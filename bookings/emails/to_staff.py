@@ -21,8 +21,8 @@ from bookings.models import RefundState
 def _facts(case: Case) -> tuple[tuple[str, str], ...]:
     return (
         ("Booking", case.booking.code),
-        ("Expert", formats.one_line(case.expert.name)),
-        ("Follower", formats.one_line(case.follower.name)),
+        ("Expert", case.expert.name),
+        ("Follower", case.follower.name),
         *call_facts(case),
     )
 
@@ -116,13 +116,13 @@ def staff_sweep_late(case: Case) -> Letter:
 @kind(STAFF, "an expert asks support for help")
 def staff_support_request(case: Case) -> Letter:
     asked = case.support_request
-    name = formats.one_line(asked.expert.name)
+    name = asked.expert.name
     about = (("Booking", asked.booking.code),) if asked.booking else ()
     return Letter(
         subject=f"{name} asks: {asked.subject}",
-        preheader=formats.one_line(asked.message)[:90],
+        preheader=asked.message[:90],
         heading=f"{name} asks for help",
-        paragraphs=(f"{name} wrote: {formats.one_line(asked.subject)}",),
+        paragraphs=(f"{name} wrote: {asked.subject}",),
         quote=asked.message,
         quoted=name,
         button=case.admin_link("Answer in the admin", "supportrequest", asked.pk),
