@@ -112,13 +112,13 @@ def utc_iso(instant: datetime) -> str:
 def spelled(duration: timedelta, *, days_from: int = 4) -> str:
     """A limit in a sentence: 72 hours, 14 days, 90 seconds; whole days from `days_from` on."""
     seconds = int(duration.total_seconds())
-    for size, unit, least in ((86400, "day", days_from), (3600, "hour", 2), (60, "minute", 2)):
-        if seconds >= least * size and seconds % size == 0:
-            return f"{seconds // size} {unit}s"
-    for size, unit in ((3600, "hour"), (60, "minute")):
-        if seconds == size:
-            return f"1 {unit}"
-    return f"{seconds} seconds"
+    units = ((86400, "day", days_from), (3600, "hour", 1), (60, "minute", 1), (1, "second", 0))
+    amount, unit = next(
+        (seconds // size, unit)
+        for size, unit, least in units
+        if seconds % size == 0 and seconds >= least * size
+    )
+    return f"{amount} {unit}{'' if amount == 1 else 's'}"
 
 
 _REORDERING = dict.fromkeys(
