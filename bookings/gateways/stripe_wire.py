@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import stripe
 from bookings.gateways.exchange import Reply, exchange
 
 stripe.enable_telemetry = False
+logging.getLogger("stripe").setLevel(logging.WARNING)  # else a line or two for each call
 
 
 class Wire(stripe.HTTPClient):

@@ -1,0 +1,79 @@
+"""manage.py provider_standin: a payment provider on this machine, for trying out and for tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from bookings.standin.faults import Dice
+from bookings.standin.server import Keys, StandIn
+
+
+class Command(BaseCommand):
+    help = "Stripe's and Razorpay's URLs on this machine: keeps books, moves no money."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=9090)
+        parser.add_argument("--file", default="", help="keep the books here, over restarts")
+        parser.add_argument("--settles-after", type=float, default=10, help="seconds pending")
+        parser.add_argument("--webhooks-to", default="", help="the site's address")
+        parser.add_argument("--seed", default="1", help="of the random faults")
+        parser.add_argument("--fault-rate", type=float, default=0, help="0.5: every second call")
+        parser.add_argument("--fault-seconds", type=float, default=5, help="how slow a slow one is")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        keys = _keys()
+        try:
+            server = StandIn(options["host"], options["port"], file=options["file"], keys=keys)
+        except OSError as error:
+            raise CommandError(f"Cannot listen on port {options['port']}: {error}") from error
+        server.books.settles_after = options["settles_after"]
+        if site := options["webhooks_to"].rstrip("/"):
+            for provider, target in server.webhooks.targets.items():
+                target.url = f"{site}/webhooks/{provider}/"
+        if options["fault_rate"]:
+            server.faults.dice = Dice(
+                options["seed"], options["fault_rate"], seconds=options["fault_seconds"]
+            )
+        self.stdout.write(_environment(server.url, keys))
+        self.stdout.flush()
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            self.stdout.write("Stopped.")
+
+
+def _keys() -> Keys:
+    """The ones the site has, so that both can be started from one environment."""
+    usual = Keys()
+    return Keys(
+        stripe_secret_key=settings.STRIPE_SECRET_KEY or usual.stripe_secret_key,
+        stripe_webhook_secret=[*settings.STRIPE_WEBHOOK_SECRET, usual.stripe_webhook_secret][0],
+        razorpay_key_id=settings.RAZORPAY_KEY_ID or usual.razorpay_key_id,
+        razorpay_key_secret=settings.RAZORPAY_KEY_SECRET or usual.razorpay_key_secret,
+        razorpay_webhook_secret=[
+            *settings.RAZORPAY_WEBHOOK_SECRET,
+            usual.razorpay_webhook_secret,
+        ][0],
+    )
+
+
+def _environment(url: str, keys: Keys) -> str:
+    """To be pasted where the site is started. A live key is never printed."""
+    lines = {
+        "STRIPE_API_BASE": url,
+        "STRIPE_SECRET_KEY": keys.stripe_secret_key,
+        "STRIPE_WEBHOOK_SECRET": keys.stripe_webhook_secret,
+        "RAZORPAY_API_BASE": url,
+        "RAZORPAY_KEY_ID": keys.razorpay_key_id,
+        "RAZORPAY_KEY_SECRET": keys.razorpay_key_secret,
+        "RAZORPAY_WEBHOOK_SECRET": keys.razorpay_webhook_secret,
+    }
+    usual = set(vars(Keys()).values()) | {url}
+    return "\n".join(
+        f"{name}={value if value in usual else '(as set)'}" for name, value in lines.items()
+    )

@@ -1,0 +1,197 @@
+"""The provider's ledger: payments, refunds and disputes, the same for both shapes of URL."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from bookings.standin.store import Doc, Store
+
+PREFIXES = {
+    "stripe": {"payment": "pi_", "refund": "re_", "order": "cs_"},
+    "razorpay": {"payment": "pay_", "refund": "rfnd_", "order": "order_"},
+}
+
+
+class NotRefundable(Exception):
+    """`why`: disputed, uncaptured, refunded (nothing is left) or exceeds (less is left)."""
+
+    def __init__(self, why: str, left: int = 0) -> None:
+        super().__init__(why)
+        self.why, self.left = why, left
+
+
+class Books:
+    """`changed` hears of every event: (name, provider, document)."""
+
+    def __init__(self, store: Store, *, settles_after: float = 0.0) -> None:
+        self.store = store
+        self.settles_after = settles_after
+        self.changed: Callable[[str, str, Doc], None] = lambda name, provider, doc: None
+        self.unsettled: set[str] = set(store.all("refund"))
+        self.by_payment: dict[str, list[Doc]] = {}
+        for refund in store.all("refund").values():
+            self.by_payment.setdefault(refund["payment"], []).append(refund)
+
+    def now(self) -> float:
+        """Real time plus what the control endpoint has added."""
+        return time.time() + float(self.store.all("meta").get("clock", {}).get("offset", 0))
+
+    def advance(self, seconds: float) -> None:
+        offset = self.now() - time.time() + seconds
+        self.store.save("meta", "clock", {"offset": offset})
+
+    # --- money in ---------------------------------------------------------------------------
+
+    def pay(self, provider: str, amount: int, currency: str, **details: Any) -> Doc:
+        """A payment that was made; captured unless `captured` is False."""
+        doc: Doc = {
+            "id": details.pop("id", "") or new_id(provider, "payment"),
+            "provider": provider,
+            "amount": amount,
+            "currency": currency.upper(),
+            "captured": True,
+            "created": self.now(),
+            "dispute": "",
+            "order": "",
+            "metadata": {},
+            **details,
+        }
+        if doc["id"] in self.store.all("payment"):
+            return self.store.all("payment")[doc["id"]]
+        self.store.save("payment", doc["id"], doc)
+        self.changed("payment.captured" if doc["captured"] else "payment.made", provider, doc)
+        return doc
+
+    def capture(self, payment: Doc) -> Doc:
+        payment["captured"] = True
+        self.store.save("payment", payment["id"], payment)
+        self.changed("payment.captured", payment["provider"], payment)
+        return payment
+
+    def payment(self, provider: str, payment_id: str) -> Doc | None:
+        found = self.store.all("payment").get(payment_id)
+        return found if found and found["provider"] == provider else None
+
+    def dispute(self, payment: Doc, status: str) -> Doc:
+        """`open`, `won` or `lost`. Razorpay books a lost one as a refund without notes."""
+        payment["dispute"] = status
+        self.store.save("payment", payment["id"], payment)
+        self.changed(f"dispute.{status}", payment["provider"], payment)
+        left = payment["amount"] - self.returned(payment["id"])
+        if status == "lost" and payment["provider"] == "razorpay" and left:
+            self._book(payment, left, is_external=True)
+        return payment
+
+    # --- money back -------------------------------------------------------------------------
+
+    def refund(self, payment: Doc, amount: int | None, **details: Any) -> Doc:
+        left = payment["amount"] - self.returned(payment["id"])
+        if not payment["captured"]:
+            raise NotRefundable("uncaptured")
+        if payment["dispute"] in ("open", "lost"):
+            raise NotRefundable("disputed")
+        if left == 0:
+            raise NotRefundable("refunded")
+        amount = left if amount is None else amount
+        if amount > left:
+            raise NotRefundable("exceeds", left)
+        return self._book(payment, amount, **details)
+
+    def _book(self, payment: Doc, amount: int, **details: Any) -> Doc:
+        doc: Doc = {
+            "id": new_id(payment["provider"], "refund"),
+            "provider": payment["provider"],
+            "payment": payment["id"],
+            "amount": amount,
+            "currency": payment["currency"],
+            "created": self.now(),
+            "settles_at": self.now() + self.settles_after,
+            "ends": "succeeded",
+            "falls_back_at": None,
+            "metadata": {},
+            "receipt": None,
+            "key": "",
+            "is_external": False,
+            **details,
+        }
+        doc["announced"] = self.state(doc)
+        self.store.save("refund", doc["id"], doc)
+        self.unsettled.add(doc["id"])
+        self.by_payment.setdefault(doc["payment"], []).append(doc)
+        self.changed("refund.created", doc["provider"], doc)
+        return doc
+
+    def state(self, refund: Doc) -> str:
+        """pending, succeeded or failed, now."""
+        now = self.now()
+        if refund["falls_back_at"] is not None and now >= refund["falls_back_at"]:
+            return "failed"
+        return str(refund["ends"]) if now >= refund["settles_at"] else "pending"
+
+    def refund_of(self, provider: str, refund_id: str) -> Doc | None:
+        found = self.store.all("refund").get(refund_id)
+        return found if found and found["provider"] == provider else None
+
+    def refunds_of(self, payment_id: str) -> list[Doc]:
+        """Newest first, as both providers list them."""
+        return self.by_payment.get(payment_id, [])[::-1]
+
+    def returned(self, payment_id: str) -> int:
+        refunds = self.refunds_of(payment_id)
+        return sum(doc["amount"] for doc in refunds if self.state(doc) != "failed")
+
+    def forget(self) -> None:
+        """Start again with empty books."""
+        with self.store.work():
+            self.store.forget()
+            self.unsettled.clear()
+            self.by_payment.clear()
+
+    def tick(self) -> None:
+        """Say what time has changed."""
+        with self.store.work():
+            for refund_id in list(self.unsettled):
+                refund = self.store.all("refund").get(refund_id)
+                if refund is None:
+                    self.unsettled.discard(refund_id)
+                    continue
+                state = self.state(refund)
+                if state != refund["announced"]:
+                    refund["announced"] = state
+                    self.store.save("refund", refund_id, refund)
+                    self.changed(f"refund.{state}", refund["provider"], refund)
+                if state == "failed" or (state == "succeeded" and not refund["falls_back_at"]):
+                    self.unsettled.discard(refund_id)
+
+    def summary(self) -> dict[str, Doc]:
+        """The books as a test wants to compare them: per payment, what went back."""
+        with self.store.work():
+            return {
+                payment["id"]: {
+                    "provider": payment["provider"],
+                    "amount_minor": payment["amount"],
+                    "currency": payment["currency"],
+                    "is_captured": payment["captured"],
+                    "dispute": payment["dispute"],
+                    "returned_minor": self.returned(payment["id"]),
+                    "refunds": [self._line(doc) for doc in self.refunds_of(payment["id"])],
+                }
+                for payment in self.store.all("payment").values()
+            }
+
+    def _line(self, refund: Doc) -> Doc:
+        return {
+            "id": refund["id"],
+            "amount_minor": refund["amount"],
+            "status": self.state(refund),
+            "refund_uuid": refund["metadata"].get("refund_uuid", ""),
+            "key": refund["key"],
+            "is_external": refund["is_external"],
+        }
+
+
+def new_id(provider: str, kind: str) -> str:
+    return PREFIXES[provider][kind] + uuid.uuid4().hex[:24]

@@ -1,0 +1,363 @@
+"""Stripe and Razorpay over real HTTP against a provider that misbehaves.
+
+The numbers are those of the fault matrix: each must leave at most one payment, and an answer
+that the engine can act upon. A test that says "either may raise" means: no answer at all.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bookings.gateways import Answer, Gateway, RefundRequest, Status
+from bookings.standin.server import StandIn
+from tests.providers import BRIEF, Provider, moment, running, until
+
+DAY = 24 * 3600
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[StandIn]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(params=["stripe", "razorpay"])
+def provider(request: pytest.FixtureRequest, server: StandIn) -> Provider:
+    provider = Provider(server, request.param)
+    provider.tell(reset=True)
+    provider.tell(settles_after=60)
+    return provider
+
+
+def send(gateway: Gateway, request: RefundRequest) -> Answer:
+    """As the engine does: an exception is an UNKNOWN answer."""
+    try:
+        return gateway.send(request, now=moment())
+    except Exception as error:
+        return Answer(Status.UNKNOWN, message=f"{type(error).__name__}: {error}")
+
+
+def find(gateway: Gateway, request: RefundRequest) -> Answer | None:
+    return gateway.find(request, now=moment())
+
+
+def status(gateway: Gateway, request: RefundRequest) -> Status | None:
+    found = find(gateway, request)
+    return found and found.status
+
+
+def test_a_refund_is_accepted_and_arrives_with_the_banks_reference(provider: Provider) -> None:
+    gateway, request = provider.gateway(), provider.request()
+    assert find(gateway, request) is None
+    first = send(gateway, request)
+    assert (first.status, first.reference) == (Status.ACCEPTED, "")
+    provider.tell(advance=61)
+    last = find(gateway, request)
+    assert last is not None
+    assert (last.status, last.provider_refund_id) == (Status.SUCCEEDED, first.provider_refund_id)
+    assert last.reference
+    [line] = provider.paid(request)
+    assert line["amount_minor"] == 2000
+    assert (line["key"], line["refund_uuid"]) == (request.idempotency_key, request.refund_uuid)
+
+
+def test_m01_a_lost_answer_is_unknown_then_found_and_pays_once(provider: Provider) -> None:
+    gateway, request = provider.gateway(), provider.request()
+    provider.fault("drop")
+    assert send(gateway, request).status == Status.UNKNOWN
+    assert status(gateway, request) == Status.ACCEPTED
+    assert send(gateway, request).provider_refund_id == provider.paid(request)[0]["id"]
+    assert len(provider.paid(request)) == 1
+
+
+@pytest.mark.parametrize("kind", ["slow", "queued", "late"])
+def test_m02_slower_than_the_time_out_is_unknown_and_pays_once(
+    provider: Provider, kind: str
+) -> None:
+    gateway, request = provider.gateway(), provider.request()
+    provider.fault(kind, seconds=3 * BRIEF)
+    answer = send(gateway, request)
+    assert answer.status == Status.UNKNOWN
+    assert not answer.is_stored_failure
+    if kind != "late":
+        assert find(gateway, request) is None  # and yet it will be paid
+    second = send(gateway, request)  # `slow`: 409, the first runs
+    assert second.status == (Status.UNKNOWN if kind == "slow" else Status.ACCEPTED)
+    assert not second.is_stored_failure
+    time.sleep(3 * BRIEF)
+    until(lambda: provider.paid(request))
+    assert send(gateway, request).status == Status.ACCEPTED
+    assert len(provider.paid(request)) == 1
+
+
+def test_m03_a_stored_500_without_work_says_so_until_the_key_changes(provider: Provider) -> None:
+    gateway, request = provider.gateway(), provider.request()
+    provider.fault("error")
+    for _ in range(3):
+        answer = send(gateway, request)
+        assert (answer.status, answer.is_stored_failure) == (Status.UNKNOWN, True)
+        assert find(gateway, request) is None
+    moved = provider.request(request.payment_ref, refund_uuid=request.refund_uuid, epoch=2)
+    assert send(gateway, moved).status == Status.ACCEPTED
+    assert len(provider.paid(request)) == 1
+
+
+def test_m04_a_stored_500_after_the_work_is_found_in_the_list(provider: Provider) -> None:
+    gateway, request = provider.gateway(), provider.request()
+    provider.fault("error_done")
+    answer = send(gateway, request)
+    assert (answer.status, answer.is_stored_failure) == (Status.UNKNOWN, True)
+    assert status(gateway, request) == Status.ACCEPTED
+    assert len(provider.paid(request)) == 1
+
+
+@pytest.mark.parametrize("kind", ["busy", "limit", "reset", "lost", "gateway", "gateway_done"])
+def test_m05_in_progress_too_many_reset_and_502_keep_the_key(provider: Provider, kind: str) -> None:
+    gateway, request = provider.gateway(), provider.request()
+    provider.fault(kind, seconds=7)
+    answer = send(gateway, request)
+    assert (answer.status, answer.is_stored_failure) == (Status.UNKNOWN, False)
+    wait = answer.retry_after.total_seconds() if answer.retry_after else 0
+    assert wait == (7 if kind == "limit" else 0)
+    assert send(gateway, request).status == Status.ACCEPTED
+    assert len(provider.paid(request)) == 1
+
+
+@pytest.mark.parametrize("kind", ["empty", "huge", "garbled", "gateway_done"])
+def test_m25_nonsense_is_unknown_and_the_refund_is_found(provider: Provider, kind: str) -> None:
+    gateway, request = provider.gateway(read_seconds=5), provider.request()
+    provider.fault(kind)
+    answer = send(gateway, request)
+    assert answer.status == Status.UNKNOWN
+    assert len(answer.message) <= 500
+    assert status(gateway, request) == Status.ACCEPTED
+    assert len(provider.paid(request)) == 1
+
+
+ODD = [
+    "{}",
+    "[]",
+    "null",
+    "0",
+    '"refund"',
+    "{" * 5000,
+    "[" * 100_000,
+    '{"object": "refund", "entity": "refund"}',
+    '{"object": "refund", "entity": "refund", "id": "x", "amount": "2000", "currency": "eur",'
+    ' "status": "succeeded"}',
+    '{"object": "refund", "entity": "refund", "id": "x", "amount": 1, "currency": "eur",'
+    ' "status": "succeeded"}',
+    '{"object": "refund", "entity": "refund", "id": "x", "amount": 2000, "currency": "usd",'
+    ' "status": "succeeded"}',
+    '{"object": "refund", "entity": "refund", "id": "x", "amount": 2000, "currency": "eur",'
+    ' "status": "a new word"}',
+    '{"error": {"code": "x"}}',
+    '{"object": "list", "data": [], "items": []}',
+]
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_m25_json_that_is_not_the_answer_is_unknown(provider: Provider, text: str) -> None:
+    gateway, request = provider.gateway(read_seconds=5), provider.request()
+    provider.fault("raw", text=text)
+    assert send(gateway, request).status == Status.UNKNOWN
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_m25_a_list_that_is_none_is_never_taken_for_an_empty_one(
+    provider: Provider, text: str
+) -> None:
+    """Or the refund would be sent again as one that the provider does not have."""
+    gateway, request = provider.gateway(read_seconds=5), provider.request()
+    send(gateway, request)
+    provider.on_lists("raw", text=text)
+    with pytest.raises(Exception, match=r".*"):
+        find(gateway, request)
+
+
+@pytest.mark.parametrize("kind", ["lost", "reset", "gateway", "limit", "empty", "garbled", "drop"])
+def test_a_list_that_fails_raises(provider: Provider, kind: str) -> None:
+    gateway, request = provider.gateway(read_seconds=5), provider.request()
+    provider.on_lists(kind)
+    with pytest.raises(Exception, match=r".*"):
+        find(gateway, request)
+
+
+def test_m12_money_that_comes_back_days_later_is_reversed(provider: Provider) -> None:
+    gateway, request = provider.gateway(), provider.request()
+    provider.fault("late_failure", seconds=5 * DAY)
+    send(gateway, request)
+    provider.tell(advance=DAY)
+    assert status(gateway, request) == Status.SUCCEEDED
+    provider.tell(advance=5 * DAY)
+    assert status(gateway, request) == Status.REVERSED
+
+
+def test_m13_ten_days_pending_is_still_accepted(provider: Provider) -> None:
+    gateway, request = provider.gateway(), provider.request()
+    provider.fault("pending", seconds=20 * DAY)
+    send(gateway, request)
+    provider.tell(advance=10 * DAY)
+    assert status(gateway, request) == Status.ACCEPTED
+    assert len(provider.paid(request)) == 1
+
+
+def test_m14_a_refund_that_fails_at_once_is_declined(provider: Provider) -> None:
+    gateway, request = provider.gateway(), provider.request()
+    provider.fault("declined")
+    assert send(gateway, request).status == Status.DECLINED
+
+
+def test_m14_refunded_elsewhere_is_declined(provider: Provider) -> None:
+    gateway, request = provider.gateway(), provider.request()
+    provider.tell(external_refund={"payment": request.payment_ref})
+    answer = send(gateway, request)
+    assert answer.status == Status.DECLINED
+    assert "Already refunded elsewhere" in answer.message
+    assert [line["is_external"] for line in provider.paid(request)] == [True]
+
+
+def test_m14_less_left_than_asked_is_declined(provider: Provider) -> None:
+    gateway, request = provider.gateway(), provider.request(amount=3000)
+    provider.tell(external_refund={"payment": request.payment_ref, "amount": 2001})
+    answer = send(gateway, request)
+    assert answer.status == Status.DECLINED
+    assert "Already refunded elsewhere" in answer.message
+
+
+def test_m14_never_captured_is_declined(provider: Provider) -> None:
+    gateway = provider.gateway()
+    answer = send(gateway, provider.request(provider.pay(captured=False)))
+    assert answer.status == Status.DECLINED
+    assert "never captured" in answer.message
+
+
+def test_a_refusal_that_nothing_explains_is_unknown(provider: Provider) -> None:
+    gateway, request = provider.gateway(), provider.request()
+    provider.fault("refuse", status=400, code="something_new")
+    answer = send(gateway, request)
+    assert answer.status == Status.UNKNOWN
+    assert answer.message
+
+
+def test_a_refusal_of_what_was_paid_before_adopts_it(provider: Provider) -> None:
+    """The key is forgotten after a day; the whole amount is ours already."""
+    gateway, request = provider.gateway(), provider.request(amount=5000)
+    first = send(gateway, request)
+    provider.tell(advance=2 * DAY)
+    again = send(gateway, request)
+    assert (again.status, again.provider_refund_id) == (Status.SUCCEEDED, first.provider_refund_id)
+    assert len(provider.paid(request)) == 1
+
+
+def test_equal_partial_refunds_are_told_apart(provider: Provider) -> None:
+    gateway, payment = provider.gateway(), provider.pay(5000)
+    requests = [provider.request(payment, 2000) for _ in range(2)]
+    ids = [send(gateway, request).provider_refund_id for request in requests]
+    assert len(set(ids)) == 2
+    assert [find(gateway, one).provider_refund_id for one in requests] == ids  # type: ignore[union-attr]
+    assert send(gateway, provider.request(payment, 2000)).status == Status.DECLINED
+
+
+def test_a_retry_after_a_failure_does_not_find_the_failed_try(provider: Provider) -> None:
+    gateway, request = provider.gateway(), provider.request()
+    provider.fault("declined")
+    send(gateway, request)
+    retried = provider.request(request.payment_ref, refund_uuid=request.refund_uuid, epoch=2)
+    assert find(gateway, retried) is None
+    assert send(gateway, retried).status == Status.ACCEPTED
+    assert find(gateway, request) is not None
+
+
+def test_a_retry_finds_an_older_try_that_pays_after_all(provider: Provider) -> None:
+    gateway, request = provider.gateway(), provider.request()
+    first = send(gateway, request)
+    retried = provider.request(request.payment_ref, refund_uuid=request.refund_uuid, epoch=2)
+    found = find(gateway, retried)
+    assert found is not None
+    assert found.provider_refund_id == first.provider_refund_id
+
+
+def test_the_same_key_with_another_amount_is_unknown(provider: Provider) -> None:
+    """M18: nothing is declined, nothing is paid; the list shows what is wrong."""
+    gateway, request = provider.gateway(), provider.request()
+    send(gateway, request)
+    changed = provider.request(
+        request.payment_ref, 1500, refund_uuid=request.refund_uuid, currency="EUR"
+    )
+    assert send(gateway, changed).status == Status.UNKNOWN
+    found = find(gateway, changed)
+    assert found is not None
+    assert found.status == Status.UNKNOWN
+    assert len(provider.paid(request)) == 1
+
+
+@pytest.mark.parametrize(("currency", "amount"), [("JPY", 500), ("KWD", 12345), ("INR", 100)])
+def test_m17_minor_units_pass_unchanged(provider: Provider, currency: str, amount: int) -> None:
+    gateway = provider.gateway()
+    request = provider.request(provider.pay(50_000, currency), amount, currency=currency)
+    assert send(gateway, request).status == Status.ACCEPTED
+    assert provider.paid(request)[0]["amount_minor"] == amount
+    [entry] = gateway.list_refunds(request.payment_ref, now=moment())
+    assert (entry.amount_minor, entry.currency) == (amount, currency)
+
+
+WRONG_KEYS = {"stripe": {"secret_key": "sk_test_old"}, "razorpay": {"key_secret": "old"}}
+
+
+def test_m20_wrong_keys_are_never_a_refusal(provider: Provider) -> None:
+    request = provider.request()
+    gateway = provider.gateway(**WRONG_KEYS[provider.name])
+    answer = send(gateway, request)
+    assert answer.status == Status.UNKNOWN
+    assert "is wrong" in answer.message
+    with pytest.raises(Exception, match=r".*"):
+        find(gateway, request)
+    assert provider.paid(request) == []
+
+
+def test_m20_a_key_without_the_right_is_never_a_refusal(provider: Provider) -> None:
+    gateway, request = provider.gateway(), provider.request()
+    provider.fault("refuse", status=403, code="not_allowed")
+    answer = send(gateway, request)
+    assert answer.status == Status.UNKNOWN
+    assert "may not refund" in answer.message
+
+
+def test_m20_a_payment_of_another_account_is_never_a_refusal(provider: Provider) -> None:
+    gateway, request = provider.gateway(), provider.request("pi_of_somebody_else")
+    assert send(gateway, request).status == Status.UNKNOWN
+    with pytest.raises(Exception, match=r".*"):
+        find(gateway, request)
+
+
+def test_the_whole_list_is_read(provider: Provider) -> None:
+    gateway, payment = provider.gateway(read_seconds=5), provider.pay(1_000_000)
+    request = provider.request(payment)
+    send(gateway, request)
+    for _ in range(230):  # newest first: ours ends on the third page
+        provider.server.books.refund(
+            provider.server.books.store.all("payment")[payment], 1, is_external=True
+        )
+    listed = gateway.list_refunds(payment, now=moment())
+    assert len({entry.provider_refund_id for entry in listed}) == 231
+    assert [entry.is_ours for entry in listed].count(True) == 1
+    assert status(gateway, request) == Status.ACCEPTED
+
+
+def test_a_payment_reference_cannot_leave_its_place_in_the_address(provider: Provider) -> None:
+    answer = send(provider.gateway(), provider.request("../orders?x=1#"))
+    assert answer.status == Status.UNKNOWN
+
+
+def test_a_netrc_does_not_replace_our_keys(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login eve password eve\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    assert send(provider.gateway(), provider.request()).status == Status.ACCEPTED
