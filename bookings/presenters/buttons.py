@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from bookings import rules
+from bookings import formats, rules
 from bookings.models import Booking
 from bookings.presenters import addresses
 from bookings.states import Actor, ActorKind, Verb
@@ -19,6 +19,8 @@ class Button:
     """the single-key shortcut"""
     is_post: bool = False
     """acts at once, without a dialog"""
+    gone_at: str = ""
+    """when the button makes no sense any more"""
 
 
 DIALOGS: dict[Verb, tuple[str, str, str]] = {
@@ -47,9 +49,19 @@ def allowed(booking: Booking, *verbs: Verb, now: datetime, source: str) -> tuple
 
 def button(booking: Booking, verb: Verb, *, source: str) -> Button:
     if verb == Verb.UNDO:
-        return Button("Undo", addresses.of("undo", booking.code, source=source), is_post=True)
+        return undo(booking, source=source)
     label, name, key = DIALOGS[verb]
     return Button(label, addresses.of(name, booking.code, source=source), key)
+
+
+def undo(booking: Booking, *, source: str) -> Button:
+    until = booking.undo_until
+    return Button(
+        "Undo",
+        addresses.of("undo", booking.code, source=source),
+        is_post=True,
+        gone_at=formats.utc_iso(until) if until else "",
+    )
 
 
 def resend(booking: Booking, *, source: str) -> Button:

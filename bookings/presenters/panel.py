@@ -32,6 +32,7 @@ class Panel:
     buttons: tuple[Button, ...] = field(default=())
     """the first one is the filled one"""
     refund: Button | None = None
+    undo: Button | None = None
     urgency: str = "calm"
 
 
@@ -51,6 +52,7 @@ def panel(booking: Booking, reader: Reader, *, refund: Refund | None = None) -> 
     shown = buttons.allowed(booking, *verbs, now=reader.now, source=SOURCE)
     if state == State.RESCHEDULE_OFFERED and shown:
         shown = (buttons.resend(booking, source=SOURCE), *shown)
+    undo = buttons.allowed(booking, Verb.UNDO, now=reader.now, source=SOURCE)
     refund_now = buttons.allowed(booking, Verb.REFUND_NOW, now=reader.now, source=SOURCE)
     is_cancellable = any(button.label == "Cancel" for button in shown)
     return Panel(
@@ -63,6 +65,7 @@ def panel(booking: Booking, reader: Reader, *, refund: Refund | None = None) -> 
         text=_text(booking, reader, refund),
         buttons=shown,
         refund=refund_now[0] if refund_now and not is_cancellable else None,
+        undo=undo[0] if undo else None,
         urgency=clock.urgency if clock else _colour(booking, refund),
     )
 

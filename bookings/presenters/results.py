@@ -9,7 +9,6 @@ from bookings.models import Booking
 from bookings.presenters import addresses
 from bookings.presenters.buttons import as_expert
 from bookings.presenters.future import if_nothing_happens
-from bookings.presenters.labels import chip
 from bookings.presenters.reader import Reader, adjective, words
 from bookings.states import State, TransitionNotAllowed, Verb
 
@@ -131,4 +130,13 @@ def _now(booking: Booking, reader: Reader) -> str:
         return f"The call is on {reader.moment(booking.starts_at)}."
     if booking.state in (State.NO_SHOW_REPORTED, State.RESCHEDULE_OFFERED):
         return if_nothing_happens(booking)
-    return f"It is now: {chip(booking, reader).label.lower()}."
+    return STANDS.get(State(booking.state), "")
+
+
+STANDS = {
+    State.SCHEDULED: "The call is on record as planned.",
+    State.COMPLETED: "The call is marked as completed.",
+    State.CONTESTED: "The follower objected, and our team decides.",
+    State.REFUNDED: "It has been refunded.",
+    State.CANCELLED: "The call was cancelled.",
+}

@@ -77,9 +77,9 @@ def row(booking: Booking, reader: Reader, *, source: str) -> Row:
 def _buttons(booking: Booking, now: datetime, source: str) -> tuple[Button, ...]:
     undo = buttons.allowed(booking, Verb.UNDO, now=now, source=source)
     shown = buttons.allowed(booking, *VERBS[source], now=now, source=source)
-    if source == "waiting" and not undo and shown:
-        shown = (buttons.resend(booking, source=source), *shown)
-    return undo or shown
+    if source == "waiting" and shown:
+        return undo or (buttons.resend(booking, source=source), *shown)
+    return (*undo, *shown)
 
 
 def price(booking: Booking) -> str:

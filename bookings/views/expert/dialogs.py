@@ -56,7 +56,7 @@ def open_or_act(request: ExpertRequest, code: str, dialog: Dialog) -> HttpRespon
         return _act(request, booking, dialog, now=now)
     refusal = rules.refusal(booking, dialog.verb, as_expert(booking), now=now)
     if refusal is not None:
-        return _not_now(request, booking, refusal, now=now)
+        return refused(request, code, refusal, now=now)
     return _show(request, booking, dialog, dialog.form(booking=booking, now=now), now=now)
 
 
@@ -142,9 +142,3 @@ def _rendered(
         return reswap(retarget(response, "#dialog-slot form"), "outerHTML")
     return response
 
-
-def _not_now(
-    request: ExpertRequest, booking: Booking, refusal: TransitionNotAllowed, *, now: datetime
-) -> HttpResponse:
-    """The button was on a page that has grown old: the row or page as it is now."""
-    return refused(request, booking.code, refusal, now=now)
