@@ -29,7 +29,8 @@ AT_ONCE = 25
 def bulk_reschedule(request: ExpertRequest) -> HttpResponse:
     now = timezone.now()
     sent = request.POST if request.method == "POST" else request.GET
-    chosen = lists.several(request.expert, sent.getlist("call")[:AT_ONCE])
+    codes = [code for code in sent.getlist("call") if code.isprintable()]
+    chosen = lists.several(request.expert, codes[:AT_ONCE])
     if not chosen:
         messages.error(request, "Select at least one call that needs action.")
         return redirect("need_action")
