@@ -25,6 +25,9 @@ class Standing:
     said: str = ""
     """words of the expert or of our team, with who said them"""
     said_by: str = ""
+    where: str = ""
+    room_url: str = ""
+    """where it is a link one may follow"""
     is_off: bool = False
     """the time of the call counts no more"""
     calendar: bool = False
@@ -46,9 +49,14 @@ def _scheduled(case: Case) -> Standing:
     if not clocks.has_started(booking, reader.now):
         chip = Chip("New time" if booking.attempt > 1 else "Upcoming", "info")
         heading = f"Your call with {case.expert} is on {reader.moment(booking.starts_at)}"
-        where = f"Where: {booking.place}" if booking.place else ""
-        said = (f"This is your time in {case.place}.", *((where,) if where else ()))
-        return Standing(chip, heading, said, calendar=True)
+        return Standing(
+            chip,
+            heading,
+            (f"This is your time in {case.place}.",),
+            where=booking.place,
+            room_url=room_url(booking.place),
+            calendar=True,
+        )
     if not clocks.has_ended(booking, reader.now):
         return Standing(Chip("Now", "ok"), f"Your call with {case.expert} is now")
     heading = f"Your call with {case.expert} was on {reader.moment(booking.starts_at)}"
@@ -59,6 +67,12 @@ def _scheduled(case: Case) -> Standing:
     return Standing(
         Chip("Completed", "ok"), heading, ("Nobody told us that it did not happen.",), is_final=True
     )
+
+
+def room_url(place: str) -> str:
+    """`place` when it is a web address and nothing else; experts write it as they like."""
+    is_address = place.startswith(("https://", "http://")) and not any(c.isspace() for c in place)
+    return place if is_address else ""
 
 
 def _reported(case: Case) -> Standing:

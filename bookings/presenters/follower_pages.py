@@ -144,7 +144,7 @@ def link_ended(case: Case, link: PrivateLink) -> str:
     """Why an old link is over: what superseded it, with its day where that helps."""
     event = next((e for e in case.events if e.pk == link.superseded_by_id), None)
     if event is None:
-        return "There is a newer link for this call, or this one is too old."
+        return "There is a newer one for this call." if link.superseded_at else "It is too old."
     day = formats.day(event.at, case.reader.zone, case.reader.now)
     return _ENDED.get(event.verb, "There is a newer one.").format(day=day, expert=case.expert)
 

@@ -17,6 +17,8 @@ AT_MOST = 8
 @dataclass(frozen=True, slots=True)
 class Line:
     words: str
+    icon: str
+    tone: str
     iso: str
     when: str
 
@@ -24,7 +26,12 @@ class Line:
 def recent(events: Iterable[TimelineEvent], booking: Booking, reader: Reader) -> list[Line]:
     """The newest lines first. `events` come newest first too; what was undone is left out."""
     lines = [
-        Line(words, formats.utc_iso(event.at), reader.moment(event.at))
+        Line(
+            words,
+            *_LOOKS.get(event.verb, _PLAIN),
+            formats.utc_iso(event.at),
+            reader.moment(event.at),
+        )
         for event in _that_stand(events)
         if (words := _words(event, booking.expert.first_name, reader))
     ]
@@ -79,3 +86,27 @@ _FIXED = {
     "refund_reversed": "Your bank sent the refund back",
     "refund_paid_by_hand": "We paid your refund by hand",
 }
+
+_PLAIN = ("info", "")
+_LOOKS: dict[str, tuple[str, str]] = {
+    "booked": ("calendar", ""),
+    Verb.REPORT_NO_SHOW.value: ("flag", "bad"),
+    Verb.WITHDRAW_REPORT.value: ("x", ""),
+    Verb.OFFER_RESCHEDULE.value: ("again", "info"),
+    Verb.WITHDRAW_OFFER.value: ("x", ""),
+    Verb.OFFER_LAPSED.value: ("clock", ""),
+    Verb.PICK_TIME.value: ("calendar", "info"),
+    Verb.MOVE_INSTEAD.value: ("calendar", "info"),
+    Verb.REFUND_INSTEAD.value: ("bank", "money"),
+    Verb.REFUND_NOW.value: ("bank", "money"),
+    Verb.CANCEL.value: ("x", ""),
+    Verb.MARK_COMPLETED.value: ("check", "ok"),
+    Verb.CONTEST.value: ("chat", ""),
+    Verb.DECIDE.value: ("shield", ""),
+    Verb.NOBODY_DECIDED.value: ("clock", "money"),
+    Verb.NO_ANSWER.value: ("clock", "money"),
+    "refund_accepted": ("bank", "money"),
+    "refund_succeeded": ("check", "ok"),
+    "refund_paid_by_hand": ("check", "ok"),
+}
+"""icon and colour"""
