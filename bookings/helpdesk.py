@@ -63,11 +63,9 @@ def rate(
     article: str, *, is_helpful: bool, user: User | None, earlier_id: int | None
 ) -> HelpFeedback:
     """A reader's answer. Another answer of the same visit replaces the first."""
-    changed = earlier_id and HelpFeedback.objects.filter(pk=earlier_id, article=article).update(
-        is_helpful=is_helpful
-    )
-    if changed:
-        return HelpFeedback.objects.get(pk=earlier_id)
+    earlier = HelpFeedback.objects.filter(pk=earlier_id or 0, article=article)
+    if earlier.update(is_helpful=is_helpful):
+        return earlier.get()
     return HelpFeedback.objects.create(article=article, is_helpful=is_helpful, user=user)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
 
@@ -50,7 +49,7 @@ class StaffSite(AdminSite):
         super().__init__(name)
         self.disable_action("delete_selected")
 
-    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """For somebody signed in without the right, the admin does not exist."""
         guarded = super().admin_view(view, cacheable)
 
@@ -88,9 +87,14 @@ class StaffSite(AdminSite):
         context = {"queues": queues(request.user, now=timezone.now()), **(extra_context or {})}
         return super().index(request, context)
 
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """Our tables first, then those of the parts."""
+        apps = super().get_app_list(request, app_label)
+        return sorted(apps, key=lambda app: app["app_label"] != "bookings")
+
     def policy(self, request: HttpRequest) -> HttpResponse:
         """Read-only: the limits come from the settings, and each booking keeps its own copy."""
-        if not request.user.has_perm("bookings.view_booking"):  # type: ignore[union-attr]
+        if not request.user.has_perm("bookings.view_booking"):
             raise PermissionDenied
         context = {
             **self.each_context(request),

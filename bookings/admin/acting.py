@@ -47,13 +47,16 @@ class ActingAdmin(ReadOnlyAdmin[M]):
     change_form_template = "admin/bookings/acting_change_form.html"
 
     def has_act_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(  # type: ignore[union-attr, no-any-return]
-            f"{self.opts.app_label}.change_{self.opts.model_name}"
-        )
+        right = f"{self.opts.app_label}.change_{self.opts.model_name}"
+        return bool(request.user.has_perm(right))
 
     def row_name(self, row: M) -> str:
         """How a report names the row."""
         return str(row)
+
+    def row_detail(self, row: M) -> str:
+        """What a person wants to read again before acting."""
+        return ""
 
     def row_currency(self, row: M) -> str:
         return str(getattr(row, "currency", ""))
@@ -129,7 +132,10 @@ class ActingAdmin(ReadOnlyAdmin[M]):
             "opts": self.opts,
             "action": action,
             "ids": ",".join(str(row.pk) for row in rows),
-            "rows": [(self.row_name(row), action.refusal(row, actor, now)) for row in rows],
+            "rows": [
+                (self.row_name(row), action.refusal(row, actor, now), self.row_detail(row))
+                for row in rows
+            ],
             "form": form,
             "back": self._back_url(rows),
         }
@@ -167,7 +173,7 @@ def _actor(request: HttpRequest, request_key: str = "") -> Actor:
     return Actor(ActorKind.STAFF, request.user.pk, request_key)
 
 
-def _chooser(action: StaffAction) -> Callable[..., HttpResponse]:
+def _chooser(action: StaffAction) -> Any:
     """What Django calls for the rows chosen in a list: on to the page that asks for the reason."""
 
     def choose(

@@ -16,7 +16,7 @@ from bookings import formats, lifecycle, rules
 from bookings.admin.acting import ActingAdmin, StaffAction
 from bookings.admin.base import NONE, chip, moment, money, remaining
 from bookings.admin.filters import CallDate, Late, StateNow
-from bookings.admin.rows import BOOKING_ROWS, state_words
+from bookings.admin.rows import BOOKING_ROWS, state_words, story
 from bookings.forms.staff import AmountForm, DecideForm
 from bookings.models import Booking, Expert, Follower
 from bookings.presenters.policy import policy_rows
@@ -209,3 +209,6 @@ class BookingAdmin(ActingAdmin[Booking]):
 
     def row_name(self, row: Booking) -> str:
         return row.code
+
+    def row_detail(self, row: Booking) -> str:
+        return story(row)

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from bookings.admin.acting import ActingAdmin, StaffAction
 from bookings.admin.base import NONE, age, chip, moment, money, remaining
 from bookings.admin.bookings import DECIDE
+from bookings.admin.rows import story
 from bookings.models import Contest
 from bookings.states import Actor, State
 
@@ -92,6 +93,9 @@ class ContestAdmin(ActingAdmin[Contest]):
 
     def row_name(self, row: Contest) -> str:
         return row.booking.code
+
+    def row_detail(self, row: Contest) -> str:
+        return story(row.booking)
 
     def row_currency(self, row: Contest) -> str:
         return row.booking.currency

@@ -32,8 +32,8 @@ class HelpFeedbackAdmin(ReadOnlyAdmin[HelpFeedback]):
         context = {"totals": self._totals(), **(extra_context or {})}
         return super().changelist_view(request, context)
 
-    def _totals(self) -> QuerySet[HelpFeedback, dict[str, Any]]:
-        return (
+    def _totals(self) -> list[Any]:
+        return list(
             HelpFeedback.objects.values("article")
             .annotate(
                 yes=Count("pk", filter=Q(is_helpful=True)),

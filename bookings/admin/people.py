@@ -25,6 +25,11 @@ class HoursFormSet(BaseInlineFormSet[Any, Any, Any]):
 
     day = ""
 
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        if "DELETE" in form.fields:
+            form.fields["DELETE"].widget.attrs["aria-label"] = "Delete this line"
+
     def clean(self) -> None:
         rows = [form.cleaned_data for form in self.forms if self._counts(form)]
         rows.sort(key=lambda row: (row[self.day], row["starts_local"]))

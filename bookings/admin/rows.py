@@ -12,8 +12,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from bookings import formats
 from bookings.admin.base import NONE, ReadOnlyRows, chip, moment, money
 from bookings.models import (
+    Booking,
     CompletionMark,
     Contest,
     NoShowReport,
@@ -51,6 +53,21 @@ def state_words(state: str) -> str:
 def verb_words(verb: str) -> str:
     """The label of a verb; a fact such as refund_accepted in words."""
     return str(Verb(verb).label) if verb in Verb.values else verb.replace("_", " ").capitalize()
+
+
+def story(booking: Booking) -> str:
+    """Who, when, how much, and what both sides wrote last: one paragraph each."""
+    when = formats.moment(booking.starts_at, "UTC", "24")
+    paid = formats.money(booking.price_minor, booking.currency)
+    lines = [f"{booking.expert.name} with {booking.follower.name}, {when} UTC, {paid}."]
+    if report := booking.reports.order_by("-id").first():
+        lines.append(f"Reported: {report.get_reason_display()}. {report.text}")
+    if mark := booking.marks.filter(undone_at__isnull=True).order_by("-id").first():
+        where = f", {mark.get_channel_display()}" if mark.channel else ""
+        lines.append(f"The expert: {mark.get_outcome_display()}{where}. {mark.note}")
+    if contest := booking.contests.order_by("-id").first():
+        lines.append(f"The follower: {contest.reason}")
+    return "\n\n".join(lines)
 
 
 class EventRows(ReadOnlyRows):

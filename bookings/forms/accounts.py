@@ -47,11 +47,11 @@ class ResetPasswordForm(Styled, PasswordResetForm):
         widget=forms.EmailInput(attrs={"autocomplete": "email", "autofocus": True}),
     )
 
-    def get_users(self, email: str) -> list[User]:  # type: ignore[override]
+    def get_users(self, email: str) -> list[User]:
         """Also those who never had a password: this is how staff invites an expert."""
         return list(User.objects.filter(email=email.lower(), is_active=True))
 
-    def save(self, **kwargs: Any) -> None:
+    def save(self, *args: Any, **kwargs: Any) -> None:
         """The mail is written to the outbox, and its link starts with SITE_URL, whatever host
         this request named."""
         now = timezone.now()
@@ -66,7 +66,7 @@ class ChoosePasswordForm(Styled, SetPasswordForm[User]):
         self.fields["new_password2"].label = "The new password again"
 
 
-class ChangePasswordForm(Styled, PasswordChangeForm[User]):
+class ChangePasswordForm(Styled, PasswordChangeForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["old_password"].label = "Current password"

@@ -64,20 +64,26 @@ class MinuteField(forms.TimeField):
         return at.replace(second=0, microsecond=0) if at else None
 
 
+Pair = tuple[forms.BoundField, forms.BoundField]
+
+
 @dataclass(frozen=True, slots=True)
 class Day:
     """One row of the weekly editor, for the template."""
 
     name: str
-    pairs: list[tuple[forms.BoundField, forms.BoundField]]
+    pairs: list[Pair]
+    """those in use, and one to fill in"""
+    more: list[Pair]
+    """shown when asked for"""
     problem: str
 
 
 class WeekForm(forms.Form):
     """Seven days of up to three spells. A pair left empty is not used."""
 
-    def __init__(self, *args: Any, expert: Expert, **kwargs: Any) -> None:
-        super().__init__(*args, initial=_initial(expert), **kwargs)
+    def __init__(self, data: Any = None, *, expert: Expert) -> None:
+        super().__init__(data, initial=_initial(expert))
         self.problems: dict[int, str] = {}
         for weekday, name in WEEKDAYS:
             for n in range(SPELLS_PER_DAY):
@@ -110,14 +116,15 @@ class WeekForm(forms.Form):
         return spells, problem
 
     def days(self) -> list[Day]:
-        return [
-            Day(
-                name,
-                [(self[f"from_{w}_{n}"], self[f"to_{w}_{n}"]) for n in range(SPELLS_PER_DAY)],
-                self.problems.get(w, ""),
-            )
-            for w, name in WEEKDAYS
+        return [self._day(weekday, name) for weekday, name in WEEKDAYS]
+
+    def _day(self, weekday: int, name: str) -> Day:
+        pairs = [
+            (self[f"from_{weekday}_{n}"], self[f"to_{weekday}_{n}"]) for n in range(SPELLS_PER_DAY)
         ]
+        used = [n for n, pair in enumerate(pairs) if any(field.value() for field in pair)]
+        shown = max(used, default=0) + 1
+        return Day(name, pairs[:shown], pairs[shown:], self.problems.get(weekday, ""))
 
 
 def _initial(expert: Expert) -> dict[str, time]:
