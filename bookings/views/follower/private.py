@@ -110,7 +110,7 @@ def gone(visit: Visit) -> HttpResponse:
     return render(visit.request, "follower/gone.html", context, status=410)
 
 
-def outcome(visit: Visit, *, status: int = 200) -> HttpResponse:
+def outcome(visit: Visit, *, status: int = 200, refusal: str = "") -> HttpResponse:
     """The link has done its work, or cannot do it now: show where the booking stands."""
     case = visit.case()
     return page(
@@ -121,23 +121,14 @@ def outcome(visit: Visit, *, status: int = 200) -> HttpResponse:
         standing=present.standing(case),
         wanted=wanted(visit.booking, now=visit.now),
         purpose=visit.link.purpose,
+        refusal=refusal,
     )
 
 
 def refused(visit: Visit, sentence: str) -> HttpResponse:
-    """A button came too late: the fresh state, and why."""
-    visit.link.booking.refresh_from_db()
-    case = visit.case()
-    return page(
-        visit,
-        "status.html",
-        status=409,
-        case=case,
-        standing=present.standing(case),
-        wanted=wanted(visit.booking, now=visit.now),
-        purpose=visit.link.purpose,
-        refusal=sentence,
-    )
+    """A button came too late: why, and the fresh state."""
+    visit.booking.refresh_from_db()
+    return outcome(visit, status=409, refusal=sentence)
 
 
 def wanted(booking: Booking, *, now: datetime) -> str:
