@@ -83,7 +83,8 @@ class Gateway(Protocol):
         ...
 
     def find(self, request: RefundRequest, *, now: datetime) -> Answer | None:
-        """What became of this refund; None when the provider has none. May raise."""
+        """What became of this refund; None when the provider certainly has none. UNKNOWN, or
+        an exception, when it could not be asked."""
         ...
 
     def list_refunds(self, payment_ref: str, *, now: datetime) -> list[ListedRefund]:

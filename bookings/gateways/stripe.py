@@ -6,6 +6,7 @@ idempotency key are described in docs/providers.md.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -59,10 +60,17 @@ class StripeGateway:
         return answer_of(_listed(refund.to_dict()), request, is_new=True)
 
     def find(self, request: RefundRequest, *, now: datetime) -> Answer | None:
-        return find_in(self.list_refunds(request.payment_ref, now=now), request)
+        wire = Wire(self.read_seconds)
+        try:
+            return find_in(self._list(request.payment_ref, wire), request)
+        except stripe.StripeError as error:
+            return replace(_no_answer(error, wire.reply, now=now), is_stored_failure=False)
 
     def list_refunds(self, payment_ref: str, *, now: datetime) -> list[ListedRefund]:
-        client = self._client(Wire(self.read_seconds))
+        return self._list(payment_ref, Wire(self.read_seconds))
+
+    def _list(self, payment_ref: str, wire: Wire) -> list[ListedRefund]:
+        client = self._client(wire)
         params: Any = {**_payment(payment_ref), "limit": _PAGE}
         found: list[ListedRefund] = []
         for _ in range(_MOST_PAGES):
@@ -77,12 +85,7 @@ class StripeGateway:
         raise ValueError("Stripe's list of refunds does not end.")
 
     def _client(self, wire: Wire) -> stripe.StripeClient:
-        return stripe.StripeClient(
-            self.secret_key,
-            base_addresses={"api": self.api_base},
-            max_network_retries=0,
-            http_client=wire,
-        )
+        return wire.client(api_base=self.api_base, secret_key=self.secret_key)
 
     def _refused(
         self, request: RefundRequest, error: stripe.InvalidRequestError, *, now: datetime

@@ -24,6 +24,14 @@ class Wire(stripe.HTTPClient):
         self.read_seconds = read_seconds
         self.reply: Reply | None = None
 
+    def client(self, *, api_base: str, secret_key: str) -> stripe.StripeClient:
+        return stripe.StripeClient(
+            secret_key,
+            base_addresses={"api": api_base},
+            max_network_retries=0,
+            http_client=self,
+        )
+
     def request(
         self,
         method: str,

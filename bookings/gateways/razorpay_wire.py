@@ -1,0 +1,74 @@
+"""Calls to Razorpay: credentials in, an object out, or a reason why not."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from typing import Any
+
+from bookings.gateways.exchange import Reply, exchange
+
+
+class RazorpayError(Exception):
+    """A call other than the refund itself that was not answered with what was asked for."""
+
+    def __init__(self, message: str, reply: Reply | None = None) -> None:
+        super().__init__(message)
+        self.reply = reply
+
+
+class Wire:
+    def __init__(self, base: str, key_id: str, key_secret: str, read_seconds: float) -> None:
+        self.base, self.read_seconds = base, read_seconds
+        self.credentials = b64encode(f"{key_id}:{key_secret}".encode()).decode()
+
+    def get(self, path: str, entity: str) -> Any:
+        reply = self.call("GET", path)
+        found = as_object(reply)
+        if reply.status != 200 or found.get("entity") != entity:
+            raise RazorpayError(why(reply, found), reply)
+        return found
+
+    def call(
+        self, method: str, path: str, *, body: dict[str, Any] | None = None, key: str = ""
+    ) -> Reply:
+        headers = {"Authorization": f"Basic {self.credentials}"}
+        if body is not None:
+            headers |= {"Content-Type": "application/json", "X-Refund-Idempotency": key}
+        return exchange(
+            method,
+            f"{self.base}/{path}",
+            headers=headers,
+            body=None if body is None else json.dumps(body, sort_keys=True),
+            read_seconds=self.read_seconds,
+        )
+
+
+def path_of(payment_ref: str) -> str:
+    """Raises for what is no id: it must not become another path."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", payment_ref):
+        raise RazorpayError("The payment's reference is not one of Razorpay's.")
+    return f"payments/{payment_ref}"
+
+
+def as_object(reply: Reply) -> dict[str, Any]:
+    """The answer as an object; {} when it is none, which no caller takes for one."""
+    try:
+        found = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def said_in(found: dict[str, Any]) -> str:
+    error = found.get("error")
+    error = error if isinstance(error, dict) else {}
+    return f"{error.get('code', '')}: {error.get('description', '')}"[:400]
+
+
+def why(reply: Reply, found: dict[str, Any]) -> str:
+    said = said_in(found) if "error" in found else "no sensible answer"
+    if reply.status in (401, 403):
+        return f"RAZORPAY_KEY_ID or _SECRET is wrong or may not refund: {reply.status} {said}"
+    return f"Razorpay answered {reply.status}: {said}"
