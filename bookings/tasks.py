@@ -57,7 +57,7 @@ def deliver_all(email_ids: list[int], *, now: datetime) -> int:
 
 def execute_all(refund_ids: list[int], *, now: datetime) -> int:
     """Drive these refunds one step each; how many were taken."""
-    return _each(refund_ids, lambda pk: refunds.execute(pk, now=now, clock=timezone.now), "refund")
+    return _each(refund_ids, lambda pk: refunds.execute(pk, now=now), "refund")
 
 
 def _each(ids: list[int], act: Callable[[int], bool], what: str) -> int:

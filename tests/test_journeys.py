@@ -144,7 +144,7 @@ def test_nobody_answers_and_the_money_goes_back_by_itself(
     call = house.past_call(**QUICK)
     report_no_show(follower, house, call)
     house.open_mail(follower, call.email, "refund has started|refund is approved|is approved")
-    house.open_mail(follower, "maya@demo.example", f"refunded to {call.first_name}")
+    house.open_mail(follower, "maya@demo.example", f"is going back to {call.first_name}")
     house.follow_mail(follower, call.email, "is with your bank", "status")
     expect(follower.get_by_role("heading", level=1)).to_contain_text(re.compile("refund", re.I))
     expect(follower.locator("main")).to_contain_text("₹2,400")

@@ -55,7 +55,8 @@ class Lying:
 
 def test_a_refund_is_accepted_then_seen_to_arrive() -> None:
     refund = drive(refund_of())
-    assert (refund.state, refund.accepted_at) == (RefundState.ACCEPTED, LATER)
+    assert refund.state == RefundState.ACCEPTED
+    assert refund.accepted_at is not None
     assert refund.next_attempt_at is not None
     drive(refund, refund.next_attempt_at)
     assert (refund.state, refund.next_attempt_at) == (RefundState.SUCCEEDED, None)
