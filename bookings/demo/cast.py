@@ -6,12 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 
-from bookings.models import DateOverride, Expert, Follower, Service, User, WeeklyHours
+from bookings.models import (
+    DateOverride,
+    Expert,
+    Follower,
+    HelpFeedback,
+    Service,
+    User,
+    WeeklyHours,
+)
 
 PASSWORD = "no-show-desk"  # noqa: S105 - printed on the start page of the demo
 MAYA, LUKAS, STAFF = "maya@demo.example", "lukas@demo.example", "staff@demo.example"
 SIGN_INS = [
-    (MAYA, PASSWORD, "Maya Fernandes, an expert in India with a full desk"),
+    (MAYA, PASSWORD, "Maya Fernandes, an expert in Kolkata"),
     (LUKAS, PASSWORD, "Lukas Brandt, an expert in Berlin"),
     (STAFF, PASSWORD, "staff, who works in the admin"),
 ]
@@ -55,8 +63,16 @@ MAYAS_HOURS = {day: ((time(10), time(13)), (time(15), time(20))) for day in rang
     5: ((time(11), time(14)),)
 }
 LUKAS_HOURS = {day: ((time(9), time(12)), (time(13), time(17))) for day in range(4)} | {
-    4: ((time(9), time(12)),)
+    4: ((time(9), time(12)), (time(13), time(16)))
 }
+
+
+FEEDBACK = [
+    (True, ""),
+    (True, "Good to know that the clock stops when I offer a new time."),
+    (False, "What if we were both late?"),
+    (True, ""),
+]
 
 
 @dataclass(frozen=True)
@@ -76,6 +92,15 @@ def gather() -> People:
     _sells(lukas, LUKAS_SERVICES, LUKAS_HOURS)
     followers = {name.split()[0]: _follower(name) for name in FOLLOWERS}
     return People(maya, lukas, _staff(), followers)
+
+
+def leave_feedback() -> None:
+    """What readers said about the help article."""
+    if not HelpFeedback.objects.exists():
+        HelpFeedback.objects.bulk_create(
+            HelpFeedback(article="no-shows", is_helpful=is_helpful, comment=comment)
+            for is_helpful, comment in FEEDBACK
+        )
 
 
 def plan_days_off(expert: Expert, *, today: date) -> None:

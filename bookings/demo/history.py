@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import chain, cycle
 from zoneinfo import ZoneInfo
 
-from bookings import slots
 from bookings.demo import cast, deeds
 from bookings.demo.cast import People
 from bookings.demo.deeds import Channel, Held
-from bookings.demo.stage import DAY, HOUR, Act, Deed, Scene, is_played
+from bookings.demo.stage import DAY, HOUR, Act, Deed, Scene, free_starts, is_played
 from bookings.demo.stage import play as play_scene
-from bookings.models import Booking, Contest, Expert
-from bookings.states import HOLDS_A_SLOT
+from bookings.models import Contest, Expert
 
 Plot = tuple[tuple[float, Deed], ...]
 """Deeds with the hours after the start of the call."""
@@ -83,9 +81,9 @@ def _past(
         follower, plot = next(followers), next(plots)
         scene = Scene(f"past-{number:02d}", expert, follower, title, now)
         turn = now - OLDEST + number * (OLDEST - NEWEST) / count
-        if not is_played(scene) and (start := _first_free(scene, turn, turn + 4 * DAY)):
-            acts = tuple(Act(start + hours * HOUR, deed) for hours, deed in plot)
-            yield replace(scene, starts_at=start, acts=acts)
+        if not is_played(scene) and (free := free_starts(scene, turn, turn + 4 * DAY)):
+            acts = tuple(Act(free[0] + hours * HOUR, deed) for hours, deed in plot)
+            yield replace(scene, starts_at=free[0], acts=acts)
 
 
 def _upcoming(people: People, now: datetime) -> Iterator[Scene]:
@@ -107,24 +105,6 @@ def _upcoming(people: People, now: datetime) -> Iterator[Scene]:
     for number, (expert, who, title, days, plot) in enumerate(plan):
         scene = Scene(f"next-{number:02d}", expert, followers[who], title, now, is_mailed=True)
         turn = now + days * DAY
-        if not is_played(scene) and (start := _first_free(scene, turn, turn + 6 * DAY)):
+        if not is_played(scene) and (free := free_starts(scene, turn, turn + 6 * DAY)):
             acts = tuple(Act(now + hours * HOUR, deed) for hours, deed in plot)
-            yield replace(scene, starts_at=start, acts=acts)
-
-
-def _first_free(scene: Scene, earliest: datetime, latest: datetime) -> datetime | None:
-    """The first start in that time at which the expert works and has no other call."""
-    buffer = timedelta(minutes=scene.expert.buffer_minutes)
-    busy = Booking.objects.filter(
-        expert=scene.expert, state__in=HOLDS_A_SLOT, busy_until__gt=earliest, starts_at__lt=latest
-    )
-    service = scene.expert.services.get(title=scene.title)
-    free = slots.free_starts(
-        slots.availability_of(scene.expert),
-        busy=busy.values_list("starts_at", "busy_until"),
-        duration=timedelta(minutes=service.duration_minutes),
-        buffer=buffer,
-        earliest=earliest,
-        latest=latest,
-    )
-    return free[0] if free else None
+            yield replace(scene, starts_at=free[0], acts=acts)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from bookings import intake, lifecycle, refunds, sweeps
+from bookings import intake, lifecycle, refunds, slots, sweeps
 from bookings.demo import mailbox
 from bookings.models import Booking, Expert, Follower, Provider, Refund
 from bookings.policy import Policy
@@ -60,6 +60,22 @@ class Scene:
 
 def is_played(scene: Scene) -> bool:
     return Booking.objects.filter(expert=scene.expert, external_ref=scene.external_ref).exists()
+
+
+def free_starts(scene: Scene, earliest: datetime, latest: datetime) -> list[datetime]:
+    """When the expert works and had no other call, whatever became of that one."""
+    busy = Booking.objects.filter(
+        expert=scene.expert, busy_until__gt=earliest, starts_at__lt=latest + DAY
+    )
+    service = scene.expert.services.get(title=scene.title)
+    return slots.free_starts(
+        slots.availability_of(scene.expert),
+        busy=busy.values_list("starts_at", "busy_until"),
+        duration=timedelta(minutes=service.duration_minutes),
+        buffer=timedelta(minutes=scene.expert.buffer_minutes),
+        earliest=earliest,
+        latest=latest,
+    )
 
 
 def play(scene: Scene, *, now: datetime) -> int:
