@@ -42,7 +42,9 @@ class SignIn(auth_views.LoginView):
         return resolve_url("home")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(demo_sign_ins=demo_sign_ins(), **kwargs)
+        context = super().get_context_data(demo_sign_ins=demo_sign_ins(), **kwargs)
+        # Django puts the host here, which whoever asks can choose.
+        return {**context, "site_name": settings.SITE_NAME}
 
 
 class ResetPassword(auth_views.PasswordResetView):
