@@ -29,7 +29,7 @@ def maya() -> Expert:
 
 
 @pytest.fixture
-def page(client: Client, maya: Expert) -> Client:
+def desk(client: Client, maya: Expert) -> Client:
     client.force_login(maya.user)
     return client
 
@@ -100,11 +100,11 @@ def test_a_session_gets_a_new_key_when_somebody_signs_in(client: Client, maya: E
     assert client.session.session_key != planted
 
 
-def test_signing_out_needs_a_pressed_button(page: Client) -> None:
-    assert page.get("/sign-out/").status_code == 405
-    assert is_signed_in(page)
-    assert page.post("/sign-out/").status_code == 302
-    assert not is_signed_in(page)
+def test_signing_out_needs_a_pressed_button(desk: Client) -> None:
+    assert desk.get("/sign-out/").status_code == 405
+    assert is_signed_in(desk)
+    assert desk.post("/sign-out/").status_code == 302
+    assert not is_signed_in(desk)
 
 
 def test_too_many_wrong_passwords_lock_the_door_for_a_while(
@@ -211,21 +211,21 @@ def test_nobody_resets_the_password_of_a_closed_account(client: Client) -> None:
 
 
 def test_changing_the_password_ends_other_sessions_and_keeps_this_one(
-    page: Client, maya: Expert
+    desk: Client, maya: Expert
 ) -> None:
     elsewhere = Client()
     elsewhere.force_login(maya.user)
-    response = page.post(
+    response = desk.post(
         "/account/password/",
         {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW},
     )
     assert response.status_code == 302
-    assert is_signed_in(page)
+    assert is_signed_in(desk)
     assert not is_signed_in(elsewhere)
 
 
-def test_a_weak_password_is_refused_with_a_sentence(page: Client, maya: Expert) -> None:
-    response = page.post(
+def test_a_weak_password_is_refused_with_a_sentence(desk: Client, maya: Expert) -> None:
+    response = desk.post(
         "/account/password/",
         {"old_password": PASSWORD, "new_password1": "short", "new_password2": "short"},
     )
@@ -241,35 +241,35 @@ def settings_of(**changes: str) -> dict[str, str]:
     return {**form, **changes}
 
 
-def test_an_expert_changes_name_zone_clock_and_shortcuts(page: Client, maya: Expert) -> None:
+def test_an_expert_changes_name_zone_clock_and_shortcuts(desk: Client, maya: Expert) -> None:
     form = settings_of(name="Maya F.", time_zone="Europe/Berlin", clock="24", theme="dark")
-    response = page.post("/account/", form)
+    response = desk.post("/account/", form)
     assert response.status_code == 302
     assert response.cookies["theme"].value == "dark"
     maya.refresh_from_db()
     assert (maya.name, maya.time_zone, maya.clock) == ("Maya F.", "Europe/Berlin", "24")
     assert maya.has_shortcuts is False, "an empty checkbox switches them off"
-    assert 'data-theme="dark"' in page.get("/account/").content.decode()
+    assert 'data-theme="dark"' in desk.get("/account/").content.decode()
 
 
-def test_the_settings_page_takes_nothing_but_its_own_fields(page: Client, maya: Expert) -> None:
+def test_the_settings_page_takes_nothing_but_its_own_fields(desk: Client, maya: Expert) -> None:
     lukas = make_expert("Lukas")
-    page.post("/account/", settings_of(user=str(lukas.user_id), slug="stolen", window_days="900"))
+    desk.post("/account/", settings_of(user=str(lukas.user_id), slug="stolen", window_days="900"))
     before = (maya.user_id, maya.slug, maya.window_days)
     maya.refresh_from_db()
     assert (maya.user_id, maya.slug, maya.window_days) == before
 
 
 @pytest.mark.parametrize("zone", ["Mars/Base", "../etc/passwd", "", "Europe/Berlin\x00"])
-def test_an_unknown_zone_is_refused(page: Client, maya: Expert, zone: str) -> None:
-    response = page.post("/account/", settings_of(time_zone=zone))
+def test_an_unknown_zone_is_refused(desk: Client, maya: Expert, zone: str) -> None:
+    response = desk.post("/account/", settings_of(time_zone=zone))
     assert response.status_code == 422
     maya.refresh_from_db()
     assert maya.time_zone == "Asia/Kolkata"
 
 
-def test_a_name_keeps_no_hidden_signs_and_stays_one_line(page: Client, maya: Expert) -> None:
-    page.post("/account/", settings_of(name="Maya\r\nBcc: x@evil.example \u202e\u200bF\x00."))
+def test_a_name_keeps_no_hidden_signs_and_stays_one_line(desk: Client, maya: Expert) -> None:
+    desk.post("/account/", settings_of(name="Maya\r\nBcc: x@evil.example \u202e\u200bF\x00."))
     maya.refresh_from_db()
     assert maya.name == "Maya Bcc: x@evil.example F."
 
@@ -300,14 +300,14 @@ def hours(expert: Expert) -> list[str]:
     return [str(row) for row in WeeklyHours.objects.filter(expert=expert)]
 
 
-def test_the_week_is_replaced_by_what_was_filled_in(page: Client, maya: Expert) -> None:
-    response = page.post(
+def test_the_week_is_replaced_by_what_was_filled_in(desk: Client, maya: Expert) -> None:
+    response = desk.post(
         "/account/availability/week/",
         week(mon1="09:00-12:00", mon2="13:00-17:30", sun3="20:00-00:00"),
     )
     assert response.status_code == 302
     assert hours(maya) == ["Monday 09:00-12:00", "Monday 13:00-17:30", "Sunday 20:00-00:00"]
-    shown = page.get("/account/availability/").content.decode()
+    shown = desk.get("/account/availability/").content.decode()
     assert 'value="13:00"' in shown
 
 
@@ -323,10 +323,10 @@ def test_the_week_is_replaced_by_what_was_filled_in(page: Client, maya: Expert) 
     ],
 )
 def test_hours_that_cannot_be_are_refused_and_nothing_is_lost(
-    page: Client, maya: Expert, form: dict[str, str], sentence: str
+    desk: Client, maya: Expert, form: dict[str, str], sentence: str
 ) -> None:
     before = hours(maya)
-    response = page.post("/account/availability/week/", week(**form))
+    response = desk.post("/account/availability/week/", week(**form))
     assert response.status_code == 422
     assert sentence in response.content.decode()
     assert hours(maya) == before
@@ -352,22 +352,22 @@ def tomorrow() -> date:
     return timezone.now().date() + timedelta(days=1)
 
 
-def add_date(page: Client, **form: str) -> Any:
+def add_date(desk: Client, **form: str) -> Any:
     day = form.pop("day", tomorrow().isoformat())
-    return page.post("/account/availability/dates/", {"day": day, "kind": "off", **form})
+    return desk.post("/account/availability/dates/", {"day": day, "kind": "off", **form})
 
 
 def dates(expert: Expert) -> list[str]:
     return [str(row).split(" ", 1)[1] for row in DateOverride.objects.filter(expert=expert)]
 
 
-def test_a_day_off_and_other_hours_replace_each_other(page: Client, maya: Expert) -> None:
-    assert add_date(page).status_code == 302
+def test_a_day_off_and_other_hours_replace_each_other(desk: Client, maya: Expert) -> None:
+    assert add_date(desk).status_code == 302
     assert dates(maya) == ["off"]
-    add_date(page, kind="hours", starts="08:00", ends="10:00")
-    add_date(page, kind="hours", starts="10:00", ends="11:00")
+    add_date(desk, kind="hours", starts="08:00", ends="10:00")
+    add_date(desk, kind="hours", starts="10:00", ends="11:00")
     assert dates(maya) == ["08:00-10:00", "10:00-11:00"]
-    add_date(page)
+    add_date(desk)
     assert dates(maya) == ["off"]
 
 
@@ -384,48 +384,48 @@ def test_a_day_off_and_other_hours_replace_each_other(page: Client, maya: Expert
     ],
 )
 def test_dates_that_cannot_be_are_refused(
-    page: Client, maya: Expert, form: dict[str, str], sentence: str
+    desk: Client, maya: Expert, form: dict[str, str], sentence: str
 ) -> None:
-    response = add_date(page, **form)
+    response = add_date(desk, **form)
     assert response.status_code == 422
     assert sentence in response.content.decode()
     assert dates(maya) == []
 
 
-def test_a_date_can_be_removed_by_its_owner_only(page: Client, maya: Expert) -> None:
+def test_a_date_can_be_removed_by_its_owner_only(desk: Client, maya: Expert) -> None:
     other = DateOverride.objects.create(expert=make_expert("Lukas"), date=tomorrow())
-    assert page.post(reverse("remove_override", args=[other.pk])).status_code == 404
+    assert desk.post(reverse("remove_override", args=[other.pk])).status_code == 404
     own = DateOverride.objects.create(expert=maya, date=tomorrow())
-    assert page.get(reverse("remove_override", args=[own.pk])).status_code == 405
-    assert page.post(reverse("remove_override", args=[own.pk])).status_code == 302
+    assert desk.get(reverse("remove_override", args=[own.pk])).status_code == 405
+    assert desk.post(reverse("remove_override", args=[own.pk])).status_code == 302
     assert list(DateOverride.objects.all()) == [other]
 
 
-def test_booking_rules_are_saved_and_nonsense_is_not(page: Client, maya: Expert) -> None:
+def test_booking_rules_are_saved_and_nonsense_is_not(desk: Client, maya: Expert) -> None:
     form = {"step_minutes": "15", "buffer_minutes": "10", "min_notice_minutes": "1440"}
     url = "/account/availability/rules/"
-    assert page.post(url, {**form, "window_days": "60"}).status_code == 302
+    assert desk.post(url, {**form, "window_days": "60"}).status_code == 302
     for days in ("0", "-1", "366", "many", "1e309"):
-        assert page.post(url, {**form, "window_days": days}).status_code == 422
-    assert page.post(url, {**form, "step_minutes": "7", "window_days": "9"}).status_code == 422
+        assert desk.post(url, {**form, "window_days": days}).status_code == 422
+    assert desk.post(url, {**form, "step_minutes": "7", "window_days": "9"}).status_code == 422
     maya.refresh_from_db()
     assert (maya.step_minutes, maya.buffer_minutes, maya.min_notice_minutes) == (15, 10, 1440)
     assert maya.window_days == 60
 
 
-def test_the_page_shows_the_next_times_followers_would_see(page: Client, maya: Expert) -> None:
-    assert "You have no service yet" in page.get("/account/availability/").content.decode()
+def test_the_page_shows_the_next_times_followers_would_see(desk: Client, maya: Expert) -> None:
+    assert "You have no service yet" in desk.get("/account/availability/").content.decode()
     make_service(maya, title="Career chat")
-    assert "next free times for Career chat" in page.get("/account/availability/").content.decode()
-    page.post("/account/availability/week/", {})
-    assert "No free times" in page.get("/account/availability/").content.decode()
+    assert "next free times for Career chat" in desk.get("/account/availability/").content.decode()
+    desk.post("/account/availability/week/", {})
+    assert "No free times" in desk.get("/account/availability/").content.decode()
 
 
 def test_the_availability_page_takes_the_same_queries_for_a_fuller_week(
-    page: Client, maya: Expert, django_assert_max_num_queries: Any
+    desk: Client, maya: Expert, django_assert_max_num_queries: Any
 ) -> None:
     make_service(maya)
     for n in range(20):
         DateOverride.objects.create(expert=maya, date=tomorrow() + timedelta(days=n))
     with django_assert_max_num_queries(12):
-        page.get("/account/availability/")
+        desk.get("/account/availability/")

@@ -1,0 +1,273 @@
+"""The help article with its question, support requests with their answers, error pages."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client, RequestFactory
+from django.urls import reverse
+
+from bookings import helpdesk
+from bookings.demo import SIGN_INS
+from bookings.models import Expert, HelpFeedback, OutboxEmail, SupportRequest
+from bookings.views import pages
+from tests.builders import NOW, make_booking, make_expert, make_staff, make_user
+
+pytestmark = pytest.mark.django_db
+HELP, FEEDBACK, SUPPORT = "/help/no-shows/", "/help/no-shows/feedback/", "/support/"
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def maya() -> Expert:
+    return make_expert(email="maya@example.com")
+
+
+@pytest.fixture
+def desk(client: Client, maya: Expert) -> Client:
+    client.force_login(maya.user)
+    return client
+
+
+def words(response: Any) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
+
+
+# --- the article ----------------------------------------------------------------------------
+
+
+def test_the_article_is_there_for_everybody(client: Client, maya: Expert) -> None:
+    assert "When a call did not happen" in words(client.get(HELP))
+    client.force_login(maya.user)
+    assert "Need action" in words(client.get(HELP))
+
+
+def test_the_figures_are_those_in_force(client: Client, settings: Any) -> None:
+    assert "You get 72 hours to put it right" in words(client.get(HELP))
+    settings.POLICY = {**settings.POLICY, "no_show_window": timedelta(hours=48)}
+    text = words(client.get(HELP))
+    assert "You get 48 hours to put it right" in text
+    assert "14 days to pick" in text
+
+
+def test_a_reader_says_yes_and_then_adds_a_comment_without_scripts(client: Client) -> None:
+    asked = client.post(FEEDBACK, {"answer": "yes"}, follow=True)
+    assert "What should we add or change?" in words(asked)
+    thanked = client.post(FEEDBACK, {"comment": "Tell more about banks."}, follow=True)
+    assert "We read every answer." in words(thanked)
+    stored = HelpFeedback.objects.get()
+    assert (stored.is_helpful, stored.comment) == (True, "Tell more about banks.")
+    assert stored.user is None
+
+
+def test_with_htmx_only_the_question_is_swapped(desk: Client, maya: Expert) -> None:
+    response = desk.post(FEEDBACK, {"answer": "no"}, headers=HTMX)
+    html = response.content.decode()
+    assert html.strip().startswith("<section")
+    assert "<html" not in html
+    assert 'hx-post="/help/no-shows/feedback/"' in html
+    assert HelpFeedback.objects.get().user == maya.user
+    again = desk.post(FEEDBACK, {"comment": "Too long."}, headers=HTMX)
+    assert "Thank you" in words(again)
+
+
+def test_a_reader_who_changes_their_mind_counts_once(client: Client) -> None:
+    client.post(FEEDBACK, {"answer": "yes"})
+    client.post(FEEDBACK, {"answer": "no"})
+    assert list(HelpFeedback.objects.values_list("is_helpful", flat=True)) == [False]
+
+
+def test_nobody_comments_on_the_answer_of_somebody_else(client: Client) -> None:
+    client.post(FEEDBACK, {"answer": "yes"})
+    stranger = Client().post(FEEDBACK, {"comment": "Mine now"}, follow=True)
+    assert "Was this article helpful?" in words(stranger)
+    assert HelpFeedback.objects.get().comment == ""
+
+
+def test_nonsense_is_not_stored(client: Client) -> None:
+    for form in ({"answer": "maybe"}, {}, {"comment": "   "}, {"comment": "x" * 2001}):
+        assert client.post(FEEDBACK, form).status_code in (302, 422)
+    assert not HelpFeedback.objects.exists()
+    assert client.get(FEEDBACK).status_code == 405
+
+
+def test_opening_the_article_writes_nothing(client: Client) -> None:
+    client.get(HELP, {"feedback": "thanks", "answer": "yes"})
+    assert not HelpFeedback.objects.exists()
+    assert not client.cookies.get("topmate_session")
+
+
+# --- support --------------------------------------------------------------------------------
+
+
+def ask(desk: Client, **changes: str) -> Any:
+    form = {"subject": "A refund", "code": "", "message": "Where is it?\nThank you."}
+    return desk.post(SUPPORT, {**form, **changes})
+
+
+def test_a_request_is_stored_and_mailed_to_staff(desk: Client, maya: Expert) -> None:
+    booking = make_booking(maya)
+    response = ask(desk, code=f" {booking.code.lower()} ")
+    assert response.status_code == 302
+    asked = SupportRequest.objects.get()
+    assert (asked.expert, asked.booking, asked.subject) == (maya, booking, "A refund")
+    email = OutboxEmail.objects.get(kind="staff_support_request")
+    assert email.facts["support_request"] == asked.pk
+    shown = words(desk.get(SUPPORT))
+    assert "Waiting for an answer" in shown
+    assert "maya@example.com" in shown
+
+
+def test_the_booking_of_the_link_is_filled_in_only_when_it_is_ones_own(
+    desk: Client, maya: Expert
+) -> None:
+    own, other = make_booking(maya), make_booking()
+    assert f'value="{own.code}"' in desk.get(SUPPORT, {"booking": own.code}).content.decode()
+    assert (
+        f'value="{other.code}"' not in desk.get(SUPPORT, {"booking": other.code}).content.decode()
+    )
+
+
+def test_a_strangers_booking_and_an_unknown_one_get_the_same_answer(
+    desk: Client, maya: Expert
+) -> None:
+    for code in (make_booking().code, "TM-2222222"):
+        response = ask(desk, code=code)
+        assert response.status_code == 422
+        assert "You have no booking with this code." in words(response)
+    assert not SupportRequest.objects.exists()
+
+
+def test_a_second_click_sends_one_request(desk: Client, maya: Expert) -> None:
+    ask(desk)
+    ask(desk)
+    assert SupportRequest.objects.count() == 1
+    assert OutboxEmail.objects.count() == 1
+
+
+def test_requests_of_one_day_are_limited(desk: Client, maya: Expert) -> None:
+    for n in range(helpdesk.REQUESTS_A_DAY):
+        assert ask(desk, subject=f"Question {n}").status_code == 302
+    response = ask(desk, subject="One more")
+    assert response.status_code == 422
+    assert "many requests today" in words(response)
+    assert SupportRequest.objects.count() == helpdesk.REQUESTS_A_DAY
+
+
+@pytest.mark.parametrize("missing", ["subject", "message"])
+def test_an_empty_field_is_named(desk: Client, missing: str) -> None:
+    response = ask(desk, **{missing: " \n "})
+    assert response.status_code == 422
+    assert f'href="#id_{missing}"' in response.content.decode()
+    assert not SupportRequest.objects.exists()
+
+
+def test_a_subject_cannot_carry_mail_headers_or_markup(desk: Client, maya: Expert) -> None:
+    ask(desk, subject="Hi\r\nBcc: x@evil.example\x85\u2028", message="<script>alert(1)</script>")
+    asked = SupportRequest.objects.get()
+    assert asked.subject == "Hi Bcc: x@evil.example"
+    assert "<script>alert" not in desk.get(SUPPORT).content.decode()
+
+
+def test_the_answer_is_mailed_once_and_shown(desk: Client, maya: Expert) -> None:
+    ask(desk)
+    asked, staff = SupportRequest.objects.get(), make_staff()
+    assert helpdesk.answer(asked.pk, text="It is with the bank.", by=staff, now=NOW)
+    assert not helpdesk.answer(asked.pk, text="Something else.", by=staff, now=NOW)
+    assert OutboxEmail.objects.filter(kind="support_answer").count() == 1
+    shown = words(desk.get(SUPPORT))
+    assert "It is with the bank." in shown
+    assert "Something else." not in shown
+
+
+def test_an_expert_reads_only_their_own_requests(desk: Client, maya: Expert) -> None:
+    helpdesk.ask(make_expert("Lukas"), subject="Secret", message="…", booking=None, now=NOW)
+    assert "Secret" not in words(desk.get(SUPPORT))
+
+
+# --- the front page and errors ---------------------------------------------------------------
+
+
+def test_the_front_page_greets_visitors_and_sends_the_others_to_work(
+    client: Client, maya: Expert
+) -> None:
+    assert "Nobody has to chase anybody" in words(client.get("/"))
+    client.force_login(maya.user)
+    assert client.get("/").url == reverse("need_action")
+
+
+def test_demo_sign_ins_are_offered_only_in_the_demo(client: Client, settings: Any) -> None:
+    settings.DEMO_INBOX = True
+    assert SIGN_INS[0][1] not in client.get("/").content.decode(), "an account that is not there"
+    make_user(SIGN_INS[0][0])
+    assert SIGN_INS[0][0] in client.get("/").content.decode()
+    settings.DEMO_INBOX = False
+    assert SIGN_INS[0][0] not in client.get("/").content.decode()
+
+
+def test_an_unknown_address_is_answered_kindly_and_with_all_headers(client: Client) -> None:
+    response = client.get("/no/such/page/")
+    assert response.status_code == 404
+    assert "There is no page at this address" in words(response)
+    assert response.headers["Content-Security-Policy"].startswith("default-src 'self'")
+    assert response.headers["X-Frame-Options"] == "DENY"
+
+
+def test_a_form_without_its_token_is_refused_with_a_way_on(maya: Expert) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    response = strict.post("/sign-in/", {"username": "maya@example.com", "password": "x"})
+    assert response.status_code == 403
+    assert "nothing was saved or sent" in words(response)
+    assert response.headers["Content-Security-Policy"].startswith("default-src 'self'")
+
+
+def test_a_request_that_cannot_be_read_is_a_400(client: Client) -> None:
+    fields = {f"x{n}": "1" for n in range(1100)}
+    response = client.post("/theme/", fields)
+    assert response.status_code == 400
+    assert "Nothing was changed" in words(response)
+
+
+def test_a_host_that_is_not_ours_is_a_400(client: Client, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["topmate.example"]
+    assert client.get("/", headers={"host": "evil.example"}).status_code == 400
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> Client:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("bookings.views.pages.figures", fail)
+    return Client(raise_request_exception=False)
+
+
+def test_our_own_fault_is_told_in_plain_words_without_details(broken: Client) -> None:
+    response = broken.get(HELP)
+    assert response.status_code == 500
+    text = words(response)
+    assert "Sorry, something went wrong on our side" in text
+    assert "Nothing you did was lost and no deadline has moved." in text
+    assert "secret detail" not in response.content.decode()
+    assert response.headers["Content-Security-Policy"].startswith("default-src 'self'")
+
+
+def test_the_500_page_needs_neither_database_nor_session(
+    django_assert_num_queries: Any,
+) -> None:
+    request = RequestFactory().get("/")
+    with django_assert_num_queries(0):
+        assert pages.server_error(request).status_code == 500
+
+
+def test_the_500_page_survives_a_broken_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any, **kwargs: Any) -> str:
+        raise ValueError("no such static file")
+
+    monkeypatch.setattr("bookings.views.pages.render_to_string", fail)
+    response = pages.server_error(RequestFactory().get("/"))
+    assert response.status_code == 500
+    assert b"no deadline has moved" in response.content
