@@ -11,8 +11,12 @@ from django.db import connection, connections, transaction
 
 from bookings import emails, lifecycle
 from bookings.emails import delivery
+from bookings.emails.case import Case
+from bookings.emails.kinds import KINDS
+from bookings.emails.scenes import SCENES
+from bookings.emails.stage import Stage
 from bookings.models import Booking, Follower, OutboxEmail, OutboxState, StoredMessage
-from bookings.states import TransitionNotAllowed
+from bookings.states import State, TransitionNotAllowed
 from tests import builders, smtp_server
 from tests.builders import NOW
 
@@ -389,3 +393,77 @@ def test_a_superseded_link_is_never_mailed_again() -> None:
     text = StoredMessage.objects.get().text
     assert first.key not in text
     assert again.links.get(purpose="pick", superseded_at__isnull=True).key in text
+
+
+@pytest.mark.django_db
+def test_a_new_time_that_was_changed_again_is_not_announced() -> None:
+    booking = builders.offer(builders.make_booking())
+    for days in (2, 3):
+        start = NOW.replace(hour=5) + timedelta(days=days)
+        lifecycle.pick_time(booking.pk, actor=builders.FOLLOWER, now=NOW, starts_at=start)
+        if days == 2:
+            builders.offer(booking)
+    first, second = OutboxEmail.objects.filter(kind="time_confirmed").order_by("pk")
+    assert not emails.deliver(first.pk, now=NOW)
+    assert emails.deliver(second.pk, now=NOW)
+
+
+MOVED_ON: dict[str, tuple[State, dict[str, Any]]] = {
+    "offer-past": (State.SCHEDULED, {}),
+    "offer-after-report": (State.NO_SHOW_REPORTED, {}),
+    "offer_reminder": (State.REFUNDED, {}),
+    "offer_undelivered": (State.SCHEDULED, {}),
+    "offer_withdrawn": (State.RESCHEDULE_OFFERED, {}),
+    "time_confirmed": (State.CANCELLED, {}),
+    "time_picked": (State.REFUNDED, {}),
+    "after_call": (State.NO_SHOW_REPORTED, {}),
+    "marked_completed-absent": (State.CONTESTED, {}),
+    "report_received-first": (State.REFUNDED, {}),
+    "no_show_reported-first": (State.COMPLETED, {}),
+    "withdrawal_received": (State.NO_SHOW_REPORTED, {"has_open_report": True}),
+    "report_withdrawn": (State.NO_SHOW_REPORTED, {"has_open_report": True}),
+    "time_left-24": (State.RESCHEDULE_OFFERED, {}),
+    "contest_received": (State.REFUNDED, {}),
+    "contested": (State.COMPLETED, {}),
+    "staff_contested": (State.REFUNDED, {}),
+    "staff_contest_reminder": (State.COMPLETED, {}),
+    "refund_started-free": (State.SCHEDULED, {}),
+    "call_cancelled": (State.SCHEDULED, {}),
+    "call_cancelled_expert": (State.SCHEDULED, {}),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", sorted(MOVED_ON))
+def test_nobody_is_told_what_has_stopped_being_true(name: str) -> None:
+    kind = KINDS[name.partition("-")[0]]
+    stage = Stage.with_a_past_call(now=NOW)
+    event, facts = SCENES[name](stage)
+    assert kind.is_still_true(Case(kind.audience, stage.reloaded(), event, facts, NOW))
+    state, columns = MOVED_ON[name]
+    stage.change(state, **columns)
+    assert not kind.is_still_true(Case(kind.audience, stage.reloaded(), event, facts, NOW))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [
+        ("refund_started-no-answer", "declined"),
+        ("refund_started-no-answer", "void"),
+        ("booking_refunded-no-answer", "reversed"),
+        ("refund_confirmed", "reversed"),
+        ("refund_failed-declined", "sending"),
+        ("refund_failed-reversed", "succeeded"),
+        ("staff_refund_failed-declined", "accepted"),
+    ],
+)
+def test_a_mail_about_money_says_no_more_than_the_refund(name: str, state: str) -> None:
+    kind = KINDS[name.partition("-")[0]]
+    stage = Stage.with_a_past_call(now=NOW)
+    event, facts = SCENES[name](stage)
+    assert kind.is_still_true(Case(kind.audience, stage.reloaded(), event, facts, NOW))
+    stage.booking.refunds.update(state=state)
+    booking = stage.reloaded()
+    event = booking.events.get(pk=event.pk) if event else None
+    assert not kind.is_still_true(Case(kind.audience, booking, event, facts, NOW))
