@@ -315,6 +315,16 @@ def test_an_order_is_paid_held_and_captured(razorpay: Provider) -> None:
     assert call(server, "GET", f"/v1/orders/{order['id']}").json["status"] == "paid"
 
 
+def test_razorpay_returns_by_itself_what_nobody_captured(razorpay: Provider) -> None:
+    payment = razorpay.pay(captured=False)
+    razorpay.tell(advance=2 * 24 * 3600)
+    assert razorpay.server.books.returned(payment) == 0
+    razorpay.tell(advance=1 * 24 * 3600 + 1)
+    assert razorpay.server.books.returned(payment) == 5000
+    [line] = razorpay.server.books.summary()[payment]["refunds"]
+    assert line["is_external"]
+
+
 # --- webhooks ----------------------------------------------------------------------------------
 
 

@@ -102,6 +102,12 @@ def test_a_named_refusal_is_not_believed_without_the_list(provider: Provider) ->
         provider.gateway().send(request, now=moment())
 
 
+def test_m20_a_payment_of_another_account_is_named(provider: Provider) -> None:
+    answer = provider.gateway().send(provider.request("pi_of_another"), now=moment())
+    assert answer.status == Status.UNKNOWN
+    assert "keys of another account" in answer.message
+
+
 @pytest.mark.parametrize(
     ("word", "status"),
     [

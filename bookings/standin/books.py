@@ -15,6 +15,10 @@ PREFIXES = {
 }
 
 
+HELD_SECONDS = 3 * 24 * 3600
+"""Razorpay returns by itself what was not captured by then."""
+
+
 class NotRefundable(Exception):
     """`why`: disputed, uncaptured, refunded (nothing is left) or exceeds (less is left)."""
 
@@ -31,6 +35,7 @@ class Books:
         self.settles_after = settles_after
         self.changed: Callable[[str, str, Doc], None] = lambda name, provider, doc: None
         self.unsettled: set[str] = set(store.all("refund"))
+        self.held = {key for key, doc in store.all("payment").items() if not doc["captured"]}
         self.by_payment: dict[str, list[Doc]] = {}
         for refund in store.all("refund").values():
             self.by_payment.setdefault(refund["payment"], []).append(refund)
@@ -62,11 +67,14 @@ class Books:
         if doc["id"] in self.store.all("payment"):
             return self.store.all("payment")[doc["id"]]
         self.store.save("payment", doc["id"], doc)
+        if not doc["captured"]:
+            self.held.add(doc["id"])
         self.changed("payment.captured" if doc["captured"] else "payment.made", provider, doc)
         return doc
 
     def capture(self, payment: Doc) -> Doc:
         payment["captured"] = True
+        self.held.discard(payment["id"])
         self.store.save("payment", payment["id"], payment)
         self.changed("payment.captured", payment["provider"], payment)
         return payment
@@ -148,11 +156,13 @@ class Books:
         with self.store.work():
             self.store.forget()
             self.unsettled.clear()
+            self.held.clear()
             self.by_payment.clear()
 
     def tick(self) -> None:
         """Say what time has changed."""
         with self.store.work():
+            self._return_held()
             for refund_id in list(self.unsettled):
                 refund = self.store.all("refund").get(refund_id)
                 if refund is None:
@@ -165,6 +175,14 @@ class Books:
                     self.changed(f"refund.{state}", refund["provider"], refund)
                 if state == "failed" or (state == "succeeded" and not refund["falls_back_at"]):
                     self.unsettled.discard(refund_id)
+
+    def _return_held(self) -> None:
+        for payment_id in list(self.held):
+            payment = self.store.all("payment")[payment_id]
+            is_old = payment["created"] + HELD_SECONDS < self.now()
+            if is_old and payment["provider"] == "razorpay":
+                self.held.discard(payment_id)
+                self._book(payment, payment["amount"], is_external=True)
 
     def summary(self) -> dict[str, Doc]:
         """The books as a test wants to compare them: per payment, what went back."""

@@ -1,0 +1,116 @@
+"""One call to a provider is bounded, whatever the other side does with the connection."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import requests
+
+from bookings.gateways import exchange as module
+from bookings.gateways.exchange import NoAnswer, exchange
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+Talk = Callable[[socket.socket], None]
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Talk], str]]:
+    """Answer each connection by hand."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def start(talk: Talk) -> str:
+        def loop() -> None:
+            while True:
+                try:
+                    wire, _ = listening.accept()
+                except OSError:
+                    return
+                with wire:
+                    wire.recv(65536)
+                    try:
+                        talk(wire)
+                    except OSError:
+                        continue
+
+        threading.Thread(target=loop, daemon=True).start()
+        return f"http://127.0.0.1:{listening.getsockname()[1]}/v1/refunds"
+
+    yield start
+    listening.close()
+
+
+def ask(url: str) -> module.Reply:
+    return exchange("POST", url, headers={"A": "b"}, body="x=1", read_seconds=0.3)
+
+
+def test_a_plain_answer(serve: Callable[[Talk], str]) -> None:
+    url = serve(lambda wire: wire.sendall(HEAD + b"Content-Length: 2\r\n\r\n{}"))
+    reply = ask(url)
+    assert (reply.status, reply.body) == (200, b"{}")
+    assert reply.headers["content-TYPE"] == "application/json"
+
+
+def test_a_dripping_answer_ends(
+    serve: Callable[[Talk], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte comes in time; the whole of it would take for ever."""
+    monkeypatch.setattr(module, "CONNECT_SECONDS", 0.2)
+
+    def drip(wire: socket.socket) -> None:
+        wire.sendall(HEAD + b"Content-Length: 500\r\n\r\n")
+        for _ in range(500):
+            wire.sendall(b" ")
+            time.sleep(0.05)
+
+    url, started = serve(drip), time.monotonic()
+    with pytest.raises(NoAnswer, match="in time"):
+        ask(url)
+    assert time.monotonic() - started < 3
+
+
+def test_an_endless_answer_ends(serve: Callable[[Talk], str]) -> None:
+    def pour(wire: socket.socket) -> None:
+        wire.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+        while True:
+            wire.sendall(b"10000\r\n" + b" " * 65536 + b"\r\n")
+
+    with pytest.raises(NoAnswer, match="longer"):
+        ask(serve(pour))
+
+
+def test_an_answer_that_stops_short_is_none(serve: Callable[[Talk], str]) -> None:
+    url = serve(lambda wire: wire.sendall(HEAD + b'Content-Length: 20\r\n\r\n{"a": 1}'))
+    with pytest.raises(Exception, match=r"IncompleteRead|bytes read"):
+        ask(url)
+
+
+def test_a_redirect_is_not_followed(serve: Callable[[Talk], str]) -> None:
+    """A POST would become a GET, or our keys would go elsewhere."""
+    calls: list[int] = []
+
+    def move(wire: socket.socket) -> None:
+        calls.append(1)
+        wire.sendall(b"HTTP/1.1 302 Found\r\nLocation: /v1/refunds\r\nContent-Length: 0\r\n\r\n")
+
+    assert ask(serve(move)).status == 302
+    assert len(calls) == 1
+
+
+def test_a_connection_that_breaks_is_not_tried_again(serve: Callable[[Talk], str]) -> None:
+    calls: list[int] = []
+    url = serve(lambda wire: calls.append(1))
+    with pytest.raises(requests.ConnectionError):
+        ask(url)
+    time.sleep(0.1)
+    assert len(calls) == 1
+
+
+def test_silence_ends(serve: Callable[[Talk], str]) -> None:
+    url, started = serve(lambda wire: time.sleep(2)), time.monotonic()
+    with pytest.raises(requests.ReadTimeout):
+        ask(url)
+    assert time.monotonic() - started < 1.5
