@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bookings.emails import to_expert, to_follower_refunds, to_follower_reports, to_follower_times
-from bookings.emails import to_staff as _to_staff
+from bookings.emails import (
+    to_expert,
+    to_expert_cases,
+    to_follower_refunds,
+    to_follower_reports,
+    to_follower_times,
+    to_staff,
+)
 from bookings.emails.kinds import KINDS, Kind
 from bookings.models import TimelineEvent
 
-WRITERS = (to_follower_times, to_follower_reports, to_follower_refunds, to_expert, _to_staff)
+WRITERS = (
+    to_follower_times,
+    to_follower_reports,
+    to_follower_refunds,
+    to_expert,
+    to_expert_cases,
+    to_staff,
+)
 """Importing these modules fills the register."""
 
 _REFUNDED = ("refund_started", "booking_refunded")

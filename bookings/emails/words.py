@@ -53,6 +53,10 @@ def call_facts(case: Case) -> tuple[tuple[str, str], ...]:
     return (("Call", case.call), ("When", case.time))
 
 
+def expert_facts(case: Case) -> tuple[tuple[str, str], ...]:
+    return (("Follower", case.follower.name), *call_facts(case))
+
+
 def reported_because(case: Case) -> str:
     """The reason in words, without the follower's own text."""
     report = case.report

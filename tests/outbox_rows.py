@@ -1,0 +1,22 @@
+"""What the tests of the outbox share."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bookings.models import Booking, OutboxEmail
+from tests import builders
+from tests.builders import NOW
+
+SECOND = timedelta(seconds=1)
+AFTER_UNDO = NOW + timedelta(seconds=31)
+
+
+def only(kind: str) -> OutboxEmail:
+    return OutboxEmail.objects.get(kind=kind)
+
+
+def reported() -> tuple[Booking, OutboxEmail]:
+    """A reported booking, and the e-mail that tells the expert."""
+    booking = builders.report(builders.make_booking())
+    return booking, only("no_show_reported")

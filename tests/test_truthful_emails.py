@@ -1,0 +1,165 @@
+"""What is not true any more is not sent."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bookings import emails, lifecycle
+from bookings.emails.case import Case
+from bookings.emails.kinds import KINDS
+from bookings.emails.scenes import SCENES
+from bookings.emails.stage import Stage
+from bookings.models import OutboxEmail, OutboxState, StoredMessage
+from bookings.states import State
+from tests import builders
+from tests.builders import NOW
+from tests.outbox_rows import AFTER_UNDO, SECOND, only, reported
+
+
+@pytest.fixture(autouse=True)
+def kept(settings: Any) -> None:
+    """What is sent can be read as StoredMessage; the test runner would keep it in memory."""
+    settings.EMAIL_BACKEND = "bookings.demo_inbox.Backend"
+
+
+@pytest.mark.django_db
+def test_a_report_that_was_answered_is_not_announced() -> None:
+    booking, row = reported()
+    builders.offer(booking)
+    assert not emails.deliver(row.pk, now=NOW)
+    row.refresh_from_db()
+    assert (row.state, row.next_attempt_at) == (OutboxState.CANCELLED, None)
+    assert not StoredMessage.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_reminder_for_another_deadline_is_not_sent() -> None:
+    booking, _ = reported()
+    row = emails.queue("time_left", booking=booking, now=NOW, dedupe="24", facts={"hours": 24})
+    lifecycle.withdraw_report(booking.pk, actor=builders.FOLLOWER, now=NOW)
+    builders.report(booking, now=NOW + timedelta(minutes=5))
+    assert not emails.deliver(row.pk, now=NOW + timedelta(minutes=6))
+    row.refresh_from_db()
+    assert row.state == OutboxState.CANCELLED
+
+
+@pytest.mark.django_db
+def test_nobody_hears_that_a_link_is_withdrawn_which_was_never_mailed() -> None:
+    booking = builders.offer(builders.make_booking())
+    lifecycle.withdraw_offer(booking.pk, actor=builders.expert_of(booking), now=NOW + 10 * SECOND)
+    for row in OutboxEmail.objects.filter(kind__in=["offer", "offer_withdrawn"]):
+        assert not emails.deliver(row.pk, now=NOW + timedelta(minutes=2))
+    assert not StoredMessage.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_withdrawn_link_that_was_mailed_is_told() -> None:
+    booking = builders.offer(builders.make_booking())
+    assert emails.deliver(only("offer").pk, now=AFTER_UNDO)
+    lifecycle.withdraw_offer(booking.pk, actor=builders.expert_of(booking), now=AFTER_UNDO)
+    assert emails.deliver(only("offer_withdrawn").pk, now=AFTER_UNDO + timedelta(minutes=1))
+
+
+@pytest.mark.django_db
+def test_a_refund_is_not_called_confirmed_before_the_provider_says_so() -> None:
+    booking = builders.report(builders.make_booking())
+    lifecycle.refund_now(
+        booking.pk, actor=builders.expert_of(booking), now=NOW + timedelta(minutes=1)
+    )
+    later = NOW + timedelta(minutes=2)
+    row = emails.queue("refund_confirmed", booking=booking, now=later, dedupe="early")
+    assert not emails.deliver(row.pk, now=later)
+    assert emails.deliver(only("refund_started").pk, now=later)
+    sent = StoredMessage.objects.get()
+    assert "has started" in sent.subject
+    assert "refunded" not in sent.text.replace("Maya refunded this call", "")
+
+
+@pytest.mark.django_db
+def test_a_superseded_link_is_never_mailed_again() -> None:
+    booking = builders.offer(builders.make_booking())
+    first = booking.links.get(purpose="pick", superseded_at__isnull=True)
+    lifecycle.withdraw_offer(booking.pk, actor=builders.expert_of(booking), now=AFTER_UNDO)
+    again = builders.offer(booking, now=AFTER_UNDO)
+    row = OutboxEmail.objects.filter(kind="offer").latest("pk")
+    assert emails.deliver(row.pk, now=AFTER_UNDO + timedelta(minutes=1))
+    text = StoredMessage.objects.get().text
+    assert first.key not in text
+    assert again.links.get(purpose="pick", superseded_at__isnull=True).key in text
+
+
+@pytest.mark.django_db
+def test_a_new_time_that_was_changed_again_is_not_announced() -> None:
+    booking = builders.offer(builders.make_booking())
+    for days in (2, 3):
+        start = NOW.replace(hour=5) + timedelta(days=days)
+        lifecycle.pick_time(booking.pk, actor=builders.FOLLOWER, now=NOW, starts_at=start)
+        if days == 2:
+            builders.offer(booking)
+    first, second = OutboxEmail.objects.filter(kind="time_confirmed").order_by("pk")
+    assert not emails.deliver(first.pk, now=NOW)
+    assert emails.deliver(second.pk, now=NOW)
+
+
+MOVED_ON: dict[str, tuple[State, dict[str, Any]]] = {
+    "offer-past": (State.SCHEDULED, {}),
+    "offer-after-report": (State.NO_SHOW_REPORTED, {}),
+    "offer_reminder": (State.REFUNDED, {}),
+    "offer_undelivered": (State.SCHEDULED, {}),
+    "offer_withdrawn": (State.RESCHEDULE_OFFERED, {}),
+    "time_confirmed": (State.CANCELLED, {}),
+    "time_picked": (State.REFUNDED, {}),
+    "after_call": (State.NO_SHOW_REPORTED, {}),
+    "marked_completed-absent": (State.CONTESTED, {}),
+    "report_received-first": (State.REFUNDED, {}),
+    "no_show_reported-first": (State.COMPLETED, {}),
+    "withdrawal_received": (State.NO_SHOW_REPORTED, {"has_open_report": True}),
+    "report_withdrawn": (State.NO_SHOW_REPORTED, {"has_open_report": True}),
+    "time_left-24": (State.RESCHEDULE_OFFERED, {}),
+    "contest_received": (State.REFUNDED, {}),
+    "contested": (State.COMPLETED, {}),
+    "staff_contested": (State.REFUNDED, {}),
+    "staff_contest_reminder": (State.COMPLETED, {}),
+    "refund_started-free": (State.SCHEDULED, {}),
+    "call_cancelled": (State.SCHEDULED, {}),
+    "call_cancelled_expert": (State.SCHEDULED, {}),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", sorted(MOVED_ON))
+def test_nobody_is_told_what_has_stopped_being_true(name: str) -> None:
+    kind = KINDS[name.partition("-")[0]]
+    stage = Stage.with_a_past_call(now=NOW)
+    event, facts = SCENES[name](stage)
+    assert kind.is_still_true(Case(kind.audience, stage.reloaded(), event, facts, NOW))
+    state, columns = MOVED_ON[name]
+    stage.change(state, **columns)
+    assert not kind.is_still_true(Case(kind.audience, stage.reloaded(), event, facts, NOW))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [
+        ("refund_started-no-answer", "declined"),
+        ("refund_started-no-answer", "void"),
+        ("booking_refunded-no-answer", "reversed"),
+        ("refund_confirmed", "reversed"),
+        ("refund_failed-declined", "sending"),
+        ("refund_failed-reversed", "succeeded"),
+        ("staff_refund_failed-declined", "accepted"),
+    ],
+)
+def test_a_mail_about_money_says_no_more_than_the_refund(name: str, state: str) -> None:
+    kind = KINDS[name.partition("-")[0]]
+    stage = Stage.with_a_past_call(now=NOW)
+    event, facts = SCENES[name](stage)
+    assert kind.is_still_true(Case(kind.audience, stage.reloaded(), event, facts, NOW))
+    stage.booking.refunds.update(state=state)
+    booking = stage.reloaded()
+    event = booking.events.get(pk=event.pk) if event else None
+    assert not kind.is_still_true(Case(kind.audience, booking, event, facts, NOW))
