@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel.numbers import format_currency, get_currency_precision
@@ -14,6 +15,7 @@ NUMBER_LOCALES = {"INR": "en_IN", "PKR": "en_IN", "BDT": "en_IN", "NPR": "en_IN"
 """Where digits are grouped 1,00,000 or the sign differs; everything else reads as `en`."""
 
 
+@lru_cache(maxsize=1024)
 def money(minor: int, currency: str) -> str:
     """₹2,400 or €59.50: whole amounts without decimals. `minor` is in the currency's minor units.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
-
 from django.urls import URLPattern
 
-urlpatterns: list[URLPattern] = []
-for _name in ("expert", "follower", "accounts", "pages", "demo", "webhooks"):
-    if find_spec(f"bookings.views.{_name}"):
-        urlpatterns += getattr(import_module(f"bookings.views.{_name}"), "urlpatterns", [])
+from bookings.views import accounts, demo, expert, follower, pages
+
+urlpatterns: list[URLPattern] = [
+    *expert.urlpatterns,
+    *follower.urlpatterns,
+    *accounts.urlpatterns,
+    *pages.urlpatterns,
+    *demo.urlpatterns,
+]

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from bookings import formats
 from bookings.models import Booking
 from bookings.presenters.reader import Reader
+from bookings.presenters.shown import Shown
 from bookings.states import State
 
 NOW_WITHIN = timedelta(hours=6)
@@ -15,7 +16,7 @@ SOON_WITHIN = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
-class Countdown:
+class Countdown(Shown):
     iso: str
     urgency: str
     """calm, soon, now, over, or paused while the follower decides"""
@@ -27,6 +28,7 @@ class Countdown:
     """(3, h), (12, min)"""
     until: str
     is_over: bool
+    is_paused: bool
 
 
 def countdown(booking: Booking, reader: Reader) -> Countdown | None:
@@ -45,6 +47,7 @@ def countdown(booking: Booking, reader: Reader) -> Countdown | None:
         parts=_parts(left),
         until="time is up" if is_over else f"until {reader.near(booking.deadline_at)}",
         is_over=is_over,
+        is_paused=booking.state != State.NO_SHOW_REPORTED,
     )
 
 

@@ -9,11 +9,12 @@ from typing import Any
 from bookings import clocks
 from bookings.models import Booking, RefundState
 from bookings.presenters.reader import Reader, words
+from bookings.presenters.shown import Shown
 from bookings.states import State, Verb
 
 
 @dataclass(frozen=True, slots=True)
-class Chip:
+class Chip(Shown):
     label: str
     tone: str
     """ok, warn, bad, info, money or plain: the ending of the class name"""

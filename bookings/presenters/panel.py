@@ -82,7 +82,7 @@ def _title(booking: Booking, reader: Reader) -> str:
             return "The call starts"
         case State.REFUNDED | State.CANCELLED:
             return "The money"
-    return "The call"
+    return "Where it stands"
 
 
 def _headline(booking: Booking, reader: Reader, refund: Refund | None) -> str:

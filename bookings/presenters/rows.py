@@ -13,6 +13,7 @@ from bookings.presenters.buttons import Button
 from bookings.presenters.countdown import Countdown, countdown
 from bookings.presenters.labels import Chip
 from bookings.presenters.reader import Reader
+from bookings.presenters.shown import Shown
 from bookings.states import State, Verb
 
 VERBS = {
@@ -25,7 +26,7 @@ VERBS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Row(Shown):
     code: str
     url: str
     name: str

@@ -110,7 +110,7 @@ def _row_context(
     if fresh is None or source == "booking":
         return None
     return {
-        "row": rows.row(fresh, Reader.of(request.expert, now=now), source=source),
+        "rows": [rows.row(fresh, Reader.of(request.expert, now=now), source=source)],
         "kind": "turn" if source in WITH_DEADLINE else "past",
         "source": source,
     }
