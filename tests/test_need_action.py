@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from bookings import lifecycle
 from bookings.models import Booking, Expert
 from bookings.states import State
 from tests.builders import (
@@ -182,6 +183,20 @@ def test_a_contested_mark_leaves_the_list(page: Client, maya: Expert) -> None:
     now = timezone.now()
     contest(mark_held_on_zoom(reported(maya), now=now), now=now)
     assert page.get(URL).context["counters"].need_count == 0
+
+
+def test_a_row_whose_time_ran_out_tells_where_the_money_is(page: Client, maya: Expert) -> None:
+    booking = reported(maya, ago=73 * HOUR)
+    row = f"/bookings/{booking.code}/row/?from=need_action"
+    waiting = page.get(row, headers={"HX-Request": "true"}).content.decode()
+    assert "Refund starting" in waiting
+    assert 'hx-trigger="every 30s"' in waiting
+    assert "Mark as completed" not in waiting
+    lifecycle.run_deadline(booking.pk, state=State.NO_SHOW_REPORTED, now=timezone.now())
+    refunded = page.get(row, headers={"HX-Request": "true"}).content.decode()
+    assert "Refund on its way" in refunded
+    assert "72 hours ended" in refunded
+    assert "every 30s" not in refunded
 
 
 @pytest.mark.parametrize("url", [URL, "/need-action/waiting/", "/completed-calls/", "/upcoming/"])
