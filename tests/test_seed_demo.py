@@ -136,6 +136,18 @@ def test_it_can_be_seeded_at_any_hour(now: datetime) -> None:
     assert not Booking.objects.filter(created_at__gt=now).exists()
 
 
+def test_it_can_be_seeded_under_any_limits(settings: Any) -> None:
+    minute = timedelta(minutes=1)
+    short = {k: minute if isinstance(v, timedelta) else v for k, v in settings.POLICY.items()}
+    settings.POLICY = {**short, "min_offer_slots": 50, "expert_reminders": (minute,)}
+
+    assert demo.seed(MONDAY_MORNING) > 80
+
+    assert broken(MONDAY_MORNING) == {}
+    fresh = Booking.objects.get(external_ref="demo-aisha")
+    assert fresh.limits.no_show_window == minute
+
+
 def test_a_site_with_real_mail_is_not_seeded_by_mistake(
     settings: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

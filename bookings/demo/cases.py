@@ -14,10 +14,9 @@ from typing import Any
 from bookings.demo import deeds
 from bookings.demo.cast import People
 from bookings.demo.deeds import Channel, Held, Reason
-from bookings.demo.stage import DAY, HOUR, MINUTE, Act, Deed, Scene, free_starts, is_played
+from bookings.demo.stage import DAY, HOUR, MINUTE, USUAL, Act, Deed, Scene, free_starts, is_played
 from bookings.demo.stage import play as play_scene
 from bookings.models import Expert
-from bookings.policy import Policy
 
 RUNS_OUT_AFTER = timedelta(seconds=100)
 
@@ -102,7 +101,7 @@ def _runs_out(people: People, now: datetime) -> Iterator[Scene]:
     """Nobody answers this one: the follower's money goes back by itself while one watches."""
     window = 30 * MINUTE
     limits = replace(
-        Policy.in_force(),
+        USUAL,
         no_show_window=window,
         expert_reminders=(),
         grace=timedelta(seconds=5),

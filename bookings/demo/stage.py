@@ -26,6 +26,24 @@ MOST_STEPS = 300
 FOLLOWER = Actor(ActorKind.FOLLOWER)
 CARDS = ("Visa ending 4242", "Mastercard ending 4444", "UPI", "Visa ending 1881")
 
+USUAL = Policy(
+    no_show_window=timedelta(hours=72),
+    report_opens_after=timedelta(minutes=15),
+    report_window=timedelta(hours=72),
+    offer_window=timedelta(days=14),
+    offer_after_call=timedelta(days=30),
+    contest_window=timedelta(hours=72),
+    decide_window=timedelta(days=7),
+    undo_window=timedelta(seconds=30),
+    grace=timedelta(seconds=60),
+    min_offer_slots=2,
+    offer_slot_horizon=timedelta(days=14),
+    expert_reminders=tuple(timedelta(hours=hours) for hours in (48, 24, 6)),
+    link_reminder=timedelta(days=2),
+    staff_reminder=timedelta(days=2),
+)
+"""Cases have a past, and it was lived under these limits, whatever the settings say now."""
+
 Deed = Callable[[Booking, datetime], object]
 """What somebody does with a booking at a moment."""
 
@@ -114,7 +132,7 @@ def _book(scene: Scene, *, now: datetime) -> Booking:
             method=CARDS[number % len(CARDS)],
         ),
         external_ref=scene.external_ref,
-        limits=scene.limits,
+        limits=scene.limits or (USUAL if scene.acts else None),
     )
 
 
