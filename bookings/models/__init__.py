@@ -11,6 +11,7 @@ from bookings.models.cases import (
 )
 from bookings.models.money import Payment, Provider, Refund, RefundState, SandboxRefund
 from bookings.models.people import Clock, Expert, Follower, User, validate_time_zone
+from bookings.models.provider_events import Checkout, CheckoutState, ProviderEvent
 from bookings.models.records import (
     Heartbeat,
     HelpFeedback,
@@ -24,6 +25,8 @@ from bookings.models.schedule import DateOverride, Service, WeeklyHours
 
 __all__ = [
     "Booking",
+    "Checkout",
+    "CheckoutState",
     "Clock",
     "CompletionMark",
     "Contest",
@@ -40,6 +43,7 @@ __all__ = [
     "Payment",
     "PrivateLink",
     "Provider",
+    "ProviderEvent",
     "Refund",
     "RefundState",
     "SandboxRefund",
