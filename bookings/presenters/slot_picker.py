@@ -71,7 +71,7 @@ class Picker:
     day_iso: str
     day_name: str
     parts: list[Part]
-    zones: list[tuple[str, list[zones.ZoneOption]]]
+    zones: list[zones.ZoneOption]
     hint: str
     reach: str
     summary: Summary | None
@@ -86,7 +86,6 @@ def picker(
     *,
     now: datetime,
     near: Sequence[str] = (),
-    regions: zones.Regions = (),
     is_listed: bool = False,
 ) -> Picker:
     """`starts` are the free instants, sorted; there is at least one."""
@@ -101,7 +100,7 @@ def picker(
         day_iso=day.isoformat(),
         day_name=formats.long_day(by_day[day][0], choice.zone, now),
         parts=_parts(by_day[day], choice),
-        zones=zones.groups(near, chosen=choice.zone, clock=choice.clock, now=now, regions=regions),
+        zones=zones.likely(near, chosen=choice.zone, clock=choice.clock, now=now),
         hint=zones.ahead_of_reader(
             expert.first_name, expert.time_zone, choice.zone, by_day[day][0]
         ),

@@ -10,6 +10,8 @@ from functools import lru_cache
 from importlib import resources
 
 from babel import Locale
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 from bookings import formats
 
@@ -27,17 +29,19 @@ def is_known(name: str) -> bool:
     return name in _all_zones()
 
 
-def groups(
-    near: Iterable[str], *, chosen: str, clock: str, now: datetime, regions: Regions
-) -> list[tuple[str, list[ZoneOption]]]:
-    """First the zones that are likely right, then all others by region."""
-    names = list(dict.fromkeys([chosen, *(name for name in near if is_known(name))]))
-    own = [ZoneOption(name, now_in(name, clock, now), name == chosen) for name in names]
-    rest = [
-        (region, [ZoneOption(name, label) for name, label in zones if name not in names])
+def likely(near: Iterable[str], *, chosen: str, clock: str, now: datetime) -> list[ZoneOption]:
+    """The zones that are probably right, the chosen one first."""
+    names = dict.fromkeys([chosen, *(name for name in near if is_known(name))])
+    return [ZoneOption(name, now_in(name, clock, now), name == chosen) for name in names]
+
+
+def as_options(regions: Regions) -> SafeString:
+    """All zones by region, for the same select."""
+    groups = (
+        (region, format_html_join("", '<option value="{}">{}</option>', zones))
         for region, zones in regions
-    ]
-    return [("Likely yours", own), *rest]
+    )
+    return format_html_join("", '<optgroup label="{}">{}</optgroup>', groups)
 
 
 def now_in(zone: str, clock: str, now: datetime) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
+from functools import lru_cache
 
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.utils.cache import patch_vary_headers
+from django.utils.safestring import SafeString
 
 from bookings import lifecycle, slots
 from bookings.forms.follower import ActForm, PickForm, parse_slot
@@ -81,7 +83,6 @@ def _calendar(
         now=visit.now,
         near=(visit.request.COOKIES.get(DEVICE_COOKIE, ""), booking.follower.time_zone,
               booking.expert.time_zone),
-        regions=zone_choices(current=choice.zone, now=visit.now)[1:],
         is_listed=is_listed,
     ) if starts else None  # fmt: skip
     response = page(
@@ -93,12 +94,19 @@ def _calendar(
         picker=shown,
         about=wording.about_pick(case, choice.zone, choice.clock),
         problem=problem,
+        other_zones=_other_zones(visit.now.replace(minute=0, second=0, microsecond=0)),
         weekdays=WEEKDAYS,
         clocks=Clock.values,
         reach=reach(booking, is_listed=is_listed),
     )
     patch_vary_headers(response, ["HX-Request", "HX-Target"])
     return response
+
+
+@lru_cache(maxsize=2)
+def _other_zones(hour: datetime) -> SafeString:
+    """Once an hour and not for every page: there are five hundred, each a file to read."""
+    return zones.as_options(zone_choices(current=UNKNOWN_ZONE, now=hour)[1:])
 
 
 def _template(visit: Visit) -> str:
