@@ -416,5 +416,3 @@ def test_a_report_that_cannot_be_written_stops_before_the_import(maya, write, ru
 
     assert status == 2
     assert not Booking.objects.exists()
-
-

@@ -232,9 +232,7 @@ def reserved_is_the_sum() -> Booking:
 
 def all_returns_within_capture() -> Booking:
     booking = refunded()
-    Payment.objects.filter(booking=booking).update(
-        reserved_minor=240000, returned_external_minor=1
-    )
+    Payment.objects.filter(booking=booking).update(reserved_minor=240000, returned_external_minor=1)
     return booking
 
 
