@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -90,6 +91,31 @@ def test_a_lost_dispute_is_a_refund_that_is_not_ours(provider: Provider) -> None
     assert (entry.is_ours, entry.amount_minor) == (False, 5000)
     assert gateway.find(request, now=moment()) is None
     assert gateway.send(request, now=moment()).status == Status.DECLINED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"items": [], "count": 0}',
+        '{"entity": "order", "items": [], "count": 0}',
+        '{"entity": "collection", "items": [], "count": 1}',
+        '{"entity": "collection", "items": []}',
+        '{"entity": "collection", "count": 0}',
+    ],
+)
+def test_a_list_must_say_that_it_is_one_and_complete(provider: Provider, text: str) -> None:
+    provider.on_lists("raw", text=text)
+    with pytest.raises((RazorpayError, KeyError)):
+        provider.gateway().list_refunds(provider.pay(), now=moment())
+
+
+@pytest.mark.parametrize("ref", ["..", "../orders", "a/b", "a?b", ""])
+def test_what_is_no_id_is_not_even_asked_for(provider: Provider, ref: str) -> None:
+    request = replace(provider.request(), payment_ref=ref)
+    calls = listen(provider.server)
+    with pytest.raises(RazorpayError, match="not one of Razorpay's"):
+        provider.gateway().send(request, now=moment())
+    assert calls == []
 
 
 REFUND = {
