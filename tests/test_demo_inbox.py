@@ -54,6 +54,25 @@ def test_with_a_mail_server_the_pages_do_not_exist(
     assert client.get(reverse(name, args=arguments)).status_code == 404
 
 
+def test_on_a_public_address_only_staff_may_read_it(client: Client, settings: Any) -> None:
+    stored = store()
+    settings.SITE_URL = "https://calls.example.org"
+    settings.SECURE_SSL_REDIRECT = False
+    pages = [
+        reverse("demo_inbox"),
+        reverse("demo_message", args=[stored.pk]),
+        reverse("demo_message_html", args=[stored.pk]),
+        reverse("demo_message_calendar", args=[stored.pk]),
+    ]
+    for page in pages:
+        assert client.get(page).status_code == 302
+    client.force_login(builders.make_expert().user)
+    for page in pages:
+        assert client.get(page).status_code == 403
+    client.force_login(builders.make_staff())
+    assert client.get(pages[0]).status_code == 200
+
+
 def test_a_followers_link_can_be_clicked(client: Client) -> None:
     builders.offer(builders.make_booking())
     deliver_all()

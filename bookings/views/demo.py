@@ -9,34 +9,50 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
+from django.templatetags.static import static
 from django.urls import URLPattern, path
-from django.utils.html import escape
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
-from bookings import demo_inbox, formats
+from bookings import calendar, demo_inbox, formats
 from bookings.models import Clock, StoredMessage
 from topmate.security import csp_override
 
 PER_PAGE = 50
+THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 SHOWN_RECIPIENTS = 12
 E_MAIL_CSP = {**settings.SECURE_CSP, "style-src": ["'self'", "'unsafe-inline'"]}
 """E-mails need inline styles; scripts stay forbidden."""
 
 
 def only_in_the_demo(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """With a real mail server these pages do not exist."""
+    """With a real mail server these pages do not exist.
+
+    They show private links and those for a new password. So where the site's own address can be
+    reached from elsewhere, only staff may read them.
+    """
 
     @wraps(view)
     def wrapped(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
         if not settings.DEMO_INBOX:
             raise Http404("There is no demo inbox here.")
+        if calendar.site_host() not in THIS_MACHINE and not _is_staff(request):
+            if request.user.is_authenticated:
+                raise PermissionDenied
+            return redirect_to_login(request.get_full_path())
         return view(request, **kwargs)
 
     return require_safe(wrapped)
+
+
+def _is_staff(request: HttpRequest) -> bool:
+    return request.user.is_active and request.user.is_staff
 
 
 @only_in_the_demo
@@ -72,7 +88,9 @@ def message(request: HttpRequest, pk: int) -> HttpResponse:
 def message_html(request: HttpRequest, pk: int) -> HttpResponse:
     """The e-mail as it was designed, on a page of its own."""
     stored = get_object_or_404(StoredMessage, pk=pk)
-    return HttpResponse(demo_inbox.with_links_to_here(stored, stored.html))
+    html = demo_inbox.with_links_to_here(stored, stored.html)
+    icon = format_html('<link rel="icon" href="{}">', static("favicon.svg"))
+    return HttpResponse(html.replace("</head>", f"{icon}</head>", 1))
 
 
 @only_in_the_demo
