@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 
+from bookings import links
 from bookings.imports import batches, table
 from bookings.models import Booking, Expert, Follower, Payment, Service, TimelineEvent
 from bookings.states import State
@@ -233,6 +235,23 @@ def test_a_call_with_its_history_elsewhere_keeps_its_outcome(maya, write, run, s
     is_returned = state in (State.REFUNDED, State.CANCELLED)
     assert booking.payment.refundable_minor == (0 if is_returned else 240000)
     call_command("verify")
+
+
+@pytest.mark.parametrize("state", ["scheduled", "completed", "refunded", "cancelled"])
+def test_the_pages_of_an_imported_call_open(maya, write, run, client, state) -> None:
+    run(write({"state": state}))
+    booking = Booking.objects.get()
+    link = links.ensure(booking, links.Purpose.STATUS, now=booking.created_at)
+    client.force_login(maya.user, backend="django.contrib.auth.backends.ModelBackend")
+
+    for address in (
+        reverse("completed_calls"),
+        reverse("booking", kwargs={"code": booking.code}),
+        links.url(link),
+    ):
+        answer = client.get(address)
+        assert answer.status_code == 200
+        assert "Portfolio review" in answer.content.decode()
 
 
 def test_a_call_to_come_cannot_be_completed(maya, write, run) -> None:
