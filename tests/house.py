@@ -49,6 +49,7 @@ class House:
     url: str = ""
     env: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
+    never: list[tuple[str, str, float]] = field(default_factory=list)
 
     def start(self) -> None:
         with socket.socket() as probe:
@@ -169,17 +170,9 @@ class House:
         page.goto(f"{self.url}/demo/inbox/?to={to}")
         return page.locator(".inbox__subject").all_inner_texts()
 
-    def wait_for_text(self, page: Page, url: str, text: str) -> None:
-        """Reload until the page says it: a worker is at it."""
-        deadline = time.monotonic() + PATIENCE_MS / 1000
-        while True:
-            page.goto(url)
-            if page.get_by_text(text).count():
-                return
-            assert time.monotonic() < deadline, (
-                f"{text!r} did not appear:\n{page.inner_text('main')}"
-            )
-            time.sleep(0.5)
+    def never_mails(self, to: str, words: str, *, until: float) -> None:
+        """To be looked at later: no subject to this reader may hold these words by then."""
+        self.never.append((to, words, until))
 
 
 def _free_past(number: int) -> datetime:
