@@ -251,6 +251,15 @@ def test_a_refusal_that_nothing_explains_is_unknown(provider: Provider) -> None:
     assert answer.message
 
 
+def test_what_failed_is_not_counted_as_returned(provider: Provider) -> None:
+    """Or a refusal that nothing explains would be taken for: already refunded elsewhere."""
+    gateway, failed = provider.gateway(), provider.request(amount=4000)
+    provider.fault("declined")
+    send(gateway, failed)
+    provider.fault("refuse", status=400, code="something_new")
+    assert send(gateway, provider.request(failed.payment_ref)).status == Status.UNKNOWN
+
+
 def test_a_refusal_of_what_was_paid_before_adopts_it(provider: Provider) -> None:
     """The key is forgotten after a day; the whole amount is ours already."""
     gateway, request = provider.gateway(), provider.request(amount=5000)
