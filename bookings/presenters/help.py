@@ -8,6 +8,7 @@ from typing import Any
 from bookings.policy import Policy
 from bookings.presenters.reader import words
 
+
 def listed(durations: tuple[timedelta, ...]) -> str:
     """48 hours, 24 hours and 6 hours."""
     parts = [words(duration) for duration in durations]

@@ -148,7 +148,7 @@ def _with_theme(response: HttpResponse, theme: str) -> HttpResponse:
 urlpatterns: list[URLPattern] = [
     path("sign-in/", SignIn.as_view(), name="sign_in"),
     path("sign-out/", auth_views.LogoutView.as_view(), name="sign_out"),
-    path("password/", ResetPassword.as_view(), name="password_reset"),
+    path("password/reset/", ResetPassword.as_view(), name="password_reset"),
     path(
         "password/sent/",
         auth_views.PasswordResetDoneView.as_view(template_name="accounts/password_reset_done.html"),
