@@ -17,6 +17,8 @@ from bookings.policy import Policy
 from bookings.states import Actor, ActorKind, State
 
 BY_FOLLOWER = Actor(ActorKind.FOLLOWER)
+CHECKOUT = "checkout"
+"""The origin of a booking that was bought here just now: both sides are told by e-mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ def draft(
     limits: Policy | None = None,
     actor: Actor = BY_FOLLOWER,
     state: State = State.SCHEDULED,
+    origin: str = "",
 ) -> NewBooking:
     """Nothing is written. `state` other than scheduled is for calls whose history is elsewhere."""
     limits = limits or Policy.in_force()
@@ -79,7 +82,9 @@ def draft(
         updated_at=now,
     )
     return NewBooking(
-        booking, _payment(booking, payment), _events(booking, payment, actor=actor, now=now)
+        booking,
+        _payment(booking, payment),
+        _events(booking, payment, actor=actor, now=now, origin=origin),
     )
 
 
@@ -158,7 +163,7 @@ def _payment(booking: Booking, facts: PaymentFacts | None) -> Payment | None:
 
 
 def _events(
-    booking: Booking, facts: PaymentFacts | None, *, actor: Actor, now: datetime
+    booking: Booking, facts: PaymentFacts | None, *, actor: Actor, now: datetime, origin: str
 ) -> tuple[TimelineEvent, ...]:
     booked = TimelineEvent(
         booking=booking,
@@ -170,6 +175,7 @@ def _events(
             "price_minor": booking.price_minor,
             "currency": booking.currency,
             **({"method": facts.method} if facts and facts.method else {}),
+            **({"origin": origin} if origin else {}),
         },
         request_key=actor.request_key,
         at=now,

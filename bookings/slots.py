@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from bookings import clocks
-from bookings.models import Booking, Expert, Offer
+from bookings.models import Booking, Checkout, Expert, Offer, Service
 from bookings.states import HOLDS_A_SLOT
 
 Spell = tuple[time, time]
@@ -196,23 +196,44 @@ def free_for(
     """
     expert = booking.expert
     duration = timedelta(minutes=booking.duration_minutes)
-    buffer = timedelta(minutes=expert.buffer_minutes)
     if offer is not None and offer.mode == Offer.Mode.LISTED:
         listed = [slot.starts_at for slot in offer.slots.all() if slot.starts_at > now]
         return _without_own(booking, still_free(booking, listed))
+    found = _free(expert, duration, now=now, until=until, apart_from=booking.pk)
+    return _without_own(booking, found)
+
+
+def free_of(service: Service, *, now: datetime) -> list[datetime]:
+    """Starts at which somebody may buy a call of this kind now, in UTC, sorted."""
+    duration = timedelta(minutes=service.duration_minutes)
+    return _free(service.expert, duration, now=now)
+
+
+def _free(
+    expert: Expert,
+    duration: timedelta,
+    *,
+    now: datetime,
+    until: datetime | None = None,
+    apart_from: int | None = None,
+) -> list[datetime]:
+    buffer = timedelta(minutes=expert.buffer_minutes)
     earliest = clocks.after(now, timedelta(minutes=expert.min_notice_minutes))
     latest = clocks.after(now, timedelta(days=expert.window_days))
     if until is not None:
         latest = min(latest, until)
-    found = free_starts(
+    end = latest + duration + buffer
+    return free_starts(
         availability_of(expert),
-        busy=_busy(booking, earliest, latest + duration + buffer),
+        busy=[
+            *_busy(expert.pk, earliest, end, apart_from=apart_from),
+            *_held(expert, earliest, end, now=now),
+        ],
         duration=duration,
         buffer=buffer,
         earliest=earliest,
         latest=latest,
     )
-    return _without_own(booking, found)
 
 
 def _without_own(booking: Booking, starts: list[datetime]) -> list[datetime]:
@@ -225,7 +246,7 @@ def still_free(booking: Booking, starts: Sequence[datetime]) -> list[datetime]:
     if not starts:
         return []
     length = timedelta(minutes=booking.duration_minutes + booking.expert.buffer_minutes)
-    busy = list(_busy(booking, min(starts), max(starts) + length))
+    busy = list(_busy(booking.expert_id, min(starts), max(starts) + length, apart_from=booking.pk))
     return sorted(
         {
             start
@@ -235,15 +256,29 @@ def still_free(booking: Booking, starts: Sequence[datetime]) -> list[datetime]:
     )
 
 
-def _busy(booking: Booking, earliest: datetime, latest: datetime) -> Iterable[Interval]:
-    """Times of the expert's other live calls: this booking's own time moves with it."""
+def _busy(
+    expert_id: int, earliest: datetime, latest: datetime, *, apart_from: int | None
+) -> Iterable[Interval]:
+    """Times of the expert's live calls. A call that is moved does not stand in its own way."""
     return (
         Booking.objects.filter(
-            expert_id=booking.expert_id,
+            expert_id=expert_id,
             state__in=HOLDS_A_SLOT,
             busy_until__gt=earliest,
             starts_at__lt=latest,
         )
-        .exclude(pk=booking.pk)
+        .exclude(pk=apart_from or 0)
         .values_list("starts_at", "busy_until")
     )
+
+
+def _held(
+    expert: Expert, earliest: datetime, latest: datetime, *, now: datetime
+) -> Iterable[Interval]:
+    """Times that somebody is paying for at this moment."""
+    buffer = timedelta(minutes=expert.buffer_minutes)
+    held = Checkout.objects.holding(now).filter(
+        expert=expert, ends_at__gt=earliest - buffer, starts_at__lt=latest
+    )
+    for starts_at, ends_at in held.values_list("starts_at", "ends_at"):
+        yield starts_at, ends_at + buffer

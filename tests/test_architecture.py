@@ -22,6 +22,8 @@ LEVELS: dict[str, int] = {
             "links slots rules calendar intake lists",
             "emails hours",
             "refunds",
+            "checkouts",
+            "provider_events",
             "tasks",
             "lifecycle helpdesk",
             "sweeps imports invariants access forms presenters",

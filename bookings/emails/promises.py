@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bookings.emails import (
+    to_both_booked,
     to_expert,
     to_expert_cases,
     to_follower_refunds,
@@ -16,6 +17,7 @@ from bookings.emails.kinds import KINDS, Kind
 from bookings.models import TimelineEvent
 
 WRITERS = (
+    to_both_booked,
     to_follower_times,
     to_follower_reports,
     to_follower_refunds,
@@ -29,6 +31,8 @@ _REFUNDED = ("refund_started", "booking_refunded")
 _MOVED = ("time_confirmed", "time_picked")
 
 AFTER: Mapping[str, tuple[str, ...]] = {
+    "booked": ("booked", "booked_expert"),
+    "time_taken": ("time_taken",),
     "report_no_show": ("report_received", "no_show_reported"),
     "withdraw_report": ("withdrawal_received", "report_withdrawn"),
     "offer_reschedule": ("offer",),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bookings import clocks
 from bookings.emails.case import Case
+from bookings.intake import CHECKOUT
 from bookings.models import (
     NoShowReport,
     Offer,
@@ -78,6 +79,12 @@ def time_holds(case: Case) -> bool:
     return case.booking.starts_at == picked and State(case.booking.state) not in FINAL
 
 
+def as_booked(case: Case) -> bool:
+    """The call is still at the time it was bought for."""
+    bought = case.instant("starts_at")
+    return case.booking.starts_at == bought and State(case.booking.state) not in FINAL
+
+
 def mark_stands(case: Case) -> bool:
     mark = case.mark
     return case.booking.state == State.COMPLETED and mark is not None and mark.undone_at is None
@@ -109,7 +116,10 @@ def refund_failed(case: Case) -> bool:
 
 def refund_needs_staff(case: Case) -> bool:
     refund = case.refund
-    return refund is not None and (bool(refund.hold_reason) or refund.state in NEEDS_A_PERSON)
+    if refund is None:
+        return False
+    is_slow = refund.state == "accepted" and refund.alerted_at is not None
+    return bool(refund.hold_reason) or refund.state in NEEDS_A_PERSON or is_slow
 
 
 def link_is_current(case: Case) -> bool:
@@ -126,6 +136,11 @@ def _same_deadline(case: Case) -> bool:
 def _same_start(case: Case) -> bool:
     written = case.facts.get("starts_at")
     return written is None or case.booking.starts_at.isoformat() == written
+
+
+def after_checkout(event: TimelineEvent) -> bool:
+    """Bought here just now, not imported and not part of the demo's past."""
+    return bool(event.data.get("origin") == CHECKOUT)
 
 
 def after_refund(event: TimelineEvent) -> bool:

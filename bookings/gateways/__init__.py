@@ -8,16 +8,24 @@ from django.conf import settings
 
 from bookings.gateways.port import Answer, Gateway, ListedRefund, RefundRequest, Status
 from bookings.gateways.sandbox import SandboxGateway
+from bookings.gateways.till import NotTaken, Opened, Order, Paid, Till
 from bookings.models import Provider
 
 __all__ = [
     "Answer",
     "Gateway",
     "ListedRefund",
+    "NotTaken",
+    "Opened",
+    "Order",
+    "Paid",
     "RefundRequest",
     "SandboxGateway",
     "Status",
+    "Till",
     "gateway_of",
+    "selling_with",
+    "till_of",
 ]
 
 
@@ -61,3 +69,34 @@ _WITH_KEYS: dict[str, Callable[[], Gateway | None]] = {
     Provider.RAZORPAY: _razorpay,
 }
 """Made for each call from the settings: an object is cheap, and threads share none."""
+
+
+def till_of(provider: str) -> Till | None:
+    """Where to pay; None at the sandbox, which is a page of ours, and where keys are missing."""
+    if provider == Provider.STRIPE and settings.STRIPE_SECRET_KEY:
+        from bookings.gateways.stripe_till import StripeTill
+
+        return StripeTill(
+            api_base=settings.STRIPE_API_BASE,
+            secret_key=settings.STRIPE_SECRET_KEY,
+            read_seconds=settings.PROVIDER_TIMEOUT.total_seconds(),
+        )
+    if provider == Provider.RAZORPAY and settings.RAZORPAY_KEY_ID:
+        from bookings.gateways.razorpay_till import RazorpayTill
+
+        return RazorpayTill(
+            api_base=settings.RAZORPAY_API_BASE,
+            key_id=settings.RAZORPAY_KEY_ID,
+            key_secret=settings.RAZORPAY_KEY_SECRET,
+            read_seconds=settings.PROVIDER_TIMEOUT.total_seconds(),
+        )
+    return None
+
+
+def selling_with() -> list[Provider]:
+    """Those with keys; the sandbox only where there are none, and only there."""
+    has_keys = {
+        Provider.STRIPE: settings.STRIPE_SECRET_KEY,
+        Provider.RAZORPAY: settings.RAZORPAY_KEY_ID,
+    }
+    return [provider for provider, key in has_keys.items() if key] or [Provider.SANDBOX]

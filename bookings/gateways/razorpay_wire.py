@@ -35,7 +35,9 @@ class Wire:
     ) -> Reply:
         headers = {"Authorization": f"Basic {self.credentials}"}
         if body is not None:
-            headers |= {"Content-Type": "application/json", "X-Refund-Idempotency": key}
+            headers["Content-Type"] = "application/json"
+        if key:
+            headers["X-Refund-Idempotency"] = key
         return exchange(
             method,
             f"{self.base}/{path}",
@@ -46,10 +48,18 @@ class Wire:
 
 
 def path_of(payment_ref: str) -> str:
+    return f"payments/{_id(payment_ref)}"
+
+
+def order_path_of(order_ref: str) -> str:
+    return f"orders/{_id(order_ref)}"
+
+
+def _id(ref: str) -> str:
     """Raises for what is no id: it must not become another path."""
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", payment_ref):
-        raise RazorpayError("The payment's reference is not one of Razorpay's.")
-    return f"payments/{payment_ref}"
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", ref):
+        raise RazorpayError("The reference is not one of Razorpay's.")
+    return ref
 
 
 def as_object(reply: Reply) -> dict[str, Any]:

@@ -70,6 +70,7 @@ def _words(event: TimelineEvent, expert: str, reader: Reader) -> str:
 
 _FIXED = {
     "booked": "You booked the call",
+    "time_taken": "The time was taken while you were paying",
     Verb.REPORT_NO_SHOW.value: "You reported that it did not happen",
     Verb.WITHDRAW_REPORT.value: "You withdrew your report",
     Verb.OFFER_RESCHEDULE.value: "{expert} offered you a new time",
@@ -90,6 +91,7 @@ _FIXED = {
 _PLAIN = ("info", "")
 _LOOKS: dict[str, tuple[str, str]] = {
     "booked": ("calendar", ""),
+    "time_taken": ("x", ""),
     Verb.REPORT_NO_SHOW.value: ("flag", "bad"),
     Verb.WITHDRAW_REPORT.value: ("x", ""),
     Verb.OFFER_RESCHEDULE.value: ("again", "info"),

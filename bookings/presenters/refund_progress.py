@@ -159,7 +159,11 @@ def _first_step(
 
 
 def _began(refund: Refund) -> tuple[str, str, datetime]:
-    labels = {Verb.CANCEL.value: "Call cancelled", Verb.REFUND_NOW.value: "Refund decided"}
+    labels = {
+        Verb.CANCEL.value: "Call cancelled",
+        Verb.REFUND_NOW.value: "Refund decided",
+        "time_taken": "Time was taken",
+    }
     return labels.get(refund.event.verb, "Case closed"), "flag", refund.event.at
 
 
@@ -210,4 +214,6 @@ def why(refund_verb: str, actor_kind: str, booking: Booking, note: str) -> str:
         case Verb.REFUND_NOW:
             who = "Our team" if actor_kind == ActorKind.STAFF else expert
             return f"{who} decided to refund you"
+        case "time_taken":
+            return "The time was taken by somebody else while you were paying"
     return ""

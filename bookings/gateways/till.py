@@ -1,0 +1,63 @@
+"""Where a follower pays: the second port to a provider. It sells one call and knows no tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be paid. Asked for again with the same words, it is the same order."""
+
+    key: str
+    """kept by the provider as metadata"""
+    title: str
+    amount_minor: int
+    currency: str
+    email: str
+    created_at: datetime
+    success_url: str
+    cancel_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    provider_ref: str
+    pay_url: str
+    """the provider's page; empty where a form of ours leads there"""
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """Money that came in and was captured."""
+
+    provider_ref: str
+    """of the payment: what a refund names"""
+    amount_minor: int
+    currency: str
+    """upper case"""
+    method: str
+    """as in: Visa ending 4242"""
+    paid_at: datetime
+
+
+class NotTaken(Exception):
+    """The provider refuses this order for good. `str()` is for staff."""
+
+
+class Till(Protocol):
+    """Every call may raise: then nobody knows, and it is asked again later."""
+
+    def open(self, order: Order) -> Opened:
+        """Make an order that can be paid. NotTaken when it never will be."""
+        ...
+
+    def paid(self, provider_ref: str) -> list[Paid]:
+        """What was captured for an order; what is only authorised is captured first."""
+        ...
+
+    def close(self, provider_ref: str) -> None:
+        """Let nobody pay from now on, where the provider can do that."""
+        ...
