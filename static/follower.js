@@ -1,16 +1,11 @@
-// follower pages: the device's time zone, copying the bank's reference, a quiet refresh
+// follower pages: the zone of somebody new, copying the bank's reference, a quiet refresh
 (() => {
-  const known = document.cookie.split('; ').some(part => part.startsWith('tz='));
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || '';
-  if (/^[A-Za-z0-9_+/-]{1,64}$/.test(zone)) {
-    const secure = location.protocol === 'https:' ? '; Secure' : '';
-    document.cookie = `tz=${zone}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
-    // The first time nothing was known of this reader: show the times in their zone at once.
-    const select = document.getElementById('tz');
-    if (!known && select && select.value === 'UTC' && [...select.options].some(o => o.value === zone)) {
-      select.value = zone;
-      window.addEventListener('load', () => select.dispatchEvent(new Event('change', { bubbles: true })));
-    }
+  // Nothing was known of this reader when the page was made: show the times in their zone at once.
+  const select = document.querySelector('#tz[data-guess]');
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (select && zone !== select.value && [...select.options].some(o => o.value === zone)) {
+    select.value = zone;
+    addEventListener('load', () => select.dispatchEvent(new Event('change', { bubbles: true })));
   }
   const showCopyButtons = () => document.querySelectorAll('[data-copy][hidden]').forEach(b => { b.hidden = false; });
   showCopyButtons();

@@ -94,6 +94,7 @@ def _calendar(
         picker=shown,
         about=wording.about_pick(case, choice.zone, choice.clock),
         problem=problem,
+        is_guess=choice.zone == UNKNOWN_ZONE and "tz" not in visit.request.GET,
         other_zones=_other_zones(visit.now.replace(minute=0, second=0, microsecond=0)),
         weekdays=WEEKDAYS,
         clocks=Clock.values,
