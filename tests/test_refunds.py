@@ -92,21 +92,21 @@ def test_a_request_that_never_arrived_is_sent_again_with_the_same_key(
 
 def test_a_driver_that_died_is_followed_by_another_after_its_lease() -> None:
     refund = refund_of()
-    from bookings.refunds import driving
+    from bookings.refunds import driving, pace
 
     assert driving._claim(refund.pk, now=LATER) is not None  # and then kill -9
     assert refunds.execute(refund.pk, now=LATER + timedelta(seconds=1)) is False
-    drive(refund, LATER + driving.LEASE)
+    drive(refund, LATER + pace.LEASE)
     assert refund.state == RefundState.ACCEPTED
 
 
 def test_an_answer_that_comes_after_the_lease_is_not_written() -> None:
-    from bookings.refunds import driving
+    from bookings.refunds import driving, pace
 
     refund = refund_of()
     slow = driving._claim(refund.pk, now=LATER)
     assert slow is not None
-    drive(refund, LATER + driving.LEASE)
+    drive(refund, LATER + pace.LEASE)
     assert driving._record(slow, Answer(Status.DECLINED), now=LATER + DAY) is False
     refund.refresh_from_db()
     assert refund.state == RefundState.ACCEPTED

@@ -153,6 +153,7 @@ def test_refunds_against_a_provider_that_fails_half_of_its_calls(
 ) -> None:
     """A small comparison of ledgers; the large one kills processes, too."""
     settings.PROVIDER_TIMEOUT = timedelta(seconds=0.2)
+    settings.BREAKER_LEAST = 100
     kinds = ["drop", "lost", "reset", "busy", "limit", "gateway", "gateway_done", "empty", "late"]
     provider.tell(
         random={"seed": 20261123, "rate": 0.5, "seconds": 0.3, "kinds": [*kinds, "garbled"]}

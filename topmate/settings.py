@@ -118,6 +118,9 @@ RAZORPAY_KEY_ID, RAZORPAY_KEY_SECRET = payments.razorpay_keys(env)
 RAZORPAY_API_BASE = payments.api_base(env, "RAZORPAY", "https://api.razorpay.com", RAZORPAY_KEY_ID)
 RAZORPAY_WEBHOOK_SECRET = env.items("RAZORPAY_WEBHOOK_SECRET", [])
 PROVIDER_TIMEOUT = env.duration("PROVIDER_TIMEOUT", "20s", high=timedelta(seconds=40))
+REFUNDS_HOLD = env.flag("REFUNDS_HOLD")
+BREAKER_LEAST = env.number("BREAKER_LEAST", 20, low=1, high=1_000_000)
+BREAKER_TIMES = env.number("BREAKER_TIMES", 5, low=1, high=1000)
 
 # --- The rules' clocks; the ones in force are copied onto each booking -------------------------
 _duration = env.duration

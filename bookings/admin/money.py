@@ -19,6 +19,7 @@ from bookings.admin.base import NONE, ReadOnlyAdmin, age, moment, money
 from bookings.admin.rows import refund_chip
 from bookings.forms.staff import PaidByHandForm
 from bookings.models import Payment, Refund, RefundState
+from bookings.refunds import holds
 from bookings.states import Actor
 
 OVER = (RefundState.DECLINED, RefundState.REVERSED)
@@ -30,6 +31,17 @@ def _run(verb: Callable[..., Refund], done: str) -> Callable[..., str]:
         return done
 
     return run
+
+
+def _continue(row: Refund, *, actor: Actor, now: datetime, details: dict[str, Any]) -> str:
+    count = refunds.continue_all(actor=actor, now=now, **details)
+    return f"{count} refunds go on." if count != 1 else "1 refund goes on."
+
+
+def _not_by_breaker(row: Refund, actor: Actor, now: datetime) -> str:
+    if row.hold_reason == holds.BREAKER:
+        return ""
+    return "This refund is not held because there were unusually many."
 
 
 def _only(*states: str) -> Callable[[Refund, Actor, datetime], str]:
@@ -69,6 +81,13 @@ ACTIONS = (
         "Lets the refund go on.",
         _run(refunds.release, "Released, sent within a minute."),
         refusal=_not_held,
+    ),
+    StaffAction(
+        "continue",
+        "Continue all",
+        "Lets every refund go on that is held because there were unusually many.",
+        _continue,
+        refusal=_not_by_breaker,
     ),
     StaffAction(
         "paid_by_hand",

@@ -132,15 +132,45 @@ def _sweep_late(stage: Stage) -> Told:
     return None, {"minutes": 12}
 
 
+def _held(stage: Stage) -> Told:
+    stage.is_about_a_booking = False
+    return None, {"reason": "unusually many refunds"}
+
+
 def _password(stage: Stage) -> Told:
     stage.is_about_a_booking = False
     return None, {"user": stage.booking.expert.user_id}
+
+
+def _booked(*, is_free: bool = False) -> Scene:
+    def scene(stage: Stage) -> Told:
+        stage.move_to_the_future()
+        if is_free:
+            stage.make_free()
+        return stage.event("booked", "follower", origin="checkout"), {
+            "starts_at": stage.booking.starts_at.isoformat()
+        }
+
+    return scene
+
+
+def _time_taken(stage: Stage) -> Told:
+    stage.move_to_the_future()
+    stage.change(State.CANCELLED)
+    minor = stage.booking.price_minor
+    event = stage.event("time_taken", "system", refund_minor=minor, currency="INR")
+    stage.refund(event)
+    return event, {}
 
 
 _DECLINED = {"last_answer": "insufficient_funds: the account has no money left."}
 _ON_ZOOM = "Zoom dropped us twice, so we went on by phone."
 
 SCENES: dict[str, Scene] = {
+    "booked-paid": _booked(),
+    "booked-free": _booked(is_free=True),
+    "booked_expert": _booked(),
+    "time_taken": _time_taken,
     "offer-after-report": _offer(is_after_report=True),
     "offer-past": _offer(),
     "offer-upcoming": _offer(is_future=True),
@@ -185,6 +215,8 @@ SCENES: dict[str, Scene] = {
     "staff_refund_failed-held": _refund_news("refund_held", "due", hold_reason="bank dispute open"),
     "call_cancelled": _refund("cancel", "expert", is_future=True),
     "call_cancelled_expert": _refund("cancel", "staff", is_future=True),
+    "staff_refunds_held": _held,
+    "staff_money_differs": lambda stage: (None, {}),
     "staff_sweep_late": _sweep_late,
     "staff_support_request": _support(),
     "support_answer": _support("Only Lena can move it now. You can refund it, or mark it."),

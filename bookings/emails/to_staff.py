@@ -54,6 +54,42 @@ def staff_refund_failed(case: Case) -> Letter:
     )
 
 
+@kind(STAFF, "refunds are held: unusually many at once, or the site was restored from a backup")
+def staff_refunds_held(case: Case) -> Letter:
+    reason = formats.one_line(str(case.facts.get("reason", "on hold")))
+    return Letter(
+        subject=f"Refunds wait for you: {reason}",
+        preheader="No follower is paid until somebody acts.",
+        heading="Refunds are on hold",
+        paragraphs=(
+            f"refunds of {site_name()} are held: {reason}. They are not sent by themselves.",
+            "Look at them in the admin: are they right? Then let them go on, all together.",
+        ),
+        button=Link("Open the refunds", page("admin:bookings_refund_changelist") + "?needs=staff"),
+        why=why_staff(),
+        can_reply=False,
+    )
+
+
+@kind(STAFF, "our books and the provider's differ, or more went back than was paid")
+def staff_money_differs(case: Case) -> Letter:
+    code = case.booking.code
+    return Letter(
+        subject=f"The money of {code} does not add up",
+        preheader="Compare it with the provider’s dashboard.",
+        heading="The money does not add up",
+        paragraphs=(
+            f"what went back for booking {code} is not what our books say: more went back than "
+            "was paid, or the provider does not know a refund of ours.",
+            "Compare the payment with the provider’s dashboard. Nothing more is sent by itself.",
+        ),
+        button=case.admin_link("Open the booking", "booking", case.booking.pk),
+        facts=_facts(case),
+        why=why_staff(),
+        can_reply=False,
+    )
+
+
 @kind(STAFF, "a follower contests a completed call", still_true=truths.is_contested)
 def staff_contested(case: Case) -> Letter:
     return _to_decide(

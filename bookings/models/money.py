@@ -38,6 +38,16 @@ class Payment(models.Model):
         default=0, help_text="returned by the provider or a bank without us"
     )
     is_disputed = models.BooleanField(default=False, help_text="an open bank dispute")
+    dispute_ended_at = models.DateTimeField(null=True, blank=True)
+    dispute_lost_minor = models.PositiveBigIntegerField(
+        default=0, help_text="part of the returned amount that is in no list of refunds"
+    )
+    reconciled_at = models.DateTimeField(
+        null=True, blank=True, help_text="when it was last compared with the provider's books"
+    )
+    alerted_at = models.DateTimeField(
+        null=True, blank=True, help_text="staff knows that more went back than came in"
+    )
     paid_at = models.DateTimeField()
 
     class Meta:
@@ -121,6 +131,12 @@ class Refund(models.Model):
     lease_token = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     first_sent_at = models.DateTimeField(null=True, blank=True)
+    stored_failure_at = models.DateTimeField(
+        null=True, blank=True, help_text="when the provider's own error came for this key"
+    )
+    absent_at = models.DateTimeField(
+        null=True, blank=True, help_text="sent long ago, and not in the provider's list"
+    )
 
     provider_refund_id = models.CharField(max_length=120, blank=True)
     reference = models.CharField(max_length=120, blank=True, help_text="the bank's reference")
@@ -139,6 +155,7 @@ class Refund(models.Model):
                 condition=Q(next_attempt_at__isnull=False),
                 name="refund_next_attempt",
             ),
+            models.Index(fields=["created_at"], name="refund_created"),
         )
         constraints = (
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_of_something"),

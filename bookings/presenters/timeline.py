@@ -63,6 +63,9 @@ def entry(
 
 LINES: dict[str, Line] = {
     "booked": Line("card", "", sentences.booked),
+    "time_taken": Line(
+        "x", "", sentences.says("{name} paid for a time that was taken; {money} goes back")
+    ),
     "imported": Line("info", "", sentences.says("Taken over from another system")),
     "report_no_show": Line(
         "flag",
@@ -105,6 +108,13 @@ LINES: dict[str, Line] = {
         "info", "bad", sentences.says("The bank sent the refund back; our team takes care of it")
     ),
     "refund_held": Line("pause", "", sentences.says("Our team put the refund on hold")),
+    "refund_paused": Line("pause", "", sentences.says("The refund waits for our team")),
+    "refund_voided": Line("bank", "", sentences.says("The refund was not needed any more")),
+    "refund_reduced": Line("bank", "money", sentences.says("The refund is smaller now")),
+    "returned_elsewhere": Line("bank", "money", sentences.says("{money} went back another way")),
+    "dispute_opened": Line("flag", "bad", sentences.says("The payment is disputed at the bank")),
+    "dispute_won": Line("check", "", sentences.says("The bank dispute ended in your favour")),
+    "dispute_lost": Line("flag", "bad", sentences.says("The bank dispute was lost")),
     "refund_released": Line("bank", "money", sentences.says("Our team let the refund go on")),
     "refund_retry": Line("again", "money", sentences.says("Our team sent the refund again")),
     "refund_paid_by_hand": Line("bank", "ok", sentences.says("Our team paid {money} to {name}")),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.conf import settings
+
 from bookings.gateways import gateway_of
 from bookings.models import Booking, Payment, Refund, RefundState, TimelineEvent
+from bookings.refunds import breaker, holds, points
+from bookings.refunds.recording import tell
 from bookings.states import TransitionNotAllowed
-
-HELD_FOR_DISPUTE = "bank dispute open"
 
 
 def refundable_minor(booking: Booking) -> int:
@@ -35,8 +37,44 @@ def request(
     payment = Payment.objects.get(booking=booking)
     if not 0 < amount_minor <= payment.refundable_minor:
         raise TransitionNotAllowed("bad_amount", "This is more than can still be refunded.")
+    hold_reason = _reason_to_hold(payment, now=now)
+    refund = plan(
+        payment,
+        booking,
+        event=event,
+        amount_minor=amount_minor,
+        now=now,
+        not_before=not_before,
+        hold_reason=hold_reason,
+    )
+    points.reached("refund_inserted")
+    if hold_reason == holds.DISPUTE:
+        tell(refund, "refund_held", now=now, note=hold_reason)
+    elif hold_reason:
+        tell(refund, "refund_paused", now=now, note=hold_reason)
+    return refund
+
+
+def _reason_to_hold(payment: Payment, *, now: datetime) -> str:
+    if payment.is_disputed:
+        return holds.DISPUTE
+    if settings.REFUNDS_HOLD:
+        return holds.RESTORE
+    return breaker.trip(now=now) if breaker.is_tripped(now=now) else ""
+
+
+def plan(
+    payment: Payment,
+    booking: Booking,
+    *,
+    event: TimelineEvent,
+    amount_minor: int,
+    now: datetime,
+    not_before: datetime,
+    hold_reason: str = "",
+) -> Refund:
+    """The row itself, with the words the provider will be asked with."""
     is_manual = gateway_of(payment.provider) is None
-    hold_reason = HELD_FOR_DISPUTE if payment.is_disputed else ""
     refund = Refund(
         payment=payment,
         booking=booking,
@@ -47,6 +85,7 @@ def request(
         hold_reason=hold_reason,
         next_attempt_at=None if is_manual or hold_reason else not_before,
         created_at=now,
+        alerted_at=now if hold_reason else None,
     )
     refund.request = {
         "payment_ref": payment.provider_ref,
@@ -67,5 +106,5 @@ def void(event: TimelineEvent) -> bool:
     return bool(
         refunds.filter(
             state__in=[RefundState.DUE, RefundState.MANUAL_DUE], first_sent_at__isnull=True
-        ).update(state=RefundState.VOID, next_attempt_at=None)
+        ).update(state=RefundState.VOID, next_attempt_at=None, hold_reason="")
     )

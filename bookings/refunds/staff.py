@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from bookings import emails, timeline
-from bookings.models import Refund, RefundState
+from bookings.models import Payment, Refund, RefundState
+from bookings.refunds import holds
 from bookings.states import Actor, ActorKind, TransitionNotAllowed
 
 
@@ -16,19 +18,23 @@ def retry(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund
     """Try again a refund that was declined, came back, or has no answer.
 
     After a definite no the key must change, or the provider would repeat its answer; a refund
-    without an answer keeps its key.
+    without an answer keeps its key, unless it is so old that a person was asked: the provider
+    may have forgotten the key, and that person has looked.
     """
     refund = _lock(refund_id, actor, reason)
     ended = (RefundState.DECLINED, RefundState.REVERSED)
     if refund.state not in (*ended, RefundState.UNKNOWN):
         raise _not_now(refund)
     changes: dict[str, Any] = {"next_attempt_at": now}
-    if refund.state in ended:
+    if refund.state in ended or _waits_for_a_person(refund):
         changes |= {
             "state": RefundState.DUE,
             "epoch": refund.epoch + 1,
             "attempts": 0,
             "first_sent_at": None,
+            "stored_failure_at": None,
+            "absent_at": None,
+            "alerted_at": None,
             "accepted_at": None,
             "finished_at": None,
             "provider_refund_id": "",
@@ -50,7 +56,12 @@ def release(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refu
     refund = _lock(refund_id, actor, reason)
     if not refund.hold_reason:
         raise _not_now(refund)
-    changes = {"hold_reason": "", "next_attempt_at": now}
+    if settings.REFUNDS_HOLD:
+        raise TransitionNotAllowed("state", "REFUNDS_HOLD is set: take it away first.")
+    if refund.hold_reason == holds.DISPUTE:  # a person has decided that a refund still helps
+        Payment.objects.filter(pk=refund.payment_id).update(is_disputed=False)
+    is_by_hand = refund.state == RefundState.MANUAL_DUE
+    changes = {"hold_reason": "", "next_attempt_at": None if is_by_hand else now}
     return _change(refund, "refund_released", changes, actor=actor, now=now, reason=reason)
 
 
@@ -62,10 +73,11 @@ def record_paid_by_hand(
     if not reference.strip():
         raise TransitionNotAllowed("details_missing", "Give the reference of the bank transfer.")
     by_hand = (RefundState.MANUAL_DUE, RefundState.DECLINED, RefundState.REVERSED)
-    if refund.state not in by_hand:
+    if refund.state not in by_hand and not _waits_for_a_person(refund):
         raise _not_now(refund)
     changes = {
         "state": RefundState.SUCCEEDED,
+        "provider_refund_id": "",  # an older try of the provider's, that came to nothing
         "reference": reference.strip()[:120],
         "finished_at": now,
         "next_attempt_at": None,
@@ -119,6 +131,12 @@ def _change(
             "bad_amount", "The money of this refund has been returned in another way."
         ) from error
     return refund
+
+
+def _waits_for_a_person(refund: Refund) -> bool:
+    """Twice missing in the provider's list, and nobody asks for it by himself any more."""
+    is_missing = refund.absent_at is not None and refund.next_attempt_at is None
+    return refund.state == RefundState.UNKNOWN and is_missing and not refund.hold_reason
 
 
 def _not_now(refund: Refund) -> TransitionNotAllowed:

@@ -1,0 +1,84 @@
+"""Reasons for which refunds wait for a person. A hold is loud, and never counts as done.
+
+A dispute at the bank, unusually many refunds at once (`breaker`), and a database that was
+restored from a backup (`REFUNDS_HOLD`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import transaction
+
+from bookings import emails
+from bookings.models import Refund, RefundState
+from bookings.refunds.recording import as_read, tell
+from bookings.states import SYSTEM, Actor
+
+DISPUTE = "bank dispute open"
+BREAKER = "unusually many refunds"
+RESTORE = "restored from a backup"
+
+
+def hold(refund: Refund, reason: str, *, now: datetime) -> bool:
+    """Stop one refund; staff gets a mail about it."""
+    with transaction.atomic():
+        if not _stop(refund, reason, now=now):
+            return False
+        tell(refund, "refund_held", now=now, note=reason)
+    return True
+
+
+def hold_restored(refunds: Iterable[Refund], *, now: datetime) -> int:
+    """Stop them all; one mail a day for the lot."""
+    held = 0
+    for refund in refunds:
+        with transaction.atomic():
+            if _stop(refund, RESTORE, now=now):
+                tell(refund, "refund_paused", now=now, note=RESTORE)
+                tell_staff(RESTORE, now=now, dedupe=f"{now:%Y-%m-%d}")
+                held += 1
+    return held
+
+
+def _stop(refund: Refund, reason: str, *, now: datetime) -> bool:
+    never_sent = refund.first_sent_at is None
+    return as_read(
+        refund,
+        state=RefundState.DUE if never_sent else RefundState.UNKNOWN,
+        hold_reason=reason,
+        next_attempt_at=None,
+        alerted_at=now,
+        lease_token=None,
+        lease_until=None,
+    )
+
+
+def tell_staff(reason: str, *, now: datetime, dedupe: str) -> None:
+    emails.queue(
+        "staff_refunds_held", now=now, dedupe=f"{reason} {dedupe}", facts={"reason": reason}
+    )
+
+
+def let_go(
+    reason: str, *, now: datetime, note: str, actor: Actor = SYSTEM, payment_id: int | None = None
+) -> int:
+    """Every refund held for this reason goes on."""
+    held = Refund.objects.filter(hold_reason=reason).select_related("booking")
+    if payment_id is not None:
+        held = held.filter(payment_id=payment_id)
+    freed = 0
+    for refund in held.order_by("pk"):
+        freed += _let_go(refund, now=now, note=note, actor=actor)
+    return freed
+
+
+def _let_go(refund: Refund, *, now: datetime, note: str, actor: Actor) -> bool:
+    is_by_hand = refund.state == RefundState.MANUAL_DUE
+    with transaction.atomic():
+        if not as_read(refund, hold_reason="", next_attempt_at=None if is_by_hand else now):
+            return False
+        # A form acts once; this is one form over many refunds, and one booking may have two.
+        tell(refund, "refund_released", now=now, note=note, actor=Actor(actor.kind, actor.user_id))
+    return True
