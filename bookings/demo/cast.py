@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta
+from functools import lru_cache
+
+from django.contrib.auth.hashers import make_password
 
 from bookings.models import (
     DateOverride,
@@ -120,14 +123,17 @@ def _user(email: str, name: str, *, is_staff: bool = False) -> User:
     if user := User.objects.filter(email=email).first():
         return user
     first, _, last = name.partition(" ")
-    return User.objects.create_user(
-        email,
-        PASSWORD,
-        first_name=first,
-        last_name=last,
-        is_staff=is_staff,
-        is_superuser=is_staff,
+    user = User.objects.create_user(
+        email, first_name=first, last_name=last, is_staff=is_staff, is_superuser=is_staff
     )
+    User.objects.filter(pk=user.pk).update(password=_encoded_password())
+    return user
+
+
+@lru_cache(maxsize=1)
+def _encoded_password() -> str:
+    """Slow on purpose; once is enough for a password that is printed on the sign-in page."""
+    return make_password(PASSWORD)
 
 
 def _staff() -> User:

@@ -3,7 +3,7 @@
 `manage.py verify` asks all of them. Each is one statement, so that a busy site can be asked too.
 """
 
-from bookings.invariants import cases, history, letters, money
+from bookings.invariants import cases, database, history, letters, money
 from bookings.invariants.register import ALL, Invariant
 
-__all__ = ["ALL", "Invariant", "cases", "history", "letters", "money"]
+__all__ = ["ALL", "Invariant", "cases", "database", "history", "letters", "money"]

@@ -10,6 +10,8 @@ Installed by a migration, for SQLite and PostgreSQL.
 
 from __future__ import annotations
 
+import re
+
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 LIVE_CALL = "('scheduled', 'reschedule_offered', 'no_show_reported')"
@@ -120,6 +122,21 @@ def remove(connection: BaseDatabaseWrapper) -> None:
     else:
         triggers = [f"DROP TRIGGER IF EXISTS {name}" for name in _SQLITE_TRIGGERS]
         _run(connection, [*triggers, "DROP INDEX IF EXISTS booking_live_by_start"])
+
+
+def missing(connection: BaseDatabaseWrapper) -> list[str]:
+    """Names of guards that are not there, for `manage.py verify`."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            wanted = re.findall(
+                r"(?:CREATE TRIGGER|ADD CONSTRAINT) (\w+)", str(_POSTGRESQL_INSTALL)
+            )
+            cursor.execute("SELECT tgname FROM pg_trigger UNION SELECT conname FROM pg_constraint")
+        else:
+            wanted = [*_SQLITE_TRIGGERS, "booking_live_by_start"]
+            cursor.execute("SELECT name FROM sqlite_master")
+        there = {name for (name,) in cursor.fetchall()}
+    return [name for name in wanted if name not in there]
 
 
 def _run(connection: BaseDatabaseWrapper, statements: list[str]) -> None:
