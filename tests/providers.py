@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from bookings.gateways import Gateway, RefundRequest
+from bookings.gateways import Answer, Gateway, RefundRequest, Status
 from bookings.gateways.razorpay import RazorpayGateway
 from bookings.gateways.stripe import StripeGateway
 from bookings.standin.server import StandIn
@@ -98,3 +98,23 @@ def until(condition: Any, seconds: float = 5.0) -> None:
     while not condition():
         assert time.monotonic() < ends, "it did not happen in time"
         time.sleep(0.02)
+
+
+def send(gateway: Gateway, request: RefundRequest) -> Answer:
+    """As the engine does: an exception is an UNKNOWN answer."""
+    try:
+        return gateway.send(request, now=moment())
+    except Exception as error:
+        return Answer(Status.UNKNOWN, message=f"{type(error).__name__}: {error}")
+
+
+def find(gateway: Gateway, request: RefundRequest) -> Answer | None:
+    try:
+        return gateway.find(request, now=moment())
+    except Exception as error:
+        return Answer(Status.UNKNOWN, message=f"{type(error).__name__}: {error}")
+
+
+def status(gateway: Gateway, request: RefundRequest) -> Status | None:
+    found = find(gateway, request)
+    return found and found.status

@@ -7,24 +7,20 @@ import hmac
 import json
 import socket
 import threading
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from bookings.gateways.webhooks import verify_razorpay, verify_stripe
 from bookings.standin.calls import Call
 from bookings.standin.faults import KINDS, Dice
 from bookings.standin.server import StandIn
-from tests.providers import Provider, moment, running, until
+from tests.providers import Provider, running
+from tests.standin_client import call, refund
 
 
 @pytest.fixture
@@ -41,140 +37,6 @@ def stripe(server: StandIn) -> Provider:
 @pytest.fixture
 def razorpay(server: StandIn) -> Provider:
     return Provider(server, "razorpay")
-
-
-class Seen:
-    def __init__(self, status: int, headers: Any, text: str) -> None:
-        self.status, self.headers, self.text = status, headers, text
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.text)
-
-
-def call(server: StandIn, method: str, path: str, data: Any = None, **headers: str) -> Seen:
-    """As a client with the right keys: a dict goes to Stripe's shape, a list of one to
-    Razorpay's."""
-    keys = server.keys
-    basic = b64encode(f"{keys.razorpay_key_id}:{keys.razorpay_key_secret}".encode()).decode()
-    is_razorpay = path.startswith(("/v1/payments/", "/v1/orders"))
-    send = {
-        "Authorization": f"Basic {basic}" if is_razorpay else f"Bearer {keys.stripe_secret_key}"
-    }
-    send |= {name.replace("_", "-"): value for name, value in headers.items()}
-    body = None
-    if data is not None:
-        body = (json.dumps(data) if is_razorpay else urllib.parse.urlencode(data)).encode()
-    request = urllib.request.Request(server.url + path, body, send, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return Seen(answer.status, answer.headers, answer.read().decode())
-    except urllib.error.HTTPError as error:
-        return Seen(error.code, error.headers, error.read().decode())
-
-
-def refund(server: StandIn, payment: str, amount: int = 1000, key: str = "", **more: str) -> Seen:
-    if payment.startswith("pi_"):
-        data = {"payment_intent": payment, "amount": str(amount), **more}
-        return call(server, "POST", "/v1/refunds", data, Idempotency_Key=key)
-    path = f"/v1/payments/{payment}/refund"
-    return call(server, "POST", path, {"amount": amount, **more}, X_Refund_Idempotency=key)
-
-
-# --- keys ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["stripe", "razorpay"])
-def test_the_same_key_pays_once_and_repeats_its_answer(server: StandIn, name: str) -> None:
-    payment = Provider(server, name).pay()
-    first, second = (refund(server, payment, key="key-0000000001") for _ in range(2))
-    assert (second.status, second.json["id"]) == (200, first.json["id"])
-    assert second.headers["Idempotent-Replayed"] == "true"
-    assert "Idempotent-Replayed" not in first.headers
-    assert server.books.returned(payment) == 1000
-
-
-@pytest.mark.parametrize("name", ["stripe", "razorpay"])
-def test_without_a_key_each_call_pays(server: StandIn, name: str) -> None:
-    payment = Provider(server, name).pay()
-    assert refund(server, payment).json["id"] != refund(server, payment).json["id"]
-    assert server.books.returned(payment) == 2000
-
-
-def test_a_stripe_key_with_other_parameters_is_an_idempotency_error(stripe: Provider) -> None:
-    payment = stripe.pay()
-    refund(stripe.server, payment, key="k")
-    other = refund(stripe.server, payment, 1001, key="k")
-    assert (other.status, other.json["error"]["type"]) == (400, "idempotency_error")
-    assert refund(stripe.server, payment, key="k").status == 200
-
-
-def test_a_razorpay_key_with_another_body_is_a_bad_request(razorpay: Provider) -> None:
-    payment = razorpay.pay()
-    refund(razorpay.server, payment, key="key-0000000001")
-    other = refund(razorpay.server, payment, 1001, key="key-0000000001")
-    assert (other.status, other.json["error"]["code"]) == (400, "BAD_REQUEST_ERROR")
-
-
-def test_what_is_refused_before_it_is_executed_leaves_the_key_free(stripe: Provider) -> None:
-    payment = stripe.pay()
-    assert refund(stripe.server, payment, key="k", amount=-1).status == 400
-    assert refund(stripe.server, "pi_unknown", key="k").status == 404
-    assert refund(stripe.server, payment, key="k").status == 200
-
-
-def test_a_refusal_that_was_executed_is_kept(stripe: Provider) -> None:
-    payment = stripe.pay(1000)
-    refund(stripe.server, payment, key="first")
-    no = refund(stripe.server, payment, key="second")
-    assert no.json["error"]["code"] == "charge_already_refunded"
-    assert refund(stripe.server, payment, key="second").headers["Idempotent-Replayed"] == "true"
-
-
-def test_a_500_is_kept_with_or_without_the_work(stripe: Provider) -> None:
-    for kind, paid in (("error", 0), ("error_done", 1000)):
-        payment = stripe.pay()
-        stripe.fault(kind)
-        for _ in range(2):
-            assert refund(stripe.server, payment, key=f"k-{kind}").status == 500
-        assert stripe.server.books.returned(payment) == paid
-
-
-@pytest.mark.parametrize("name", ["stripe", "razorpay"])
-def test_the_same_key_at_once_is_a_conflict(server: StandIn, name: str) -> None:
-    provider = Provider(server, name)
-    payment = provider.pay()
-    provider.fault("slow", seconds=0.6)
-    seen: list[Seen] = []
-    first = threading.Thread(
-        target=lambda: seen.append(refund(server, payment, key="key-0000000001"))
-    )
-    first.start()
-    time.sleep(0.2)
-    assert refund(server, payment, key="key-0000000001").status == 409
-    first.join()
-    again = refund(server, payment, key="key-0000000001")
-    assert again.json["id"] == seen[0].json["id"]
-    assert server.books.returned(payment) == 1000
-
-
-def test_a_key_is_forgotten_after_a_day(stripe: Provider) -> None:
-    payment = stripe.pay()
-    refund(stripe.server, payment, key="k")
-    stripe.tell(advance=24 * 3600 + 1)
-    refund(stripe.server, payment, key="k")
-    assert stripe.server.books.returned(payment) == 2000
-
-
-def test_a_razorpay_key_has_ten_plain_characters(razorpay: Provider) -> None:
-    payment = razorpay.pay()
-    for key in ("short", "with spaces in it", "umlaut-ä-umlaut"):
-        assert refund(razorpay.server, payment, key=urllib.parse.quote(key, safe=" ")).status == 400
-    assert server_books(razorpay, payment) == 0
-
-
-def server_books(provider: Provider, payment: str) -> int:
-    return provider.server.books.returned(payment)
 
 
 # --- money -----------------------------------------------------------------------------------
@@ -323,75 +185,6 @@ def test_razorpay_returns_by_itself_what_nobody_captured(razorpay: Provider) -> 
     assert razorpay.server.books.returned(payment) == 5000
     [line] = razorpay.server.books.summary()[payment]["refunds"]
     assert line["is_external"]
-
-
-# --- webhooks ----------------------------------------------------------------------------------
-
-
-class Site(ThreadingHTTPServer):
-    """Takes webhooks; refuses the first one it gets."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Taking)
-        self.taken: list[tuple[dict[str, str], bytes]] = []
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/"
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
-
-
-class Taking(BaseHTTPRequestHandler):
-    server: Site
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.taken.append((dict(self.headers), body))
-        self.send_response(500 if len(self.server.taken) == 1 else 200)
-        self.end_headers()
-
-    def log_message(self, *args: Any) -> None:
-        pass
-
-
-def test_webhooks_are_signed_repeated_and_tried_again(server: StandIn) -> None:
-    site = Site()
-    stripe, razorpay = Provider(server, "stripe"), Provider(server, "razorpay")
-    payments = [provider.pay() for provider in (stripe, razorpay)]
-    stripe.tell(webhooks={"stripe": site.url, "razorpay": site.url, "copies": 2})
-    stripe.tell(settles_after=60)
-    for payment in payments:
-        refund(server, payment, key="key-for-" + payment)
-    stripe.tell(advance=61)
-    types: Counter[str] = Counter()
-    until(lambda: len(site.taken) >= 9, 10)  # four events twice, and one of them refused once
-    for headers, body in site.taken:
-        if "Stripe-Signature" in headers:
-            secret = server.keys.stripe_webhook_secret
-            types[verify_stripe(headers, body, [secret], now=moment())["type"]] += 1
-        else:
-            secret = server.keys.razorpay_webhook_secret
-            types[verify_razorpay(headers, body, [secret])["event"]] += 1
-    assert set(types) >= {"refund.created", "refund.updated", "refund.processed"}
-    site.shutdown()
-
-
-def test_events_can_be_read_replayed_and_switched_off(stripe: Provider) -> None:
-    stripe.tell(webhooks={"is_off": True})
-    payment = stripe.pay()
-    stripe.tell(dispute={"payment": payment, "status": "open"})
-    with urllib.request.urlopen(stripe.server.url + "/_events", timeout=5) as answer:
-        events = json.load(answer)["events"]
-    assert [event["type"] for event in events] == [
-        "payment_intent.succeeded",
-        "charge.dispute.created",
-    ]
-    secret = stripe.server.keys.stripe_webhook_secret
-    body = events[1]["body"].encode()
-    assert verify_stripe(events[1]["headers"], body, [secret], now=moment())
-    site = Site()
-    stripe.tell(webhooks={"stripe": site.url}, deliver=[events[1]["id"]] * 3)
-    until(lambda: len(site.taken) >= 3)
-    site.shutdown()
 
 
 # --- faults, time and restarts -----------------------------------------------------------------
