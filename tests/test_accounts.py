@@ -49,6 +49,12 @@ def test_an_expert_signs_in_and_lands_on_need_action(client: Client, maya: Exper
     assert client.get(response.url).url == reverse("need_action")
 
 
+def test_the_page_names_the_site_and_not_the_host_that_was_asked(client: Client) -> None:
+    html = client.get("/sign-in/").content.decode()
+    assert in_force.SITE_NAME in html
+    assert "testserver" not in html
+
+
 def test_the_spelling_of_the_address_does_not_matter(client: Client, maya: Expert) -> None:
     assert sign_in(client, "  Maya@Example.COM ").status_code == 302
 

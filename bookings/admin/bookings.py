@@ -108,7 +108,6 @@ class BookingAdmin(ActingAdmin[Booking]):
     list_display = ("code", "state_now", "call_at", "people", "paid", "returned", "deadline")
     list_display_links = ("code",)
     list_filter = (StateNow, CallDate, Late)
-    list_select_related = ("expert", "follower", "payment")
     search_fields = ("code",)
     search_help_text = "A code, a name, or a whole e-mail address."
     sortable_by = ()

@@ -49,7 +49,6 @@ class ContestAdmin(ActingAdmin[Contest]):
     list_display = ("booking", "expert", "follower", "paid", "age_now", "deadline", "decided",
                     "reason")  # fmt: skip
     list_filter = (Decided,)
-    list_select_related = ("booking__expert", "booking__follower")
     search_fields = ("=booking__code",)
     search_help_text = "The code of the booking."
     sortable_by = ()

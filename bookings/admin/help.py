@@ -84,7 +84,6 @@ class SupportRequestAdmin(KeptAdmin[SupportRequest]):
     form = AnswerForm
     list_display = ("subject", "expert", "booking", "asked", "waiting", "state_now")
     list_filter = (Answered,)
-    list_select_related = ("expert", "booking")
     search_fields = ("subject", "=booking__code", "expert__name")
     sortable_by = ()
     readonly_fields = ("expert", "email", "booking", "asked", "subject", "message", "answered_by",

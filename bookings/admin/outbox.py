@@ -58,7 +58,6 @@ class OutboxAdmin(ActingAdmin[OutboxEmail]):
     list_display = ("what", "audience", "booking", "state_now", "attempts", "next_try", "created",
                     "sent", "last_error")  # fmt: skip
     list_filter = ("state", "audience")
-    list_select_related = ("booking",)
     search_fields = ("=booking__code", "=kind")
     search_help_text = "The code of the booking, or a kind such as offer."
     sortable_by = ()
