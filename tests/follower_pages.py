@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 
 from django.apps import apps
 from django.db.models import Model
 from django.http import HttpResponse
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from bookings import links
+from bookings import lifecycle, links
 from bookings.models import Booking
+from bookings.states import State
+from tests.builders import NOW, make_booking, make_follower, make_in_state, offer, report
 
 
 def address(booking: Booking, purpose: str, name: str = "") -> str:
@@ -40,4 +44,59 @@ def all_rows() -> dict[str, list[tuple[Any, ...]]]:
     }
 
 
-__all__ = ["address", "all_rows", "read"]
+PAGES = [
+    ("pick", "pick"), ("pick", "refund_instead"), ("report", "report"),
+    ("report", "withdraw_report"), ("report", "move_instead"), ("contest", "contest"),
+    ("status", "status"), ("status", "status_calendar"),
+]  # fmt: skip
+
+
+def in_state(state: State) -> Booking:
+    return make_in_state(state, now=timezone.now())
+
+
+MOMENT = datetime(2025, 11, 22, 9, 58, tzinfo=UTC)
+
+
+def lena() -> Any:
+    return make_follower("Lena Vogt", time_zone="Europe/Berlin", clock="24")
+
+
+def offered(note: str = "Sorry I missed you, Lena.", **details: Any) -> Booking:
+    """A call of an hour with Maya in Kolkata, reported by Lena in Berlin and offered again."""
+    booking = make_booking(
+        follower=lena(), now=MOMENT, starts_at=MOMENT - timedelta(hours=2, minutes=28)
+    )
+    return offer(report(booking, now=MOMENT), now=MOMENT, note=note, **details)
+
+
+def value(start: datetime) -> str:
+    return f"{start:%Y-%m-%dT%H:%MZ}"
+
+
+def values_on(page: Any) -> list[str]:
+    return re.findall(r'name="slot" value="([^"]+)"', page.content.decode())
+
+
+LATER = NOW + timedelta(hours=73)
+
+
+def status(client: Client, booking: Booking, **headers: str) -> str:
+    return read(client.get(address(booking, "status"), headers=headers))
+
+
+def unanswered(**details: Any) -> Booking:
+    """Reported, and nobody answered for 72 hours."""
+    booking = report(make_booking(follower=make_follower(clock="12"), **details))
+    return lifecycle.run_deadline(booking.pk, state="no_show_reported", now=LATER)
+
+
+def ended(**details: Any) -> Booking:
+    """A call of an hour that ended an hour ago, at 10:30 in Kolkata."""
+    follower = make_follower(clock="12")
+    return make_booking(follower=follower, **details)
+
+
+def state_of(booking: Booking) -> str:
+    booking.refresh_from_db()
+    return booking.state

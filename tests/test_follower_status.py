@@ -1,8 +1,7 @@
-"""Where a booking and its refund stand, in words that never say more than is known."""
+"""Where a booking stands, from the follower's side."""
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,58 +9,25 @@ import pytest
 import time_machine
 from django.test import Client
 
-from bookings import lifecycle, refunds
-from bookings.models import Booking, Payment, Refund, RefundState
+from bookings import lifecycle
+from bookings.models import Booking, Payment, RefundState
 from bookings.states import State
 from tests.builders import (
     NOW,
     expert_of,
     make_booking,
-    make_follower,
     make_in_state,
     offer,
-    report,
-    staff,
 )
-from tests.follower_pages import address, read
+from tests.follower_pages import LATER, address, read, status, unanswered
 
 pytestmark = pytest.mark.django_db
-MINUTE = timedelta(minutes=1)
-LATER = NOW + timedelta(hours=73)
 
 
 @pytest.fixture(autouse=True)
 def _at_the_moment() -> Any:
     with time_machine.travel(NOW, tick=False):
         yield
-
-
-def status(client: Client, booking: Booking, **headers: str) -> str:
-    return read(client.get(address(booking, "status"), headers=headers))
-
-
-def unanswered(**details: Any) -> Booking:
-    """Reported, and nobody answered for 72 hours."""
-    booking = report(make_booking(follower=make_follower(clock="12"), **details))
-    return lifecycle.run_deadline(booking.pk, state="no_show_reported", now=LATER)
-
-
-def refund_of(booking: Booking, **changes: Any) -> Refund:
-    refund = Refund.objects.get(booking=booking)
-    Refund.objects.filter(pk=refund.pk).update(**changes)
-    refund.refresh_from_db()
-    return refund
-
-
-def steps(client: Client, booking: Booking) -> list[tuple[str, str]]:
-    """Each step of the refund: done, now or next, and its label."""
-    body = client.get(address(booking, "status")).content.decode()
-    list_of_steps = body[body.index('<ol class="steps"') : body.index("</ol>")]
-    items = re.findall(r'<li(?: class="is-(\w+)")?[^>]*>.*?<b>(.*?)</b>', list_of_steps)
-    return [(place or "done", label) for place, label in items]
-
-
-# --- the call --------------------------------------------------------------------------------
 
 
 def test_a_call_to_come_has_its_time_place_and_calendar_file(client: Client) -> None:
@@ -124,7 +90,7 @@ def test_the_page_asks_again_each_minute_until_nothing_can_change(client: Client
     booking = unanswered()
     page = client.get(address(booking, "status")).content.decode()
     assert 'hx-trigger="every 60s"' in page
-    refund_of(booking, state=RefundState.SUCCEEDED, finished_at=LATER)
+    Refund.objects.update(state=RefundState.SUCCEEDED, finished_at=LATER)
     assert "every 60s" not in client.get(address(booking, "status")).content.decode()
     part = client.get(address(booking, "status"), headers={"HX-Request": "true"})
     assert part.content.decode().lstrip().startswith('<div class="narrow stack" id="standing"')
@@ -135,140 +101,3 @@ def test_the_page_needs_few_queries(client: Client, django_assert_max_num_querie
     path = address(unanswered(), "status")
     with django_assert_max_num_queries(9):
         client.get(path)
-
-
-# --- the money -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("state", [RefundState.DUE, RefundState.SENDING, RefundState.UNKNOWN])
-def test_until_the_provider_has_taken_it_a_refund_is_approved_and_no_more(
-    state: str, client: Client
-) -> None:
-    booking = unanswered()
-    refund_of(booking, state=state)
-    text = status(client, booking)
-    assert "Refund approved" in text
-    assert "We are sending ₹2,400 back to Visa ending 4242." in text
-    assert "Refunded" not in text
-    assert "with your bank" not in text
-    assert steps(client, booking) == [
-        ("done", "No-show reported"), ("now", "Refund approved"),
-        ("next", "Sent to your bank"), ("next", "In your account"),
-    ]  # fmt: skip
-
-
-def test_a_refund_the_provider_has_taken_is_with_the_bank(client: Client) -> None:
-    booking = unanswered()
-    refund_of(booking, state=RefundState.ACCEPTED, accepted_at=LATER)
-    with time_machine.travel(LATER, tick=False):
-        text = status(client, booking)
-    assert "Your refund is with your bank" in text
-    assert "We sent it on Thursday 26 November." in text
-    assert "usually take 5-10 working days" in text
-    assert "Refunded" not in text
-    assert steps(client, booking)[2:] == [("now", "Sent to your bank"), ("next", "In your account")]
-    with time_machine.travel(LATER + timedelta(days=17), tick=False):
-        assert "It should be there by now." in status(client, booking)
-
-
-def test_a_confirmed_refund_has_its_day_and_the_banks_reference(client: Client) -> None:
-    booking = unanswered()
-    refund_of(
-        booking, state=RefundState.SUCCEEDED, accepted_at=LATER, finished_at=LATER + MINUTE,
-        reference="7420 5015 3312 8841",
-    )  # fmt: skip
-    page = client.get(address(booking, "status")).content.decode()
-    text = status(client, booking)
-    assert "₹2,400 went back to Visa ending 4242 on Thursday 26 November." in text
-    assert 'data-copy="#reference"' in page
-    assert "7420 5015 3312 8841" in text
-    assert {place for place, _ in steps(client, booking)} == {"done"}
-    assert "Maya did not answer your report within 72 hours" in text
-
-
-def test_a_declined_refund_is_delayed_and_not_lost(client: Client) -> None:
-    booking = unanswered()
-    refund_of(booking, state=RefundState.DECLINED, finished_at=LATER)
-    text = status(client, booking)
-    assert "Your refund is delayed" in text
-    assert "Our team has been told" in text
-    assert "Refunded" not in text
-    assert steps(client, booking)[2] == ("now", "Sent to your bank")
-
-
-def test_a_refund_that_came_back_asks_where_to_send_it(client: Client) -> None:
-    booking = unanswered()
-    refund_of(booking, state=RefundState.REVERSED, accepted_at=LATER, finished_at=LATER)
-    text = status(client, booking)
-    assert "Your bank sent the refund back" in text
-    assert "Tell us where to send it" in text
-    assert steps(client, booking)[3] == ("now", "In your account")
-
-
-def test_a_held_refund_says_so(client: Client) -> None:
-    booking = unanswered()
-    refund = refund_of(booking)
-    refunds.hold(refund.pk, actor=staff(), now=LATER, reason="Looks like fraud, call the police")
-    text = status(client, booking)
-    assert "Your refund is delayed" in text
-    assert "police" not in text
-    assert steps(client, booking)[1] == ("now", "Refund approved")
-
-
-def test_a_disputed_payment_is_explained(client: Client) -> None:
-    booking = report(make_booking())
-    Payment.objects.filter(booking=booking).update(is_disputed=True)
-    lifecycle.run_deadline(booking.pk, state="no_show_reported", now=LATER)
-    assert "Your bank is looking into this payment" in status(client, booking)
-
-
-def test_a_refund_paid_by_hand_is_on_its_way_until_it_is_paid(client: Client) -> None:
-    booking = unanswered(provider="manual")
-    text = status(client, booking)
-    assert "Our team sends you ₹2,400 by hand." in text
-    refund = Refund.objects.get(booking=booking)
-    refunds.record_paid_by_hand(
-        refund.pk, actor=staff(), now=LATER, reference="UTR 99881", reason="paid"
-    )
-    text = status(client, booking)
-    assert "UTR 99881" in text
-    assert {place for place, _ in steps(client, booking)} == {"done"}
-
-
-def test_a_free_call_that_ends_has_nothing_to_refund(client: Client) -> None:
-    booking = unanswered(price_minor=0)
-    text = status(client, booking)
-    assert "The call was free, so there is nothing to refund." in text
-    assert "₹" not in text
-
-
-def test_a_part_that_staff_refunds_is_the_amount_shown(client: Client) -> None:
-    booking = make_in_state(State.CONTESTED)
-    lifecycle.decide(
-        booking.pk, actor=staff(), now=NOW, decision="refunded",
-        reason="Half the call was held.", amount_minor=120000,
-    )  # fmt: skip
-    text = status(client, booking)
-    assert "We are sending ₹1,200 back" in text
-    assert "Our team decided: Half the call was held." in text
-    assert steps(client, booking)[0] == ("done", "You told us it was not right")
-
-
-def test_an_undone_refund_is_not_shown(client: Client) -> None:
-    booking = make_booking()
-    lifecycle.refund_now(booking.pk, actor=expert_of(booking), now=NOW)
-    lifecycle.undo(booking.pk, actor=expert_of(booking), now=NOW + timedelta(seconds=5))
-    text = status(client, booking)
-    assert "Refund approved" not in text
-    assert "Your call with Maya was on" in text
-
-
-def test_the_real_provider_path_is_told_step_by_step(client: Client) -> None:
-    booking = unanswered()
-    refund = Refund.objects.get(booking=booking)
-    refunds.execute(refund.pk, now=LATER)
-    assert "Your refund is with your bank" in status(client, booking)
-    refunds.execute(refund.pk, now=LATER + MINUTE)
-    text = status(client, booking)
-    assert "went back to Visa ending 4242" in text
-    assert "SBX0" in text
