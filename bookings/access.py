@@ -58,6 +58,9 @@ def own_booking(expert: Expert, code: str) -> Booking:
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
     """A fragment cannot show a sign-in form, so HTMX is told to leave the page."""
-    if getattr(request, "htmx", False):
-        return HttpResponseClientRedirect(resolve_url("sign_in"))
-    return redirect_to_login(request.get_full_path(), resolve_url("sign_in"))
+    htmx = getattr(request, "htmx", None)
+    if not htmx:
+        return redirect_to_login(request.get_full_path(), resolve_url("sign_in"))
+    back_to = htmx.current_url_abs_path or resolve_url("home")
+    to_sign_in = redirect_to_login(back_to, resolve_url("sign_in"))
+    return HttpResponseClientRedirect(to_sign_in.headers["Location"])

@@ -204,5 +204,6 @@ def test_a_stranger_is_sent_to_the_sign_in_page(client: Client, url: str) -> Non
     response = client.get(url)
     assert response.status_code == 302
     assert response.headers["Location"].startswith("/sign-in/")
-    fragment = client.get(url, headers={"HX-Request": "true"})
-    assert fragment.headers["HX-Redirect"] == "/sign-in/"
+    here = f"http://testserver{url}?q=tom"
+    fragment = client.get(url, headers={"HX-Request": "true", "HX-Current-URL": here})
+    assert fragment.headers["HX-Redirect"] == f"/sign-in/?next={url}%3Fq%3Dtom"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -49,9 +49,9 @@ class Dialog:
 def open_or_act(request: ExpertRequest, code: str, dialog: Dialog) -> HttpResponse:
     """GET shows the form; POST does what its button says."""
     now = timezone.now()
-    own_booking(request.expert, code)
     booking = lists.one(request.expert, code)
-    assert booking is not None  # own_booking has just seen it
+    if booking is None:
+        raise Http404("No booking of yours has this code.")
     if request.method == "POST":
         return _act(request, booking, dialog, now=now)
     refusal = rules.refusal(booking, dialog.verb, as_expert(booking), now=now)
