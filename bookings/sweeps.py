@@ -14,8 +14,18 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from bookings import clocks, emails, lifecycle, tasks, timeline
-from bookings.models import Booking, Heartbeat, OutboxEmail, Refund
+from bookings import (
+    checkouts,
+    clocks,
+    emails,
+    lifecycle,
+    provider_events,
+    refunds,
+    tasks,
+    timeline,
+)
+from bookings.models import Booking, Checkout, Heartbeat, OutboxEmail, ProviderEvent, Refund
+from bookings.refunds import breaker, holds, points, reconciling, recovery
 from bookings.states import SYSTEM, State, TransitionNotAllowed
 
 logger = logging.getLogger(__name__)
@@ -23,6 +33,8 @@ logger = logging.getLogger(__name__)
 BATCH = 100
 AT_MOST = 2000
 """of each kind in one run, so that a run ends; the next one goes on"""
+COMPARED = 20
+"""payments with the provider's books in one run; each is compared once a day"""
 LATE_AFTER_PERIODS = 3
 
 
@@ -33,17 +45,33 @@ def sweep() -> dict[str, int]:
 
 def run(*, now: datetime) -> dict[str, int]:
     """One sweep; how many rows of each kind it has moved."""
+    points.reached("sweep_began")
     _tell_if_late(now)
+    deadlines = run_deadlines(now=now)
+    points.reached("deadlines_done")
+    watch_refunds(now=now)
     counts = {
-        "deadlines": run_deadlines(now=now),
+        "deadlines": deadlines,
         "reminders": send_reminders(now=now),
+        "events": tasks.work_on_all(ProviderEvent.objects.due(now).ids(AT_MOST), now=now),
+        "checkouts": tasks.poll_all(Checkout.objects.to_ask_about(now).ids(AT_MOST), now=now),
         "refunds": tasks.execute_all(Refund.objects.to_drive(now).ids(AT_MOST), now=now),
         "emails": tasks.deliver_all(OutboxEmail.objects.due(now).ids(AT_MOST), now=now),
     }
+    counts["forgotten"] = forget_old(now=now)
     Heartbeat.objects.update_or_create(
         name="sweep", defaults={"finished_at": timezone.now(), "counts": counts}
     )
     return counts
+
+
+def forget_old(*, now: datetime) -> int:
+    """Delete what nobody needs any more: webhooks and purchases that came to nothing."""
+    try:
+        return provider_events.forget_old(now=now) + checkouts.forget_old(now=now)
+    except Exception:
+        logger.exception("old rows could not be deleted; the next sweep tries again")
+        return 0
 
 
 def run_deadlines(*, now: datetime) -> int:
@@ -127,12 +155,27 @@ def remind(booking_id: int, *, now: datetime) -> bool:
     return True
 
 
+def watch_refunds(*, now: datetime) -> None:
+    """What no driver does: holds, alerts, probes, and the daily comparison of a few payments."""
+    try:
+        if settings.REFUNDS_HOLD:
+            waiting = Refund.objects.to_drive(now).exclude(state="accepted")
+            holds.hold_restored(waiting.select_related("booking")[:AT_MOST], now=now)
+        reconciling.tell_of_old(now=now)
+        recovery.probe(now=now)
+        due = reconciling.to_compare(since=now - reconciling.WATCHED_FOR, now=now)
+        refunds.reconcile(due[:COMPARED], now=now)
+    except Exception:
+        logger.exception("refunds were not watched; the next sweep tries again")
+
+
 def _tell_if_late(now: datetime) -> None:
     """Silence is the alarm: a sweep that comes late says so to staff."""
     beat = Heartbeat.objects.filter(name="sweep").first()
     if beat and now - beat.finished_at > LATE_AFTER_PERIODS * max(
         settings.SWEEP_EVERY, timedelta(seconds=60)
     ):
+        breaker.note_gap(now - beat.finished_at, now=now)
         minutes = int((now - beat.finished_at) / timedelta(minutes=1))
         emails.queue(
             "staff_sweep_late",

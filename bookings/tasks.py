@@ -6,6 +6,7 @@ A lost message loses nothing: the next sweep finds the same rows.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
@@ -13,13 +14,19 @@ from typing import TYPE_CHECKING, cast
 from celery import shared_task
 from django.utils import timezone
 
-from bookings import emails, refunds
-from bookings.models import Booking, OutboxEmail, Refund
+from bookings import checkouts, emails, provider_events, refunds
+from bookings.models import Booking, Checkout, OutboxEmail, ProviderEvent, Refund
 
 if TYPE_CHECKING:
     from topmate.broker import WakeUpTask
 
 logger = logging.getLogger(__name__)
+
+BUDGET_SECONDS = 30.0
+"""While a provider is silent, each step takes as long as its time-out: a task must end before
+its limit, and the next one goes on."""
+AT_ONCE = 20
+"""e-mails sent after an event; the sweep sends the others"""
 
 
 def wake(booking: Booking) -> None:
@@ -35,6 +42,32 @@ def wake(booking: Booking) -> None:
 def wake_for(email: OutboxEmail) -> None:
     """After the commit, tell a worker to send an e-mail that belongs to no booking."""
     cast("WakeUpTask", send).delay_on_commit(email.pk)
+
+
+def wake_for_event(event: ProviderEvent) -> None:
+    """After the commit, tell a worker that a provider has told us something."""
+    cast("WakeUpTask", work_on_event).delay_on_commit(event.pk)
+
+
+def wake_for_checkout(checkout: Checkout) -> None:
+    """After the commit, have the provider asked whether this is paid."""
+    cast("WakeUpTask", ask_about_checkout).delay_on_commit(checkout.pk)
+
+
+@shared_task(ignore_result=True)
+def work_on_event(event_id: int) -> None:
+    now = timezone.now()
+    work_on_all([event_id], now=now)
+    deliver_all(OutboxEmail.objects.due(now).ids(AT_ONCE), now=now)
+
+
+@shared_task(ignore_result=True)
+def ask_about_checkout(checkout_id: int) -> None:
+    """Somebody came back from paying. An answer that does not come is left to the polls."""
+    now = timezone.now()
+    for checkout in Checkout.objects.with_expert().filter(pk=checkout_id):
+        if (booking := checkouts.ask(checkout, now=now).booking) is not None:
+            follow_up(booking.pk)
 
 
 @shared_task(ignore_result=True)
@@ -60,9 +93,23 @@ def execute_all(refund_ids: list[int], *, now: datetime) -> int:
     return _each(refund_ids, lambda pk: refunds.execute(pk, now=now), "refund")
 
 
+def work_on_all(event_ids: list[int], *, now: datetime) -> int:
+    """Ask about what these events name; how many were taken."""
+    return _each(event_ids, lambda pk: provider_events.work_on(pk, now=now), "event")
+
+
+def poll_all(checkout_ids: list[int], *, now: datetime) -> int:
+    """Ask whether these checkouts were paid; how many were taken."""
+    return _each(checkout_ids, lambda pk: checkouts.poll(pk, now=now), "checkout")
+
+
 def _each(ids: list[int], act: Callable[[int], bool], what: str) -> int:
     taken = 0
+    ends = time.monotonic() + BUDGET_SECONDS
     for pk in ids:
+        if time.monotonic() > ends:
+            logger.warning("%s steps are left to the next sweep: this one took too long", what)
+            break
         try:
             taken += act(pk)
         except Exception:  # one poisoned row must not stop the others

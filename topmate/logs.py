@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 _PRIVATE = re.compile(
-    r"/(pick|report|contest|status|link/[a-z_-]+|password/[A-Za-z0-9_-]+)/[A-Za-z0-9_\-=.:%~]+"
+    r"/(pick|report|contest|status|checkout|link/[a-z_-]+|password/[A-Za-z0-9_-]+)/[A-Za-z0-9_\-=.:%~]+"
 )
 
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
+from typing import Protocol
 from urllib.parse import urlencode
 
 from bookings import formats
-from bookings.models import Booking
+from bookings.models import Expert
 from bookings.presenters import zones
 
 PARTS = ((6, "Night"), (12, "Morning"), (17, "Afternoon"), (24, "Evening"))
@@ -18,6 +19,15 @@ PARTS = ((6, "Night"), (12, "Morning"), (17, "Afternoon"), (24, "Evening"))
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 WEEKS_AT_ONCE = 5
 ONE_DAY = timedelta(days=1)
+
+
+class Call(Protocol):
+    """What a time is picked for: a booking that moves, or a service that is bought."""
+
+    @property
+    def expert(self) -> Expert: ...
+    @property
+    def duration_minutes(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,7 @@ class Picker:
 
 
 def picker(
-    booking: Booking,
+    call: Call,
     starts: Sequence[datetime],
     choice: Choice,
     *,
@@ -93,7 +103,7 @@ def picker(
     day = _chosen_day(by_day, choice)
     months = _pages(list(by_day), day)
     at = next((start for start in by_day[day] if start == choice.slot), None)
-    expert = booking.expert
+    expert = call.expert
     return Picker(
         choice=choice,
         weeks=_weeks(months.shown, by_day, day, choice, today=_today(now, choice.zone)),
@@ -104,8 +114,8 @@ def picker(
         hint=zones.ahead_of_reader(
             expert.first_name, expert.time_zone, choice.zone, by_day[day][0]
         ),
-        reach=reach(booking, is_listed=is_listed),
-        summary=_summary(booking, at, choice, now) if at else None,
+        reach=reach(call, is_listed=is_listed),
+        summary=_summary(call, at, choice, now) if at else None,
         earlier_url=_url(months.earlier, choice) if months.earlier else "",
         later_url=_url(months.later, choice) if months.later else "",
     )
@@ -213,17 +223,17 @@ def slot_value(start: datetime) -> str:
     return f"{start.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
 
 
-def reach(booking: Booking, *, is_listed: bool) -> str:
+def reach(call: Call, *, is_listed: bool) -> str:
     if is_listed:
-        return f"times {booking.expert.first_name} suggests"
-    weeks, days = divmod(booking.expert.window_days, 7)
-    amount, unit = (booking.expert.window_days, "day") if days else (weeks, "week")
+        return f"times {call.expert.first_name} suggests"
+    weeks, days = divmod(call.expert.window_days, 7)
+    amount, unit = (call.expert.window_days, "day") if days else (weeks, "week")
     return f"next {amount} {unit}s" if amount > 1 else f"next {unit}"
 
 
-def _summary(booking: Booking, at: datetime, choice: Choice, now: datetime) -> Summary:
-    expert = booking.expert
-    end = at + timedelta(minutes=booking.duration_minutes)
+def _summary(call: Call, at: datetime, choice: Choice, now: datetime) -> Summary:
+    expert = call.expert
+    end = at + timedelta(minutes=call.duration_minutes)
     day = formats.long_day(at, choice.zone, now).split(" ", 1)
     times = " – ".join(formats.time_of_day(i, choice.zone, choice.clock) for i in (at, end))
     theirs = formats.time_of_day(at, expert.time_zone, choice.clock)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from html import escape
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from bookings.standin.books import Books
 from bookings.standin.calls import Call, Reply
@@ -27,26 +27,39 @@ BACK = """<!doctype html>
 
 
 class PayPage:
-    def __init__(self, books: Books, *, razorpay_secret: str) -> None:
+    def __init__(self, books: Books, *, razorpay_key_id: str, razorpay_secret: str) -> None:
         self.books, self.razorpay_secret = books, razorpay_secret
+        self.razorpay_key_id = razorpay_key_id
+
+    def hosted(self, call: Call) -> Reply:
+        """Razorpay's hosted checkout: a form of the site's leads to the page to pay on."""
+        form = dict(parse_qsl(call.body.decode()))
+        order = self.books.store.all("order").get(form.get("order_id", ""))
+        if call.method != "POST" or order is None or form.get("key_id") != self.razorpay_key_id:
+            return Reply(400, "<h1>There is no such order.</h1>")
+        back = {name: form.get(name, "") for name in ("callback_url", "cancel_url")}
+        return Reply(303, "", {"Location": f"/pay/{order['id']}?{urlencode(back)}"})
 
     def answer(self, call: Call) -> Reply:
         order = self.books.store.all("order").get(call.path.removeprefix("/pay/"))
         if order is None or call.method not in ("GET", "POST"):
             return Reply(404, "<h1>There is no such order.</h1>")
+        if order["status"] == "expired":
+            return Reply(410, "<h1>This page has expired.</h1>")
         is_paid = order["status"] in ("complete", "paid")
         if call.method == "GET" and not is_paid:
-            return Reply(200, self._page(order))
+            return Reply(200, self._page(order, call.query.get("cancel_url", "")))
         with self.books.store.work():
             if order["id"].startswith("cs_"):
                 return self._stripe(order)
             form = dict(parse_qsl(call.body.decode()))
             return self._razorpay(order, call, is_captured="hold" not in form)
 
-    def _page(self, order: Doc) -> str:
+    def _page(self, order: Doc, cancel_url: str) -> str:
         is_stripe = order["id"].startswith("cs_")
         amount = order["amount_total"] if is_stripe else order["amount"]
-        back = order.get("cancel_url") or ""
+        back = order.get("cancel_url") or cancel_url
+        back = back if back.startswith(("http://", "https://")) else ""
         hold = ' <button name="hold" value="1">Pay, but do not capture</button>'
         return PAGE.format(
             amount=amount,

@@ -57,7 +57,11 @@ class StandIn(ThreadingHTTPServer):
             "razorpay": Target(secret=keys.razorpay_webhook_secret),
         }
         self.control = Control(self.books, self.faults, self.webhooks)
-        self.pay_page = PayPage(self.books, razorpay_secret=keys.razorpay_key_secret)
+        self.pay_page = PayPage(
+            self.books,
+            razorpay_key_id=keys.razorpay_key_id,
+            razorpay_secret=keys.razorpay_key_secret,
+        )
         super().__init__((host, port), Handler)
         self.url = f"http://{host}:{self.server_address[1]}"
         threading.Thread(target=self._tick, daemon=True).start()
@@ -77,6 +81,8 @@ class StandIn(ThreadingHTTPServer):
             return self.control.answer(call)
         if call.path.startswith("/pay/"):
             return self.pay_page.answer(call)
+        if call.path == "/v1/checkout/embedded":
+            return self.pay_page.hosted(call)
         shape = self.shape_of(call.path)
         if not shape.is_allowed(call):
             return Reply(401, shape.error(401, "", "The key is not valid."))

@@ -42,6 +42,10 @@ class StripeShape:
         return {"error": {"type": kind, "message": words, **shown}}
 
     def answer(self, call: Call, fault: Fault) -> Reply:
+        if call.method == "POST" and (
+            ended := re.fullmatch(r"/v1/checkout/sessions/([^/]+)/expire", call.path)
+        ):
+            return self._expire(ended[1])
         match = re.fullmatch(r"/v1/([a-z_/]+?)(?:/([a-z]+_[A-Za-z0-9_]+))?", call.path)
         name, key = (match[1], match[2] or "") if match else ("", "")
         if call.method == "POST" and not key and name in ("refunds", "checkout/sessions"):
@@ -168,6 +172,10 @@ class StripeShape:
                 "refunded": returned == amount,
                 "disputed": bool(payment["dispute"]),
                 "payment_intent": payment["id"],
+                "payment_method_details": {
+                    "type": "card",
+                    "card": {"brand": "visa", "last4": "4242"},
+                },
             },
         }
 
@@ -198,6 +206,16 @@ class StripeShape:
             "url": f"{call.base_url}/pay/{key}",
         }
         return Reply(200, self.books.store.save("order", key, session))
+
+    def _expire(self, key: str) -> Reply:
+        with self.books.store.work():
+            session = self.books.store.all("order").get(key)
+            if session is None:
+                raise self._missing(key)
+            if session["status"] != "open":
+                raise self._invalid("Only an open session can be expired.")
+            ended = {**session, "status": "expired", "url": None}
+            return Reply(200, self.books.store.save("order", key, ended))
 
     # --- refusals ---------------------------------------------------------------------------
 

@@ -57,12 +57,12 @@ def _asked_for(visit: Visit, asked: QueryDict) -> Choice:
     return Choice(
         zone=next(name for name in [asked.get("tz", ""), *known] if zones.is_known(name)),
         clock=clock if clock in Clock.values else follower.clock,
-        day=_date(asked.get("day", "")),
+        day=as_date(asked.get("day", "")),
         slot=parse_slot(asked.get("slot", "")),
     )
 
 
-def _date(text: str) -> date | None:
+def as_date(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -95,7 +95,7 @@ def _calendar(
         about=wording.about_pick(case, choice.zone, choice.clock),
         problem=problem,
         is_guess=choice.zone == UNKNOWN_ZONE and "tz" not in visit.request.GET,
-        other_zones=_other_zones(visit.now.replace(minute=0, second=0, microsecond=0)),
+        other_zones=other_zones(visit.now.replace(minute=0, second=0, microsecond=0)),
         weekdays=WEEKDAYS,
         clocks=Clock.values,
         reach=reach(booking, is_listed=is_listed),
@@ -105,7 +105,7 @@ def _calendar(
 
 
 @lru_cache(maxsize=2)
-def _other_zones(hour: datetime) -> SafeString:
+def other_zones(hour: datetime) -> SafeString:
     """Once an hour and not for every page: there are five hundred, each a file to read."""
     return zones.as_options(zone_choices(current=UNKNOWN_ZONE, now=hour)[1:])
 
