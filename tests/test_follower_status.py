@@ -10,7 +10,7 @@ import time_machine
 from django.test import Client
 
 from bookings import lifecycle
-from bookings.models import Booking, Payment, RefundState
+from bookings.models import Booking, Payment, Refund, RefundState
 from bookings.states import State
 from tests.builders import (
     NOW,
