@@ -1,0 +1,25 @@
+"""python -m tests.chaos: what `manage.py chaos` starts."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tests.chaos.run import Options, run
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="tests.chaos")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--fault-rate", type=float, default=0.5)
+    parser.add_argument("--crash-rate", type=float, default=0.03)
+    parser.add_argument("--crash-at", default="")
+    parser.add_argument("--sqlite", action="store_true")
+    parser.add_argument("--fresh-keys", action="store_true")
+    options = Options(**vars(parser.parse_args()))
+    return 0 if run(options, lambda line: print(line, flush=True)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

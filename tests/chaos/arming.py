@@ -1,0 +1,73 @@
+"""What differs from production, in one place: shorter waits, a killer at the named points, and,
+when asked for, the one guard removed that must be seen to matter."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from datetime import timedelta
+from pathlib import Path
+
+SCALED = (
+    "LEASE", "SECOND_LOOK", "STORED_AGAIN", "PROBE_EVERY", "SPREAD", "RETRY_AFTER", "POLL_AFTER",
+)  # fmt: skip
+DAY_HERE = timedelta(seconds=6)
+
+
+def arm() -> None:
+    from bookings.refunds import pace, points, reconciling
+
+    scale = float(os.environ.get("CHAOS_PACE", "0.02"))
+    for name in SCALED:
+        value = getattr(pace, name)
+        is_list = isinstance(value, list)
+        setattr(pace, name, [one * scale for one in value] if is_list else value * scale)
+    reconciling.DAILY = DAY_HERE
+    if os.environ.get("CHAOS_FRESH_KEYS"):
+        _use_a_fresh_key_per_try()
+    if os.environ.get("CHAOS_CRASH_RATE"):
+        points.reached = Killer().reached
+
+
+class Killer:
+    """Ends the process it is in, now and then, where nobody expects it.
+
+    The nth process to start draws the same numbers in every run of a seed.
+    """
+
+    def __init__(self) -> None:
+        self.folder = Path(os.environ["CHAOS_FOLDER"])
+        self.rate = float(os.environ["CHAOS_CRASH_RATE"])
+        self.at = os.environ.get("CHAOS_CRASH_AT", "")
+        self.pid, self.dice = 0, random.Random()
+
+    def reached(self, point: str) -> None:
+        if self.pid != os.getpid():  # forked: a number of its own
+            self.pid = os.getpid()
+            self.dice = random.Random(f"{os.environ['CHAOS_SEED']} {self._number()}")
+        if self.at and point not in self.at.split(","):
+            return
+        if self.dice.random() < self.rate and not (self.folder / "healing").exists():
+            append(self.folder / "crashes", f"{point}\n")
+            os.kill(self.pid, signal.SIGKILL)
+
+    def _number(self) -> int:
+        return append(self.folder / "processes", ".")
+
+
+def append(path: Path, text: str) -> int:
+    """How long the file is now; whole lines even when many write at once."""
+    with open(path, "ab", buffering=0) as file:
+        file.write(text.encode())
+        return file.tell()
+
+
+def _use_a_fresh_key_per_try() -> None:
+    """The mistake that this design exists to avoid; the comparison must see what it does."""
+    from bookings.models import Refund
+
+    def key(self: Refund) -> str:
+        return f"rf_{self.uuid.hex}_{self.epoch}_{self.attempts}"
+
+    Refund.idempotency_key = property(key)  # type: ignore[assignment,method-assign]

@@ -1,0 +1,74 @@
+"""Our ledger against the provider's books: doubled, lost and mismatched refunds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from bookings.models import Booking, Payment, Refund, RefundState
+from bookings.refunds.reconciling import is_paid_by_hand
+from bookings.states import State
+
+IN_HAND = (RefundState.DUE, RefundState.SENDING, RefundState.UNKNOWN, RefundState.ACCEPTED)
+
+
+@dataclass
+class Comparison:
+    refunds: int = 0
+    payments: int = 0
+    doubled: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    mismatched: list[str] = field(default_factory=list)
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.doubled or self.lost or self.mismatched)
+
+
+def compare(books: dict[str, Any]) -> Comparison:
+    found = Comparison()
+    for payment in Payment.objects.exclude(provider="sandbox").order_by("pk"):
+        found.payments += 1
+        _compare_payment(payment, books[payment.provider_ref], found)
+    for booking in Booking.objects.filter(state=State.NO_SHOW_REPORTED):
+        found.lost.append(f"{booking.code}: the clock of its report has run out")
+    return found
+
+
+def _compare_payment(payment: Payment, book: dict[str, Any], found: Comparison) -> None:
+    live = [line for line in book["refunds"] if line["status"] != "failed"]
+    rows = list(payment.refunds.order_by("pk"))
+    found.refunds += len(rows)
+    for row in rows:
+        mine = [line for line in live if line["refund_uuid"] == str(row.uuid)]
+        _compare_refund(row, mine, book, found)
+    ours = {str(row.uuid) for row in rows}
+    outside = sum(line["amount_minor"] for line in live if line["refund_uuid"] not in ours)
+    if payment.returned_external_minor != outside:
+        found.mismatched.append(
+            f"{payment}: {payment.returned_external_minor} outside, the provider says {outside}"
+        )
+    if payment.reserved_minor + outside != book["returned_minor"]:
+        found.mismatched.append(
+            f"{payment}: {payment.reserved_minor} of ours + {outside}, "
+            f"the provider has {book['returned_minor']}"
+        )
+
+
+def _compare_refund(
+    row: Refund, mine: list[dict[str, Any]], book: dict[str, Any], found: Comparison
+) -> None:
+    name = f"{row.uuid} {row.state} {row.amount_minor}"
+    if len(mine) > 1:
+        found.doubled.append(f"{name}: paid {len(mine)} times")
+    if row.state in IN_HAND:
+        found.lost.append(f"{name}: not finished ({row.last_answer})")
+    if row.state == RefundState.SUCCEEDED and not mine and not is_paid_by_hand(row):
+        found.lost.append(f"{name}: the provider has none")
+    has_room = book["amount_minor"] - book["returned_minor"] >= row.amount_minor
+    if row.state == RefundState.DECLINED and has_room:
+        found.lost.append(f"{name}: declined although there is room ({row.last_answer})")
+    if row.state in (RefundState.VOID, RefundState.DECLINED, RefundState.REVERSED) and mine:
+        found.mismatched.append(f"{name}: the provider has paid it")
+    if any(line["amount_minor"] != row.amount_minor for line in mine):
+        found.mismatched.append(f"{name}: the provider has another amount")
