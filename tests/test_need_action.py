@@ -119,6 +119,7 @@ def test_a_waiting_row_can_be_sent_again_and_withdrawn(page: Client, maya: Exper
     offer(booking, now=now - timedelta(minutes=1))
     html = page.get("/need-action/waiting/").content.decode()
     assert "Waiting for Priya" in html
+    assert "If Priya picks no time, nothing changes." in html
     assert f"/bookings/{booking.code}/resend/" in html
     assert f"/bookings/{booking.code}/withdraw-offer/" in html
 

@@ -11,6 +11,7 @@ from bookings.models import Booking, NoShowReport
 from bookings.presenters import addresses, buttons, labels, people
 from bookings.presenters.buttons import Button
 from bookings.presenters.countdown import Countdown, countdown
+from bookings.presenters.future import if_nothing_happens
 from bookings.presenters.labels import Chip
 from bookings.presenters.reader import Reader
 from bookings.presenters.shown import Shown
@@ -39,6 +40,8 @@ class Row(Shown):
     distance: str
     money: str
     said: str
+    then: str
+    """what happens to the money of an offer nobody takes"""
     countdown: Countdown | None
     chip: Chip
     detail: str
@@ -64,6 +67,7 @@ def row(booking: Booking, reader: Reader, *, source: str) -> Row:
         distance=reader.distance(booking.starts_at),
         money=price(booking),
         said=said(booking),
+        then=if_nothing_happens(booking) if source == "waiting" else "",
         countdown=countdown(booking, reader),
         chip=labels.chip(booking, reader, _extra(booking, "last_refund")),
         detail=labels.detail(
