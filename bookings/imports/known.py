@@ -13,8 +13,8 @@ from bookings.states import HOLDS_A_SLOT
 
 def experts_of(calls: list[Call]) -> dict[str, Expert]:
     emails = {call.expert_email for call in calls}
-    found = Expert.objects.select_related("user").annotate(email=Lower("user__email"))
-    return {expert.email: expert for expert in found.filter(email__in=emails)}
+    found = Expert.objects.select_related("user").annotate(lowered=Lower("user__email"))
+    return {expert.user.email.lower(): expert for expert in found.filter(lowered__in=emails)}
 
 
 def references_used(
