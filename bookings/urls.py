@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
-from bookings.views import accounts, demo, expert, follower, pages
+from bookings.views import accounts, buying, demo, expert, follower, pages, webhooks
 
 urlpatterns: list[URLPattern] = [
     *expert.urlpatterns,
     *follower.urlpatterns,
+    *buying.urlpatterns,
+    *webhooks.urlpatterns,
     *accounts.urlpatterns,
     *pages.urlpatterns,
     *demo.urlpatterns,

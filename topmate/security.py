@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseNotAllowed
@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 
 Policy = Mapping[str, Sequence[str]]
 View = Callable[..., HttpResponseBase]
+Response = TypeVar("Response", bound=HttpResponseBase)
 
 UNUSED_METHODS = {"TRACE", "TRACK", "CONNECT"}
 PERMISSIONS_POLICY = ", ".join(
@@ -31,13 +32,17 @@ def csp_override(policy: Policy) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def wrapped(*args: Any, **kwargs: Any) -> HttpResponseBase:
-            response = view(*args, **kwargs)
-            response._csp_config = policy  # type: ignore[attr-defined]
-            return response
+            return with_policy(view(*args, **kwargs), policy)
 
         return wrapped
 
     return decorate
+
+
+def with_policy(response: Response, policy: Policy) -> Response:
+    """For the rarer view whose policy depends on what it shows."""
+    response._csp_config = policy  # type: ignore[attr-defined]
+    return response
 
 
 class SecurityHeadersMiddleware:

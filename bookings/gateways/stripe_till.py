@@ -54,9 +54,9 @@ class StripeTill:
             )
         except stripe.InvalidRequestError as error:
             raise NotTaken(f"{error.code or 'no code'}: {error.user_message}") from error
-        if not session.url:
+        if not (session.url or "").startswith(("https://", "http://")):
             raise ValueError("Stripe's session has no page to pay on.")
-        return Opened(session.id, session.url)
+        return Opened(session.id, str(session.url))
 
     def paid(self, provider_ref: str) -> list[Paid]:
         client = self._client()

@@ -8,62 +8,212 @@ import bookings.models.provider_events
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('bookings', '0002_guards'),
+        ("bookings", "0002_guards"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ProviderEvent',
+            name="ProviderEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('provider', models.CharField(choices=[('sandbox', 'Sandbox'), ('stripe', 'Stripe'), ('razorpay', 'Razorpay'), ('manual', 'By hand')], max_length=10)),
-                ('event_id', models.CharField(max_length=120)),
-                ('body_sha256', models.CharField(max_length=64)),
-                ('kind', models.CharField(help_text='as in: refund.updated', max_length=80)),
-                ('body', models.TextField(help_text='as it was signed')),
-                ('received_at', models.DateTimeField()),
-                ('processed_at', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('next_attempt_at', models.DateTimeField(blank=True, null=True)),
-                ('last_error', models.CharField(blank=True, max_length=500)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "provider",
+                    models.CharField(
+                        choices=[
+                            ("sandbox", "Sandbox"),
+                            ("stripe", "Stripe"),
+                            ("razorpay", "Razorpay"),
+                            ("manual", "By hand"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("event_id", models.CharField(max_length=120)),
+                ("body_sha256", models.CharField(max_length=64)),
+                ("kind", models.CharField(help_text="as in: refund.updated", max_length=80)),
+                ("body", models.TextField(help_text="as it was signed")),
+                ("received_at", models.DateTimeField()),
+                ("processed_at", models.DateTimeField(blank=True, null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("next_attempt_at", models.DateTimeField(blank=True, null=True)),
+                ("last_error", models.CharField(blank=True, max_length=500)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('next_attempt_at__isnull', False)), fields=['next_attempt_at', 'id'], name='provider_event_next_attempt'), models.Index(fields=['received_at'], name='provider_event_received')],
-                'constraints': [models.UniqueConstraint(fields=('provider', 'event_id'), name='event_of_provider_once'), models.UniqueConstraint(fields=('provider', 'body_sha256'), name='event_body_once')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("next_attempt_at__isnull", False)),
+                        fields=["next_attempt_at", "id"],
+                        name="provider_event_next_attempt",
+                    ),
+                    models.Index(fields=["received_at"], name="provider_event_received"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("provider", "event_id"), name="event_of_provider_once"
+                    ),
+                    models.UniqueConstraint(
+                        fields=("provider", "body_sha256"), name="event_body_once"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Checkout',
+            name="Checkout",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(default=bookings.models.provider_events.new_key, editable=False, max_length=40, unique=True)),
-                ('request_key', models.CharField(help_text='one form, one checkout', max_length=64, unique=True)),
-                ('name', models.CharField(max_length=80)),
-                ('email', models.EmailField(max_length=254, verbose_name='e-mail address')),
-                ('time_zone', models.CharField(max_length=64, validators=[bookings.models.people.validate_time_zone])),
-                ('clock', models.CharField(choices=[('12', '12-hour clock'), ('24', '24-hour clock')], default='24', max_length=2)),
-                ('starts_at', models.DateTimeField()),
-                ('ends_at', models.DateTimeField()),
-                ('price_minor', models.PositiveBigIntegerField(help_text='minor units of the currency')),
-                ('currency', models.CharField(max_length=3)),
-                ('provider', models.CharField(blank=True, choices=[('sandbox', 'Sandbox'), ('stripe', 'Stripe'), ('razorpay', 'Razorpay'), ('manual', 'By hand')], max_length=10)),
-                ('provider_ref', models.CharField(blank=True, help_text='its session or order', max_length=120)),
-                ('pay_url', models.CharField(blank=True, help_text='the page to pay on', max_length=2000)),
-                ('state', models.CharField(choices=[('open', 'Waiting for payment'), ('paid', 'Booked'), ('expired', 'Not paid in time'), ('refunded', 'Paid and refunded')], default='open', max_length=10)),
-                ('expires_at', models.DateTimeField(help_text='until then the time is kept')),
-                ('next_poll_at', models.DateTimeField(blank=True, null=True)),
-                ('polls', models.PositiveSmallIntegerField(default=0)),
-                ('last_error', models.CharField(blank=True, max_length=500)),
-                ('created_at', models.DateTimeField()),
-                ('booking', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='checkout', to='bookings.booking')),
-                ('expert', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='checkouts', to='bookings.expert')),
-                ('service', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='checkouts', to='bookings.service')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "key",
+                    models.CharField(
+                        default=bookings.models.provider_events.new_key,
+                        editable=False,
+                        max_length=40,
+                        unique=True,
+                    ),
+                ),
+                (
+                    "request_key",
+                    models.CharField(
+                        help_text="one form, one checkout", max_length=64, unique=True
+                    ),
+                ),
+                ("name", models.CharField(max_length=80)),
+                ("email", models.EmailField(max_length=254, verbose_name="e-mail address")),
+                (
+                    "time_zone",
+                    models.CharField(
+                        max_length=64, validators=[bookings.models.people.validate_time_zone]
+                    ),
+                ),
+                (
+                    "clock",
+                    models.CharField(
+                        choices=[("12", "12-hour clock"), ("24", "24-hour clock")],
+                        default="24",
+                        max_length=2,
+                    ),
+                ),
+                ("starts_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField()),
+                (
+                    "price_minor",
+                    models.PositiveBigIntegerField(help_text="minor units of the currency"),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "provider",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("sandbox", "Sandbox"),
+                            ("stripe", "Stripe"),
+                            ("razorpay", "Razorpay"),
+                            ("manual", "By hand"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "provider_ref",
+                    models.CharField(blank=True, help_text="its session or order", max_length=120),
+                ),
+                (
+                    "pay_url",
+                    models.CharField(blank=True, help_text="the page to pay on", max_length=2000),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "Waiting for payment"),
+                            ("paid", "Booked"),
+                            ("expired", "Not paid in time"),
+                            ("refunded", "Paid and refunded"),
+                        ],
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                ("expires_at", models.DateTimeField(help_text="until then the time is kept")),
+                ("next_poll_at", models.DateTimeField(blank=True, null=True)),
+                ("polls", models.PositiveSmallIntegerField(default=0)),
+                ("last_error", models.CharField(blank=True, max_length=500)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "booking",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="checkout",
+                        to="bookings.booking",
+                    ),
+                ),
+                (
+                    "expert",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="checkouts",
+                        to="bookings.expert",
+                    ),
+                ),
+                (
+                    "service",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="checkouts",
+                        to="bookings.service",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('next_poll_at__isnull', False)), fields=['next_poll_at', 'id'], name='checkout_next_poll')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('expert', 'starts_at'), name='checkout_holds_a_time_once'), models.UniqueConstraint(condition=models.Q(('provider_ref', ''), _negated=True), fields=('provider', 'provider_ref'), name='checkout_provider_ref_once'), models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='checkout_ends'), models.CheckConstraint(condition=models.Q(('state__in', ['open', 'paid', 'expired', 'refunded'])), name='checkout_state_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('booking__isnull', False), ('state__in', ['paid', 'refunded'])), models.Q(('booking__isnull', True), ('state__in', ['open', 'expired'])), _connector='OR'), name='checkout_paid_has_a_booking')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("next_poll_at__isnull", False)),
+                        fields=["next_poll_at", "id"],
+                        name="checkout_next_poll",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "open")),
+                        fields=("expert", "starts_at"),
+                        name="checkout_holds_a_time_once",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("provider_ref", ""), _negated=True),
+                        fields=("provider", "provider_ref"),
+                        name="checkout_provider_ref_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("ends_at__gt", models.F("starts_at"))),
+                        name="checkout_ends",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["open", "paid", "expired", "refunded"])),
+                        name="checkout_state_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("booking__isnull", False), ("state__in", ["paid", "refunded"])
+                            ),
+                            models.Q(("booking__isnull", True), ("state__in", ["open", "expired"])),
+                            _connector="OR",
+                        ),
+                        name="checkout_paid_has_a_booking",
+                    ),
+                ],
             },
         ),
     ]

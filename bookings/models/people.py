@@ -56,6 +56,12 @@ class Clock(models.TextChoices):
     TWENTY_FOUR = "24", "24-hour clock"
 
 
+class ExpertQuerySet(models.QuerySet["Expert"]):
+    def selling(self) -> ExpertQuerySet:
+        """Those whose public page is open: they can sign in and look after a booking."""
+        return self.filter(user__is_active=True)
+
+
 class Expert(models.Model):
     """Sells paid 1:1 calls."""
 
@@ -71,6 +77,8 @@ class Expert(models.Model):
     min_notice_minutes = models.PositiveIntegerField("minimum notice in minutes", default=240)
     window_days = models.PositiveSmallIntegerField("days ahead that can be booked", default=21)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ExpertQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name

@@ -8,6 +8,15 @@ from django.db import models
 from bookings.models.people import Expert
 
 
+class ServiceQuerySet(models.QuerySet["Service"]):
+    def for_sale(self) -> ServiceQuerySet:
+        on_sale = self.filter(is_active=True, expert__user__is_active=True)
+        return on_sale.select_related("expert").order_by("duration_minutes", "price_minor", "pk")
+
+    def of_expert(self, expert: Expert) -> ServiceQuerySet:
+        return self.filter(expert=expert)
+
+
 class Service(models.Model):
     """A kind of call: its title, length and price."""
 
@@ -26,6 +35,8 @@ class Service(models.Model):
         max_length=300, blank=True, help_text="A meeting link, or where the call is held."
     )
     is_active = models.BooleanField(default=True)
+
+    objects = ServiceQuerySet.as_manager()
 
     class Meta:
         constraints = (

@@ -1,0 +1,18 @@
+"""Buying a call: an expert's public page, choosing a time, paying, and coming back."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from bookings.views.buying.checkout import back, check, checkout, leave, pay
+from bookings.views.buying.shop import buy, shop
+
+urlpatterns: list[URLPattern] = [
+    path("with/<slug:slug>/", shop, name="shop"),
+    path("with/<slug:slug>/<int:service_id>/", buy, name="buy"),
+    path("checkout/<str:key>/", checkout, name="checkout"),
+    path("checkout/<str:key>/pay/", pay, name="checkout_pay"),
+    path("checkout/<str:key>/check/", check, name="checkout_check"),
+    path("checkout/<str:key>/leave/", leave, name="checkout_leave"),
+    path("checkout/<str:key>/back/", back, name="checkout_back"),
+]

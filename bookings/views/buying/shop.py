@@ -1,0 +1,141 @@
+"""What an expert sells, and the calendar to buy one of it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_http_methods, require_safe
+
+from bookings import checkouts, slots, tasks
+from bookings.checkouts import Buyer
+from bookings.forms.buying import BuyForm
+from bookings.forms.follower import parse_slot
+from bookings.gateways import selling_with
+from bookings.models import Checkout, Clock, Expert, Provider, Service
+from bookings.presenters import buying, zones
+from bookings.presenters.slot_picker import WEEKDAYS, Choice, picker, reach
+from bookings.states import TransitionNotAllowed
+from bookings.views.follower.pick import DEVICE_COOKIE, as_date, other_zones
+
+logger = logging.getLogger(__name__)
+
+
+@require_safe
+def shop(request: HttpRequest, slug: str) -> HttpResponse:
+    expert = get_object_or_404(Expert.objects.selling(), slug=slug)
+    services = Service.objects.for_sale().of_expert(expert)
+    context = {
+        "host": buying.host(expert),
+        "services": [buying.offered(service) for service in services],
+    }
+    return render(request, "buying/shop.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def buy(request: HttpRequest, slug: str, service_id: int) -> HttpResponse:
+    """The calendar; sent, it keeps the time and leads on to paying for it."""
+    service = Service.objects.for_sale().filter(expert__slug=slug, pk=service_id).first()
+    if service is None:
+        raise Http404
+    now = timezone.now()
+    ways = selling_with() if service.price_minor else []
+    if request.method == "POST":
+        return _submitted(request, service, ways, now)
+    form = BuyForm(ways=ways)
+    return _calendar(request, service, form, _choice(request, request.GET, service), now=now)
+
+
+def _choice(request: HttpRequest, asked: QueryDict, service: Service) -> Choice:
+    """What was asked for, where it makes sense; else the device's zone, else the expert's."""
+    device = request.COOKIES.get(DEVICE_COOKIE, "")
+    known = (asked.get("tz", ""), device, service.expert.time_zone)
+    clock = asked.get("clock", "")
+    return Choice(
+        zone=next((name for name in known if zones.is_known(name)), "UTC"),
+        clock=clock if clock in Clock.values else Clock.TWENTY_FOUR.value,
+        day=as_date(asked.get("day", "")),
+        slot=parse_slot(asked.get("slot", "")),
+    )
+
+
+def _calendar(
+    request: HttpRequest,
+    service: Service,
+    form: BuyForm,
+    choice: Choice,
+    *,
+    now: datetime,
+    status: int = 200,
+    problem: str = "",
+) -> HttpResponse:
+    starts = slots.free_of(service, now=now)
+    device = request.COOKIES.get(DEVICE_COOKIE, "")
+    near = (device, service.expert.time_zone)
+    context = {
+        "here": request.path,
+        "host": buying.host(service.expert),
+        "service": buying.offered(service),
+        "place": service.place,
+        "form": form,
+        "problem": problem,
+        "picker": picker(service, starts, choice, now=now, near=near) if starts else None,
+        "is_guess": not device and "tz" not in request.GET and request.method != "POST",
+        "other_zones": other_zones(now.replace(minute=0, second=0, microsecond=0)),
+        "weekdays": WEEKDAYS,
+        "clocks": Clock.values,
+        "reach": reach(service, is_listed=False),
+        "is_free": service.price_minor == 0,
+    }
+    template = _template(request) if starts else "buying/none.html"
+    response = render(request, template, context, status=status)
+    patch_vary_headers(response, ["HX-Request", "HX-Target"])
+    return response
+
+
+def _template(request: HttpRequest) -> str:
+    htmx = getattr(request, "htmx", None)
+    if not htmx or request.method == "POST":
+        return "buying/service.html"
+    return f"buying/service.html#{'summary' if htmx.target == 'summary' else 'days'}"
+
+
+def _submitted(
+    request: HttpRequest, service: Service, ways: list[Provider], now: datetime
+) -> HttpResponse:
+    form = BuyForm(request.POST, ways=ways)
+    choice = _choice(request, request.POST, service)
+    if not form.is_valid():
+        return _calendar(request, service, form, choice, now=now, status=422)
+    try:
+        checkout = _started(form, service, choice, now=now)
+    except TransitionNotAllowed as no:
+        form.renew_key()
+        return _calendar(request, service, form, choice, now=now, status=409, problem=no.sentence)
+    return redirect("checkout", key=checkout.key)
+
+
+def _started(form: BuyForm, service: Service, choice: Choice, *, now: datetime) -> Checkout:
+    data = form.cleaned_data
+    checkout = checkouts.start(
+        service,
+        starts_at=data["slot"],
+        buyer=Buyer(data["name"], data["email"], choice.zone, choice.clock),
+        provider=form.provider,
+        request_key=form.actor.request_key,
+        now=now,
+    )
+    if checkout.booking is not None:
+        tasks.wake(checkout.booking)
+        return checkout
+    try:
+        return checkouts.open_order(checkout, now=now)
+    except TransitionNotAllowed:
+        raise
+    except Exception as error:  # the provider is away; the time is kept, its page tries again
+        logger.warning("checkout %s: no order (%s)", checkout.pk, error)
+        return checkout
