@@ -32,31 +32,31 @@ def maya() -> Expert:
 
 
 @pytest.fixture
-def page(client: Client, maya: Expert) -> Client:
+def desk(client: Client, maya: Expert) -> Client:
     client.force_login(maya.user)
     return client
 
 
-def html_of(page: Client, code: str) -> str:
-    return page.get(f"/bookings/{code}/").content.decode()
+def html_of(desk: Client, code: str) -> str:
+    return desk.get(f"/bookings/{code}/").content.decode()
 
 
 @pytest.mark.parametrize("state", State)
 def test_every_state_has_a_page_in_few_queries(
-    page: Client, maya: Expert, state: State, django_assert_max_num_queries: object
+    desk: Client, maya: Expert, state: State, django_assert_max_num_queries: object
 ) -> None:
     booking = make_in_state(state, now=timezone.now(), expert=maya)
     with django_assert_max_num_queries(8):  # type: ignore[operator]
-        response = page.get(f"/bookings/{booking.code}/")
+        response = desk.get(f"/bookings/{booking.code}/")
     assert response.status_code == 200
     assert booking.code in response.content.decode()
 
 
 def test_a_reported_booking_says_what_happens_if_nothing_happens(
-    page: Client, maya: Expert
+    desk: Client, maya: Expert
 ) -> None:
     booking = report(make_booking(maya, now=timezone.now()), now=timezone.now())
-    html = html_of(page, booking.code)
+    html = html_of(desk, booking.code)
     assert "I waited for 25 minutes." in html
     assert "If you do nothing, Priya gets ₹2,400 back automatically." in html
     assert "Refund of ₹2,400 starts if you do nothing" in html
@@ -64,86 +64,86 @@ def test_a_reported_booking_says_what_happens_if_nothing_happens(
     assert "Priya booked and paid ₹2,400" in html
 
 
-def test_a_free_call_promises_no_money(page: Client, maya: Expert) -> None:
+def test_a_free_call_promises_no_money(desk: Client, maya: Expert) -> None:
     booking = make_booking(maya, now=timezone.now(), price_minor=0)
-    html = html_of(page, report(booking, now=timezone.now()).code)
+    html = html_of(desk, report(booking, now=timezone.now()).code)
     assert "If you do nothing, the booking is closed." in html
     assert "₹" not in html.split("<main")[1]
 
 
-def test_both_zones_are_named(page: Client, maya: Expert) -> None:
+def test_both_zones_are_named(desk: Client, maya: Expert) -> None:
     lena = make_follower("Lena Hartmann", time_zone="Europe/Berlin")
-    html = html_of(page, make_booking(maya, lena, now=timezone.now()).code)
+    html = html_of(desk, make_booking(maya, lena, now=timezone.now()).code)
     assert "for Lena (Berlin)" in html
 
 
-def test_the_limits_in_force_are_shown(page: Client, maya: Expert) -> None:
-    html = html_of(page, make_booking(maya, now=timezone.now()).code)
+def test_the_limits_in_force_are_shown(desk: Client, maya: Expert) -> None:
+    html = html_of(desk, make_booking(maya, now=timezone.now()).code)
     assert "You then have 72 hours to answer" in html
     assert "An offer of a new time stays open for 14 days." in html
 
 
-def test_previous_and_next_follow_the_queue(page: Client, maya: Expert) -> None:
+def test_previous_and_next_follow_the_queue(desk: Client, maya: Expert) -> None:
     now = timezone.now()
     codes = []
     for hours in (30, 20, 10):
         at = now - hours * HOUR
         codes.append(report(make_booking(maya, now=at, minutes=30), now=at).code)
-    html = html_of(page, codes[1])
+    html = html_of(desk, codes[1])
     assert "2 of 3" in html
     assert f'href="/bookings/{codes[0]}/" aria-label="Previous call"' in html
     assert f'href="/bookings/{codes[2]}/" aria-label="Next call"' in html
 
 
-def test_support_is_asked_about_this_booking(page: Client, maya: Expert) -> None:
+def test_support_is_asked_about_this_booking(desk: Client, maya: Expert) -> None:
     booking = make_booking(maya, now=timezone.now())
-    assert f"/support/?booking={booking.code}" in html_of(page, booking.code)
+    assert f"/support/?booking={booking.code}" in html_of(desk, booking.code)
 
 
-def test_the_words_of_a_contest_are_quoted_once(page: Client, maya: Expert) -> None:
+def test_the_words_of_a_contest_are_quoted_once(desk: Client, maya: Expert) -> None:
     now = timezone.now()
     booking = contest(mark_held_on_zoom(make_booking(maya, now=now), now=now), now=now)
-    html = html_of(page, booking.code)
+    html = html_of(desk, booking.code)
     assert html.count("We never spoke.") == 1
     assert "Our team decides within" in html
 
 
-def test_undo_is_there_as_long_as_it_works(page: Client, maya: Expert) -> None:
+def test_undo_is_there_as_long_as_it_works(desk: Client, maya: Expert) -> None:
     now = timezone.now()
     fresh = offer(make_booking(maya, now=now), now=now)
-    assert f"/bookings/{fresh.code}/undo/" in html_of(page, fresh.code)
+    assert f"/bookings/{fresh.code}/undo/" in html_of(desk, fresh.code)
     old = offer(make_booking(maya, now=now, starts_at=now - 9 * HOUR), now=now - HOUR)
-    assert f"/bookings/{old.code}/undo/" not in html_of(page, old.code)
+    assert f"/bookings/{old.code}/undo/" not in html_of(desk, old.code)
 
 
-def test_staff_decided_is_told_with_the_reason(page: Client, maya: Expert) -> None:
+def test_staff_decided_is_told_with_the_reason(desk: Client, maya: Expert) -> None:
     now = timezone.now()
     booking = contest(mark_held_on_zoom(make_booking(maya, now=now), now=now), now=now)
     lifecycle.decide(
         booking.pk, actor=staff(), now=now, decision="refunded", reason="The log shows one person."
     )
-    html = html_of(page, booking.code)
+    html = html_of(desk, booking.code)
     assert "Our team decided: the refund of ₹2,400 started" in html
     assert "The log shows one person." in html
 
 
-def test_what_people_wrote_is_escaped(page: Client, maya: Expert) -> None:
+def test_what_people_wrote_is_escaped(desk: Client, maya: Expert) -> None:
     now = timezone.now()
     mallory = make_follower("<b>Mallory</b>")
     booking = make_booking(maya, mallory, now=now)
     lifecycle.offer_reschedule(
         booking.pk, actor=expert_of(booking), now=now, note="<script>alert(1)</script>"
     )
-    html = html_of(page, booking.code)
+    html = html_of(desk, booking.code)
     assert "<script>alert" not in html
     assert "<b>Mallory" not in html
 
 
-def test_another_experts_booking_does_not_exist(page: Client) -> None:
+def test_another_experts_booking_does_not_exist(desk: Client) -> None:
     other = make_booking(make_expert("Somebody Else"), now=timezone.now())
-    assert page.get(f"/bookings/{other.code}/").status_code == 404
-    assert page.get(f"/bookings/{other.code}/row/").status_code == 404
-    assert page.get("/bookings/TM-0000000/").status_code == 404
+    assert desk.get(f"/bookings/{other.code}/").status_code == 404
+    assert desk.get(f"/bookings/{other.code}/row/").status_code == 404
+    assert desk.get("/bookings/TM-0000000/").status_code == 404
 
 
 def test_staff_without_an_expert_has_no_page_here(client: Client, maya: Expert) -> None:

@@ -36,7 +36,7 @@ def maya() -> Expert:
 
 
 @pytest.fixture
-def page(client: Client, maya: Expert) -> Client:
+def desk(client: Client, maya: Expert) -> Client:
     client.force_login(maya.user)
     return client
 
@@ -48,10 +48,10 @@ def reported(maya: Expert) -> Booking:
     return report(make_booking(maya, now=at), now=at)
 
 
-def send(page: Client, booking: Booking, action: str, *, htmx: bool = False, **data: Any) -> Any:
+def send(desk: Client, booking: Booking, action: str, *, htmx: bool = False, **data: Any) -> Any:
     form = {"request_key": "key-1", "from": "need_action", **data}
     headers = HTMX if htmx else {}
-    return page.post(f"/bookings/{booking.code}/{action}/", form, headers=headers)
+    return desk.post(f"/bookings/{booking.code}/{action}/", form, headers=headers)
 
 
 def text(response: HttpResponse) -> str:
@@ -66,9 +66,9 @@ def in_india(instant: datetime) -> str:
 
 
 def test_reschedule_leaves_a_result_with_undo_in_place_of_the_row(
-    page: Client, reported: Booking
+    desk: Client, reported: Booking
 ) -> None:
-    response = send(page, reported, "reschedule", htmx=True, mode="availability", note="Sorry.")
+    response = send(desk, reported, "reschedule", htmx=True, mode="availability", note="Sorry.")
     html = text(response)
     reported.refresh_from_db()
     assert reported.state == State.RESCHEDULE_OFFERED
@@ -82,18 +82,18 @@ def test_reschedule_leaves_a_result_with_undo_in_place_of_the_row(
 
 
 def test_without_scripts_the_list_comes_back_with_a_message_and_undo(
-    page: Client, reported: Booking
+    desk: Client, reported: Booking
 ) -> None:
-    response = send(page, reported, "reschedule", mode="availability")
+    response = send(desk, reported, "reschedule", mode="availability")
     assert response.status_code == 302
-    html = text(page.get(response.headers["Location"]))
+    html = text(desk.get(response.headers["Location"]))
     assert "Reschedule link sent to Priya Nair." in html
     assert f'action="/bookings/{reported.code}/undo/' in html
 
 
-def test_from_the_booking_page_its_contents_come_back(page: Client, reported: Booking) -> None:
+def test_from_the_booking_page_its_contents_come_back(desk: Client, reported: Booking) -> None:
     response = send(
-        page, reported, "reschedule", htmx=True, mode="availability", **{"from": "booking"}
+        desk, reported, "reschedule", htmx=True, mode="availability", **{"from": "booking"}
     )
     html = text(response)
     assert '<div id="booking">' in html
@@ -102,38 +102,38 @@ def test_from_the_booking_page_its_contents_come_back(page: Client, reported: Bo
 
 
 def test_the_dialog_is_a_page_without_scripts_and_a_dialog_with_them(
-    page: Client, reported: Booking
+    desk: Client, reported: Booking
 ) -> None:
     url = f"/bookings/{reported.code}/reschedule/?from=need_action"
-    assert "<html" in text(page.get(url))
-    fragment = page.get(url, headers=HTMX)
+    assert "<html" in text(desk.get(url))
+    fragment = desk.get(url, headers=HTMX)
     assert text(fragment).lstrip().startswith("<dialog")
     assert "HX-Request" in fragment.headers["Vary"]
     assert "Pick a new time with Maya" in text(fragment)
     assert "we refund the ₹2,400" in text(fragment)
 
 
-def test_opening_a_dialog_changes_nothing(page: Client, reported: Booking) -> None:
+def test_opening_a_dialog_changes_nothing(desk: Client, reported: Booking) -> None:
     for action in ("reschedule", "mark-completed", "refund"):
-        page.get(f"/bookings/{reported.code}/{action}/")
-        page.head(f"/bookings/{reported.code}/{action}/")
+        desk.get(f"/bookings/{reported.code}/{action}/")
+        desk.head(f"/bookings/{reported.code}/{action}/")
     before = reported.version
     reported.refresh_from_db()
     assert reported.version == before
 
 
-def test_the_same_form_sent_twice_acts_once(page: Client, reported: Booking) -> None:
-    first = send(page, reported, "reschedule", htmx=True, mode="availability")
-    second = send(page, reported, "reschedule", htmx=True, mode="availability")
+def test_the_same_form_sent_twice_acts_once(desk: Client, reported: Booking) -> None:
+    first = send(desk, reported, "reschedule", htmx=True, mode="availability")
+    second = send(desk, reported, "reschedule", htmx=True, mode="availability")
     assert (first.status_code, second.status_code) == (200, 200)
     assert "Reschedule link sent" in text(second)
     assert Offer.objects.count() == 1
 
 
-def test_listed_times_are_local_times_of_the_expert(page: Client, reported: Booking) -> None:
+def test_listed_times_are_local_times_of_the_expert(desk: Client, reported: Booking) -> None:
     day = timezone.now().date() + 2 * DAY
     slots = {"slot_1": f"{day}T10:00", "slot_2": f"{day}T15:30"}
-    send(page, reported, "reschedule", mode="listed", **slots)
+    send(desk, reported, "reschedule", mode="listed", **slots)
     starts = [slot.starts_at for slot in Offer.objects.get().slots.all()]
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
     assert starts == [midnight + timedelta(hours=4, minutes=30), midnight + 10 * HOUR]
@@ -156,14 +156,14 @@ def mistakes(**slots: str) -> dict[str, str]:
     ],
 )
 def test_a_mistake_keeps_the_dialog_open_and_says_what_to_do(
-    page: Client, reported: Booking, data: dict[str, str], sentence: str
+    desk: Client, reported: Booking, data: dict[str, str], sentence: str
 ) -> None:
-    response = send(page, reported, "reschedule", htmx=True, **data)
+    response = send(desk, reported, "reschedule", htmx=True, **data)
     assert response.status_code == 422
     assert response.headers["HX-Retarget"] == "#dialog-slot form"
     assert text(response).lstrip().startswith("<form")
     assert sentence in text(response)
-    page_response = send(page, reported, "reschedule", **data)
+    page_response = send(desk, reported, "reschedule", **data)
     assert page_response.status_code == 422
     assert "<title>Error:" in text(page_response)
     assert Offer.objects.count() == 0
@@ -180,11 +180,11 @@ def test_a_time_the_clocks_skip_is_refused() -> None:
     assert "02:30 does not exist on that day" in text(response)
 
 
-def test_too_little_availability_is_a_mistake_to_mend(page: Client, reported: Booking) -> None:
+def test_too_little_availability_is_a_mistake_to_mend(desk: Client, reported: Booking) -> None:
     reported.expert.weekly_hours.all().delete()
-    dialog = text(page.get(f"/bookings/{reported.code}/reschedule/"))
+    dialog = text(desk.get(f"/bookings/{reported.code}/reschedule/"))
     assert "Only 0 free in the next 14 days" in dialog
-    response = send(page, reported, "reschedule", htmx=True, mode="availability")
+    response = send(desk, reported, "reschedule", htmx=True, mode="availability")
     assert response.status_code == 422
     assert "Add at least 2 free times" in text(response)
 
@@ -192,9 +192,9 @@ def test_too_little_availability_is_a_mistake_to_mend(page: Client, reported: Bo
 # --- mark as completed --------------------------------------------------------------------------
 
 
-def test_a_call_held_elsewhere_is_recorded(page: Client, reported: Booking) -> None:
+def test_a_call_held_elsewhere_is_recorded(desk: Client, reported: Booking) -> None:
     send(
-        page,
+        desk,
         reported,
         "mark-completed",
         outcome="held_elsewhere",
@@ -222,27 +222,27 @@ def test_a_call_held_elsewhere_is_recorded(page: Client, reported: Booking) -> N
     ],
 )
 def test_a_reported_call_needs_where_and_when(
-    page: Client, reported: Booking, data: dict[str, str], sentence: str
+    desk: Client, reported: Booking, data: dict[str, str], sentence: str
 ) -> None:
-    response = send(page, reported, "mark-completed", htmx=True, **data)
+    response = send(desk, reported, "mark-completed", htmx=True, **data)
     assert response.status_code == 422
     assert sentence in text(response)
 
 
-def test_an_unreported_call_needs_only_how_it_went(page: Client, maya: Expert) -> None:
+def test_an_unreported_call_needs_only_how_it_went(desk: Client, maya: Expert) -> None:
     booking = make_booking(maya, now=timezone.now())
-    send(page, booking, "mark-completed", outcome="held_here")
+    send(desk, booking, "mark-completed", outcome="held_here")
     booking.refresh_from_db()
     assert booking.state == State.COMPLETED
 
 
-def test_the_follower_did_not_come_needs_no_place(page: Client, reported: Booking) -> None:
-    send(page, reported, "mark-completed", outcome="follower_absent", channel="phone", minutes="x")
+def test_the_follower_did_not_come_needs_no_place(desk: Client, reported: Booking) -> None:
+    send(desk, reported, "mark-completed", outcome="follower_absent", channel="phone", minutes="x")
     assert CompletionMark.objects.get().channel == ""
 
 
-def test_no_outcome_is_chosen_for_the_expert(page: Client, reported: Booking) -> None:
-    html = text(page.get(f"/bookings/{reported.code}/mark-completed/"))
+def test_no_outcome_is_chosen_for_the_expert(desk: Client, reported: Booking) -> None:
+    html = text(desk.get(f"/bookings/{reported.code}/mark-completed/"))
     assert 'name="outcome"' in html
     assert "checked" not in html.split('name="outcome"', 1)[1].split("</fieldset>")[0]
 
@@ -250,39 +250,39 @@ def test_no_outcome_is_chosen_for_the_expert(page: Client, reported: Booking) ->
 # --- refund, cancel, withdraw -------------------------------------------------------------------
 
 
-def test_refund_now_gives_everything_back(page: Client, reported: Booking) -> None:
-    assert "Refund ₹2,400 to Priya now?" in text(page.get(f"/bookings/{reported.code}/refund/"))
-    response = send(page, reported, "refund", htmx=True)
+def test_refund_now_gives_everything_back(desk: Client, reported: Booking) -> None:
+    assert "Refund ₹2,400 to Priya now?" in text(desk.get(f"/bookings/{reported.code}/refund/"))
+    response = send(desk, reported, "refund", htmx=True)
     assert "Refund of ₹2,400 to Priya Nair has started" in text(response)
     assert reported.refunds.get().amount_minor == 240000
 
 
-def test_cancel_needs_a_reason(page: Client, maya: Expert) -> None:
+def test_cancel_needs_a_reason(desk: Client, maya: Expert) -> None:
     booking = make_booking(maya, now=timezone.now(), starts_at=timezone.now() + DAY)
-    missing = send(page, booking, "cancel", htmx=True, reason="  ")
+    missing = send(desk, booking, "cancel", htmx=True, reason="  ")
     assert missing.status_code == 422
     assert "Say why you cancel." in text(missing)
-    done = send(page, booking, "cancel", htmx=True, reason="I am ill.", **{"from": "upcoming"})
+    done = send(desk, booking, "cancel", htmx=True, reason="I am ill.", **{"from": "upcoming"})
     assert "Priya gets ₹2,400 back" in text(done)
 
 
 def test_withdrawing_after_the_first_deadline_warns_of_the_refund(
-    page: Client, maya: Expert
+    desk: Client, maya: Expert
 ) -> None:
     at = timezone.now() - 4 * DAY
     booking = report(make_booking(maya, now=at), now=at)
     offer(booking, now=at + HOUR)
-    html = text(page.get(f"/bookings/{booking.code}/withdraw-offer/"))
+    html = text(desk.get(f"/bookings/{booking.code}/withdraw-offer/"))
     assert "so the refund of ₹2,400 starts at once" in html
-    done = send(page, booking, "withdraw-offer", htmx=True)
+    done = send(desk, booking, "withdraw-offer", htmx=True)
     assert "so the refund starts now" in text(done)
 
 
-def test_resending_says_so_and_not_too_often(page: Client, maya: Expert) -> None:
+def test_resending_says_so_and_not_too_often(desk: Client, maya: Expert) -> None:
     booking = offer(make_booking(maya, now=timezone.now()), now=timezone.now() - HOUR)
-    first = send(page, booking, "resend", htmx=True, **{"from": "waiting"})
+    first = send(desk, booking, "resend", htmx=True, **{"from": "waiting"})
     assert "Link sent again to Priya Nair" in text(first)
-    second = send(page, booking, "resend", htmx=True, **{"from": "waiting"})
+    second = send(desk, booking, "resend", htmx=True, **{"from": "waiting"})
     assert second.status_code == 409
     assert "Try again in ten minutes" in text(second)
 
@@ -290,9 +290,9 @@ def test_resending_says_so_and_not_too_often(page: Client, maya: Expert) -> None
 # --- undo ---------------------------------------------------------------------------------------
 
 
-def test_undo_brings_the_row_back(page: Client, reported: Booking) -> None:
-    send(page, reported, "reschedule", htmx=True, mode="availability")
-    response = send(page, reported, "undo", htmx=True, request_key="key-2")
+def test_undo_brings_the_row_back(desk: Client, reported: Booking) -> None:
+    send(desk, reported, "reschedule", htmx=True, mode="availability")
+    response = send(desk, reported, "undo", htmx=True, request_key="key-2")
     html = text(response)
     assert "Link cancelled. Priya did not get an e-mail" in html
     assert "left to decide" in html
@@ -301,9 +301,9 @@ def test_undo_brings_the_row_back(page: Client, reported: Booking) -> None:
     assert reported.state == State.NO_SHOW_REPORTED
 
 
-def test_undo_after_its_time_is_refused_with_a_sentence(page: Client, maya: Expert) -> None:
+def test_undo_after_its_time_is_refused_with_a_sentence(desk: Client, maya: Expert) -> None:
     booking = offer(make_booking(maya, now=timezone.now()), now=timezone.now() - MINUTE)
-    response = send(page, booking, "undo", htmx=True)
+    response = send(desk, booking, "undo", htmx=True)
     assert response.status_code == 409
     assert "The time to undo is over" in text(response)
 
@@ -311,53 +311,53 @@ def test_undo_after_its_time_is_refused_with_a_sentence(page: Client, maya: Expe
 # --- somebody or the clock was faster -----------------------------------------------------------
 
 
-def test_a_booking_that_moved_meanwhile_is_shown_as_it_is(page: Client, maya: Expert) -> None:
+def test_a_booking_that_moved_meanwhile_is_shown_as_it_is(desk: Client, maya: Expert) -> None:
     now = timezone.now()
     booking = offer(make_booking(maya, now=now), now=now - MINUTE)
     from bookings import slots
 
     start = slots.free_for(booking, now=now)[0]
     lifecycle.pick_time(booking.pk, actor=FOLLOWER, now=now, starts_at=start)
-    response = send(page, booking, "withdraw-offer", htmx=True, **{"from": "waiting"})
+    response = send(desk, booking, "withdraw-offer", htmx=True, **{"from": "waiting"})
     assert response.status_code == 409
     assert "Priya picked a new time while you were here" in text(response)
     assert "The call is on" in text(response)
     assert "dialog:close" in response.headers["HX-Trigger"]
 
 
-def test_after_the_deadline_nothing_can_be_offered(page: Client, maya: Expert) -> None:
+def test_after_the_deadline_nothing_can_be_offered(desk: Client, maya: Expert) -> None:
     at = timezone.now() - 73 * HOUR
     booking = report(make_booking(maya, now=at), now=at)
-    response = send(page, booking, "reschedule", htmx=True, mode="availability")
+    response = send(desk, booking, "reschedule", htmx=True, mode="availability")
     assert response.status_code == 409
     assert "The 72 hours have ended" in text(response)
-    plain = send(page, booking, "reschedule", mode="availability")
-    assert "The 72 hours have ended" in text(page.get(plain.headers["Location"]))
+    plain = send(desk, booking, "reschedule", mode="availability")
+    assert "The 72 hours have ended" in text(desk.get(plain.headers["Location"]))
 
 
 @pytest.mark.parametrize(
     "action",
     ["reschedule", "mark-completed", "refund", "cancel", "withdraw-offer", "undo", "resend"],
 )
-def test_nobody_acts_on_another_experts_booking(page: Client, action: str) -> None:
+def test_nobody_acts_on_another_experts_booking(desk: Client, action: str) -> None:
     now = timezone.now()
     booking = report(make_booking(make_expert("Somebody Else"), now=now), now=now)
     before = booking.version
-    assert send(page, booking, action, mode="availability").status_code == 404
+    assert send(desk, booking, action, mode="availability").status_code == 404
     booking.refresh_from_db()
     assert booking.version == before
 
 
 @pytest.mark.parametrize("action", ["undo", "resend"])
 def test_what_acts_at_once_needs_a_pressed_button(
-    page: Client, reported: Booking, action: str
+    desk: Client, reported: Booking, action: str
 ) -> None:
-    assert page.get(f"/bookings/{reported.code}/{action}/").status_code == 405
+    assert desk.get(f"/bookings/{reported.code}/{action}/").status_code == 405
 
 
 @pytest.mark.parametrize("key", ["\x00", "x" * 500, "ключ", "<b>"])
-def test_a_strange_key_is_no_error(page: Client, reported: Booking, key: str) -> None:
-    response = send(page, reported, "reschedule", mode="availability", request_key=key)
+def test_a_strange_key_is_no_error(desk: Client, reported: Booking, key: str) -> None:
+    response = send(desk, reported, "reschedule", mode="availability", request_key=key)
     assert response.status_code == 302
     assert Offer.objects.count() == 1
 
@@ -372,30 +372,30 @@ def test_a_form_without_the_csrf_token_is_refused(maya: Expert, reported: Bookin
 
 
 def test_several_followers_get_links_after_a_page_that_names_them(
-    page: Client, maya: Expert
+    desk: Client, maya: Expert
 ) -> None:
     calls = []
     for hours, name in ((3, "Priya Nair"), (9, "Tom Okafor")):
         at = timezone.now() - hours * HOUR
         calls.append(report(make_booking(maya, make_follower(name), now=at), now=at))
     codes = [booking.code for booking in calls]
-    html = text(page.get("/need-action/reschedule/", {"call": codes}))
+    html = text(desk.get("/need-action/reschedule/", {"call": codes}))
     assert "Priya Nair" in html
     assert "Tom Okafor" in html
     assert Offer.objects.count() == 0
-    response = page.post(
+    response = desk.post(
         "/need-action/reschedule/", {"call": codes, "note": "Sorry.", "request_key": "k"}
     )
     assert response.headers["Location"] == "/need-action/waiting/"
-    shown = text(page.get("/need-action/waiting/"))
+    shown = text(desk.get("/need-action/waiting/"))
     assert "Reschedule links sent to Tom Okafor and Priya Nair" in shown
     assert shown.count("/undo/") >= 2
     assert Offer.objects.filter(note="Sorry.", mode="availability").count() == 2
 
 
-def test_selecting_nothing_or_what_is_not_yours_sends_nothing(page: Client) -> None:
+def test_selecting_nothing_or_what_is_not_yours_sends_nothing(desk: Client) -> None:
     now = timezone.now()
     other = report(make_booking(make_expert("Somebody Else"), now=now), now=now)
-    response = page.post("/need-action/reschedule/", {"call": [other.code, "\x00"]})
+    response = desk.post("/need-action/reschedule/", {"call": [other.code, "\x00"]})
     assert response.headers["Location"] == "/need-action/"
     assert Offer.objects.count() == 0

@@ -34,7 +34,7 @@ def maya() -> Expert:
 
 
 @pytest.fixture
-def page(client: Client, maya: Expert) -> Client:
+def desk(client: Client, maya: Expert) -> Client:
     client.force_login(maya.user)
     return client
 
@@ -47,10 +47,10 @@ def reported(expert: Expert, name: str = "Priya Nair", *, ago: timedelta = HOUR)
 
 
 def test_a_reported_call_shows_the_words_the_time_left_and_the_money(
-    page: Client, maya: Expert
+    desk: Client, maya: Expert
 ) -> None:
     reported(maya, ago=69 * HOUR)
-    html = page.get(URL).content.decode()
+    html = desk.get(URL).content.decode()
     assert "I waited for 25 minutes." in html
     assert "2 h 59 min left" in html
     assert 'data-urgency="now"' in html
@@ -59,142 +59,142 @@ def test_a_reported_call_shows_the_words_the_time_left_and_the_money(
     assert "Reschedule" in html
 
 
-def test_the_next_deadline_comes_first(page: Client, maya: Expert) -> None:
+def test_the_next_deadline_comes_first(desk: Client, maya: Expert) -> None:
     reported(maya, "Rahul Deshmukh", ago=2 * HOUR)
     reported(maya, "Tom Okafor", ago=60 * HOUR)
-    html = page.get(URL).content.decode()
+    html = desk.get(URL).content.decode()
     assert html.index("Tom Okafor") < html.index("Rahul Deshmukh")
 
 
-def test_the_badge_counts_what_needs_action(page: Client, maya: Expert) -> None:
+def test_the_badge_counts_what_needs_action(desk: Client, maya: Expert) -> None:
     reported(maya, "Rahul Deshmukh", ago=3 * HOUR)
     reported(maya, "Tom Okafor", ago=9 * HOUR)
-    response = page.get(URL)
+    response = desk.get(URL)
     assert response.context["counters"].need == "2"
     assert response.context["counters"].money == "₹4,800"
-    badge = page.get("/need-action/count/").content.decode()
+    badge = desk.get("/need-action/count/").content.decode()
     assert ">2<" in badge.replace("\n", "")
 
 
-def test_calls_of_other_experts_are_not_there(page: Client) -> None:
+def test_calls_of_other_experts_are_not_there(desk: Client) -> None:
     reported(make_expert("Somebody Else"), "Nobody Here")
-    assert "Nobody Here" not in page.get(URL).content.decode()
+    assert "Nobody Here" not in desk.get(URL).content.decode()
 
 
-def test_nothing_to_do_says_so_with_the_time_to_answer(page: Client) -> None:
-    html = page.get(URL).content.decode()
+def test_nothing_to_do_says_so_with_the_time_to_answer(desk: Client) -> None:
+    html = desk.get(URL).content.decode()
     assert "Nothing needs you right now" in html
     assert "You then have 72 hours" in html
 
 
-def test_search_by_name_and_by_code(page: Client, maya: Expert) -> None:
+def test_search_by_name_and_by_code(desk: Client, maya: Expert) -> None:
     tom = reported(maya, "Tom Okafor", ago=9 * HOUR)
     reported(maya, "Rahul Deshmukh", ago=3 * HOUR)
     for search in ("okaf", tom.code.lower()):
-        html = page.get(URL, {"q": search}).content.decode()
+        html = desk.get(URL, {"q": search}).content.decode()
         assert "Tom Okafor" in html
         assert "Rahul Deshmukh" not in html
 
 
-def test_a_search_without_a_match_offers_to_clear_it(page: Client, maya: Expert) -> None:
+def test_a_search_without_a_match_offers_to_clear_it(desk: Client, maya: Expert) -> None:
     reported(maya)
-    html = page.get(URL, {"q": "zzz"}).content.decode()
+    html = desk.get(URL, {"q": "zzz"}).content.decode()
     assert "No calls match “zzz”" in html
     assert "Clear search" in html
 
 
 @pytest.mark.parametrize("bad", ["\x00", "x" * 500, "%", "'; --"])
-def test_a_strange_search_is_no_error(page: Client, bad: str) -> None:
-    assert page.get(URL, {"q": bad}).status_code == 200
+def test_a_strange_search_is_no_error(desk: Client, bad: str) -> None:
+    assert desk.get(URL, {"q": bad}).status_code == 200
 
 
 @pytest.mark.parametrize("cursor", ["x", "1.2.3", "9" * 400, "-1.-1", "1." + "9" * 30])
-def test_a_made_up_cursor_is_no_error(page: Client, cursor: str) -> None:
-    assert page.get(URL, {"after": cursor}).status_code == 200
+def test_a_made_up_cursor_is_no_error(desk: Client, cursor: str) -> None:
+    assert desk.get(URL, {"after": cursor}).status_code == 200
 
 
-def test_a_waiting_row_can_be_sent_again_and_withdrawn(page: Client, maya: Expert) -> None:
+def test_a_waiting_row_can_be_sent_again_and_withdrawn(desk: Client, maya: Expert) -> None:
     now = timezone.now()
     booking = make_booking(maya, now=now)
     offer(booking, now=now - timedelta(minutes=1))
-    html = page.get("/need-action/waiting/").content.decode()
+    html = desk.get("/need-action/waiting/").content.decode()
     assert "Waiting for Priya" in html
     assert "If Priya picks no time, nothing changes." in html
     assert f"/bookings/{booking.code}/resend/" in html
     assert f"/bookings/{booking.code}/withdraw-offer/" in html
 
 
-def test_a_second_report_offers_no_reschedule(page: Client, maya: Expert) -> None:
+def test_a_second_report_offers_no_reschedule(desk: Client, maya: Expert) -> None:
     now = timezone.now()
     booking = reported(maya, ago=5 * HOUR)
     offer(booking, now=now - 4 * HOUR)
     Booking.objects.filter(pk=booking.pk).update(
         state=State.NO_SHOW_REPORTED, deadline_at=now + DAY
     )
-    html = page.get(URL).content.decode()
+    html = desk.get(URL).content.decode()
     assert f"/bookings/{booking.code}/mark-completed/" in html
     assert f"/bookings/{booking.code}/reschedule/" not in html
 
 
 def test_queries_do_not_grow_with_rows(
-    page: Client, maya: Expert, django_assert_max_num_queries: object
+    desk: Client, maya: Expert, django_assert_max_num_queries: object
 ) -> None:
     for hours in range(12):
         reported(maya, f"Follower {hours}", ago=(3 + 3 * hours) * HOUR)
     with django_assert_max_num_queries(6):  # type: ignore[operator]
-        response = page.get(URL)
+        response = desk.get(URL)
     assert response.content.decode().count("data-call") == 12
 
 
 def test_waiting_needs_as_few_queries(
-    page: Client, maya: Expert, django_assert_max_num_queries: object
+    desk: Client, maya: Expert, django_assert_max_num_queries: object
 ) -> None:
     now = timezone.now()
     for hours in range(8):
         at = now - (3 + 3 * hours) * HOUR
         offer(make_booking(maya, now=at, minutes=15), now=at)
     with django_assert_max_num_queries(6):  # type: ignore[operator]
-        page.get("/need-action/waiting/")
+        desk.get("/need-action/waiting/")
 
 
-def test_further_rows_come_on_a_page_of_their_own(page: Client, maya: Expert) -> None:
+def test_further_rows_come_on_a_page_of_their_own(desk: Client, maya: Expert) -> None:
     for quarter in range(27):
         reported(maya, f"Follower {quarter}", ago=(1 + 2 * quarter) * HOUR)
-    first = page.get(URL)
+    first = desk.get(URL)
     assert first.content.decode().count("data-call") == 25
-    more = page.get(URL + first.context["more_url"], headers={"HX-Request": "true"})
+    more = desk.get(URL + first.context["more_url"], headers={"HX-Request": "true"})
     assert more.content.decode().count("data-call") == 2
     assert "<html" not in more.content.decode()
     assert "HX-Request" in more.headers["Vary"]
 
 
-def test_going_back_in_the_browser_gets_the_whole_page(page: Client, maya: Expert) -> None:
+def test_going_back_in_the_browser_gets_the_whole_page(desk: Client, maya: Expert) -> None:
     reported(maya)
     headers = {"HX-Request": "true", "HX-History-Restore-Request": "true"}
-    assert "<html" in page.get(URL, headers=headers).content.decode()
+    assert "<html" in desk.get(URL, headers=headers).content.decode()
 
 
 @pytest.mark.parametrize("state", [s for s in State if s != State.NO_SHOW_REPORTED])
-def test_other_states_are_not_your_turn(page: Client, maya: Expert, state: State) -> None:
+def test_other_states_are_not_your_turn(desk: Client, maya: Expert, state: State) -> None:
     make_in_state(state, now=timezone.now(), expert=maya)
-    assert page.get(URL).context["counters"].need_count == 0
+    assert desk.get(URL).context["counters"].need_count == 0
 
 
-def test_a_contested_mark_leaves_the_list(page: Client, maya: Expert) -> None:
+def test_a_contested_mark_leaves_the_list(desk: Client, maya: Expert) -> None:
     now = timezone.now()
     contest(mark_held_on_zoom(reported(maya), now=now), now=now)
-    assert page.get(URL).context["counters"].need_count == 0
+    assert desk.get(URL).context["counters"].need_count == 0
 
 
-def test_a_row_whose_time_ran_out_tells_where_the_money_is(page: Client, maya: Expert) -> None:
+def test_a_row_whose_time_ran_out_tells_where_the_money_is(desk: Client, maya: Expert) -> None:
     booking = reported(maya, ago=73 * HOUR)
     row = f"/bookings/{booking.code}/row/?from=need_action"
-    waiting = page.get(row, headers={"HX-Request": "true"}).content.decode()
+    waiting = desk.get(row, headers={"HX-Request": "true"}).content.decode()
     assert "Refund starting" in waiting
     assert 'hx-trigger="every 30s"' in waiting
     assert "Mark as completed" not in waiting
     lifecycle.run_deadline(booking.pk, state=State.NO_SHOW_REPORTED, now=timezone.now())
-    refunded = page.get(row, headers={"HX-Request": "true"}).content.decode()
+    refunded = desk.get(row, headers={"HX-Request": "true"}).content.decode()
     assert "Refund on its way" in refunded
     assert "72 hours ended" in refunded
     assert "every 30s" not in refunded
