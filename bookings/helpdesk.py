@@ -11,6 +11,8 @@ from bookings.models import Booking, Expert, HelpFeedback, SupportRequest, User
 
 REQUESTS_A_DAY = 10
 """Of one expert; each one mails staff."""
+STRANGERS_AN_HOUR = 200
+"""Answers of readers who are not signed in."""
 SAME_REQUEST = timedelta(minutes=10)
 
 
@@ -60,12 +62,19 @@ def _tell(kind: str, asked: SupportRequest, *, now: datetime) -> None:
 
 
 def rate(
-    article: str, *, is_helpful: bool, user: User | None, earlier_id: int | None
-) -> HelpFeedback:
-    """A reader's answer. Another answer of the same visit replaces the first."""
+    article: str, *, is_helpful: bool, user: User | None, earlier_id: int | None, now: datetime
+) -> HelpFeedback | None:
+    """A reader's answer. Another answer of the same visit replaces the first.
+
+    None when strangers answer far more often than readers would: their rows are bounded.
+    """
     earlier = HelpFeedback.objects.filter(pk=earlier_id or 0, article=article)
     if earlier.update(is_helpful=is_helpful):
         return earlier.get()
+    if user is None:
+        lately = HelpFeedback.objects.filter(user=None, created_at__gt=now - timedelta(hours=1))
+        if lately.count() >= STRANGERS_AN_HOUR:
+            return None
     return HelpFeedback.objects.create(article=article, is_helpful=is_helpful, user=user)
 
 

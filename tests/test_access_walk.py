@@ -45,10 +45,14 @@ FOR_EXPERTS = {
     "need_action", "waiting", "need_count", "bulk_reschedule", "completed_calls", "upcoming",
     "availability", "save_week", "save_rules", "add_override", "remove_override", "support",
 }  # fmt: skip
+BY_CHECKOUT_KEY = {
+    "checkout", "checkout_pay", "checkout_check", "checkout_leave", "checkout_back",
+}  # fmt: skip
+FOR_SALE = {"shop", "buy"}
 FOR_ANYBODY_SIGNED_IN = {"account", "password_change"}
 GROUPS = [
     FOR_EVERYBODY, ONLY_IN_THE_DEMO, BY_SIGNATURE, set(BY_PRIVATE_LINK), OF_A_BOOKING,
-    FOR_EXPERTS, FOR_ANYBODY_SIGNED_IN,
+    FOR_EXPERTS, FOR_ANYBODY_SIGNED_IN, BY_CHECKOUT_KEY, FOR_SALE,
 ]  # fmt: skip
 
 
@@ -70,7 +74,8 @@ ADMIN = [route for route, _ in ROUTES if route.startswith("admin/")]
 def path(route: str, **values: Any) -> str:
     """The address of a route: `values` where they fit, else something plausible."""
     usual = {
-        "pk": 1, "id": 1, "purpose": "pick", "token": "x" * 40, "uidb64": "MQ", "object_id": 1, "url": "x/",
+        "pk": 1, "id": 1, "purpose": "pick", "token": "x" * 40, "uidb64": "MQ", "object_id": 1,
+        "url": "x/", "slug": "nobody", "service_id": 1, "key": "x" * 32,
         "content_type_id": 1, "app_label": "bookings", "name": "refund", "code": "TM-2222222",
     }  # fmt: skip
     known = {**usual, **values}
@@ -140,6 +145,16 @@ def test_a_made_up_token_is_a_404_everywhere(client: Client) -> None:
                 address = path(route, token=token, purpose=purpose)
                 assert client.get(address).status_code in (404, 405), address
                 assert client.post(address, EVERYTHING).status_code in (404, 405), address
+    assert all_rows() == before
+
+
+def test_a_made_up_checkout_or_expert_is_a_404(client: Client) -> None:
+    before = all_rows()
+    for route in routes_of(BY_CHECKOUT_KEY | FOR_SALE):
+        for value in ("x", "1", "A" * 32, "%00"):
+            address = path(route, key=value, slug="nobody", service_id=1)
+            assert client.get(address).status_code in (404, 405), address
+            assert client.post(address, EVERYTHING).status_code in (404, 405), address
     assert all_rows() == before
 
 

@@ -143,6 +143,11 @@ def test_spells_of_one_day_do_not_overlap(spells: list[Any], is_fine: bool) -> N
     assert (problem_with(spells) == "") is is_fine
 
 
+@pytest.mark.parametrize("form", ["week", "rules", "dates"])
+def test_the_address_of_a_refused_form_leads_back_to_the_page(desk: Client, form: str) -> None:
+    assert desk.get(f"/account/availability/{form}/").url == "/account/availability/"
+
+
 def tomorrow() -> date:
     return timezone.now().date() + timedelta(days=1)
 

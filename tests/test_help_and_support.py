@@ -77,6 +77,13 @@ def test_a_reader_who_changes_their_mind_counts_once(client: Client) -> None:
     assert list(HelpFeedback.objects.values_list("is_helpful", flat=True)) == [False]
 
 
+def test_strangers_cannot_fill_the_table(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(helpdesk, "STRANGERS_AN_HOUR", 2)
+    for _ in range(4):
+        assert Client().post(FEEDBACK, {"answer": "yes"}).status_code == 302
+    assert HelpFeedback.objects.count() == 2
+
+
 def test_nobody_comments_on_the_answer_of_somebody_else(client: Client) -> None:
     client.post(FEEDBACK, {"answer": "yes"})
     stranger = Client().post(FEEDBACK, {"comment": "Mine now"}, follow=True)

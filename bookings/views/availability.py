@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
+from functools import wraps
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -21,14 +23,26 @@ from bookings.presenters.availability import next_times, override_rows
 MAX_OVERRIDES = 300
 
 
+def back_unless_posted(
+    view: Callable[[ExpertRequest], HttpResponse],
+) -> Callable[[ExpertRequest], HttpResponse]:
+    """A form that was refused is shown at its own address; asking for that again shows the page."""
+
+    @wraps(view)
+    def wrapped(request: ExpertRequest) -> HttpResponse:
+        return view(request) if request.method == "POST" else redirect("availability")
+
+    return wrapped
+
+
 @require_safe
 @expert_required
 def availability(request: ExpertRequest) -> HttpResponse:
     return _page(request, timezone.now())
 
 
-@require_POST
 @expert_required
+@back_unless_posted
 def save_week(request: ExpertRequest) -> HttpResponse:
     form = WeekForm(request.POST, expert=request.expert)
     if not form.is_valid():
@@ -38,8 +52,8 @@ def save_week(request: ExpertRequest) -> HttpResponse:
     return redirect("availability")
 
 
-@require_POST
 @expert_required
+@back_unless_posted
 def save_rules(request: ExpertRequest) -> HttpResponse:
     form = BookingRulesForm(request.POST, instance=request.expert)
     if not form.is_valid():
@@ -49,8 +63,8 @@ def save_rules(request: ExpertRequest) -> HttpResponse:
     return redirect("availability")
 
 
-@require_POST
 @expert_required
+@back_unless_posted
 def add_override(request: ExpertRequest) -> HttpResponse:
     now, expert = timezone.now(), request.expert
     taken = hours.own_hours_by_date(expert)

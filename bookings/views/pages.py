@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from bookings import helpdesk
@@ -55,7 +56,10 @@ def help_feedback(request: HttpRequest) -> HttpResponse:
             is_helpful=verdict.cleaned_data["answer"] == "yes",
             user=user,
             earlier_id=request.session.get(SESSION_KEY),
+            now=timezone.now(),
         )
+        if answer is None:
+            return _after(request, stage="thanks")
         request.session[SESSION_KEY] = answer.pk
         return _after(request, stage="comment")
     comment = CommentForm(request.POST)
