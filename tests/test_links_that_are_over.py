@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -67,6 +68,18 @@ def test_a_used_link_shows_what_came_of_it(client: Client) -> None:
     page = client.get(path)
     assert page.status_code == 200
     assert "Your call with Maya is on" in read(page)
+
+
+def test_a_link_that_lapsed_without_a_report_says_that_nothing_changed(client: Client) -> None:
+    booking = in_state(State.RESCHEDULE_OFFERED)
+    path = address(booking, "pick")
+    later = timezone.now() + timedelta(days=15)
+    lifecycle.run_deadline(booking.pk, state="reschedule_offered", now=later)
+    with time_machine.travel(later):
+        page = client.get(path)
+    assert page.status_code == 200
+    assert "This link to pick a new time has ended." in read(page)
+    assert "Your call with Maya was on" in read(page)
 
 
 def test_the_report_link_of_a_call_that_was_moved_is_over(client: Client) -> None:

@@ -136,3 +136,9 @@ def test_a_day_that_a_country_left_out_has_no_slots() -> None:
     """Samoa had no 30 December 2011."""
     assert starts("Pacific/Apia", [spell("09:00-17:00")], date(2011, 12, 30), latest=datetime(
         2011, 12, 30, 10, tzinfo=UTC)) == []  # fmt: skip
+
+
+def test_a_day_begins_when_the_clocks_jump_over_its_midnight() -> None:
+    """Toronto went from 23:30 to 00:30 on 30 March 1919."""
+    found = starts("America/Toronto", [spell("00:00-02:00")], date(1919, 3, 31))
+    assert wall(found, "America/Toronto") == ["00:30-0400", "01:00-0400"]

@@ -149,6 +149,13 @@ def link_ended(case: Case, link: PrivateLink) -> str:
     return _ENDED.get(event.verb, "There is a newer one.").format(day=day, expert=case.expert)
 
 
+def unused_pick(link: PrivateLink) -> str:
+    """Said on top where a link to pick a time can do so no more, though nobody picked one."""
+    if link.purpose == PrivateLink.Purpose.PICK and link.used_at is None:
+        return "This link to pick a new time has ended."
+    return ""
+
+
 _ENDED = {
     Verb.PICK_TIME.value: "You picked a new time on {day}, so this link is done.",
     Verb.MOVE_INSTEAD.value: "You picked a new time on {day}, so this link is done.",

@@ -121,7 +121,8 @@ def outcome(visit: Visit, *, status: int = 200, refusal: str = "") -> HttpRespon
         standing=present.standing(case),
         wanted=wanted(visit.booking, now=visit.now),
         purpose=visit.link.purpose,
-        refusal=refusal,
+        refusal=refusal or wording.unused_pick(visit.link),
+        is_refused=bool(refusal),
     )
 
 
