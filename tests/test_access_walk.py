@@ -1,105 +1,44 @@
 """Who may open which address: a walk over every one of them, and over everybody's bookings.
 
-A new address must be put in one of the groups below, or the first test fails.
+A new address must be put in one of the groups of `tests/addresses.py`, or the first test fails.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from bookings import links
-from bookings.models import Booking, DateOverride, Expert, StoredMessage, SupportRequest
+from bookings.models import DateOverride, Expert, StoredMessage, SupportRequest
 from bookings.states import State
+from tests.addresses import (
+    ADMIN,
+    BY_CHECKOUT_KEY,
+    BY_PRIVATE_LINK,
+    BY_SIGNATURE,
+    EVERYTHING,
+    FOR_ANYBODY_SIGNED_IN,
+    FOR_EVERYBODY,
+    FOR_EXPERTS,
+    FOR_SALE,
+    GROUPS,
+    OF_A_BOOKING,
+    ONLY_IN_THE_DEMO,
+    OURS,
+    ROUTES,
+    path,
+    routes_of,
+    rows_about,
+)
 from tests.builders import make_booking, make_expert, make_in_state, make_staff
 from tests.follower_pages import all_rows
 
 pytestmark = pytest.mark.django_db
-
-FOR_EVERYBODY = {
-    "home", "sign_in", "sign_out", "password_reset", "password_reset_done",
-    "password_reset_complete", "help_no_shows", "help_feedback", "theme", "healthz",
-    "healthz_deep", "readyz",
-}  # fmt: skip
-ONLY_IN_THE_DEMO = {"demo_inbox", "demo_message", "demo_message_html", "demo_message_calendar"}
-BY_SIGNATURE = {"password_reset_confirm", "stripe_webhook", "razorpay_webhook"}
-BY_PRIVATE_LINK = {
-    "pick": "pick", "refund_instead": "pick",
-    "report": "report", "withdraw_report": "report", "move_instead": "report",
-    "contest": "contest",
-    "status": "status", "status_calendar": "status",
-    "new_link": "pick",
-}  # fmt: skip
-OF_A_BOOKING = {
-    "booking", "booking_row", "reschedule", "mark_completed", "refund_now", "cancel",
-    "withdraw_offer", "undo", "resend_offer",
-}  # fmt: skip
-FOR_EXPERTS = {
-    "need_action", "waiting", "need_count", "bulk_reschedule", "completed_calls", "upcoming",
-    "availability", "save_week", "save_rules", "add_override", "remove_override", "support",
-}  # fmt: skip
-BY_CHECKOUT_KEY = {
-    "checkout", "checkout_pay", "checkout_check", "checkout_leave", "checkout_back",
-}  # fmt: skip
-FOR_SALE = {"shop", "buy"}
-FOR_ANYBODY_SIGNED_IN = {"account", "password_change"}
-GROUPS = [
-    FOR_EVERYBODY, ONLY_IN_THE_DEMO, BY_SIGNATURE, set(BY_PRIVATE_LINK), OF_A_BOOKING,
-    FOR_EXPERTS, FOR_ANYBODY_SIGNED_IN, BY_CHECKOUT_KEY, FOR_SALE,
-]  # fmt: skip
-
-
-def walk(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """(route, name) of every address."""
-    for pattern in resolver.url_patterns:
-        route = prefix + str(pattern.pattern)
-        if isinstance(pattern, URLPattern):
-            yield route, pattern.name or ""
-        else:
-            yield from walk(pattern, route)
-
-
-ROUTES = list(walk(get_resolver()))
-OURS = [(route, name) for route, name in ROUTES if not route.startswith("admin/")]
-ADMIN = [route for route, _ in ROUTES if route.startswith("admin/")]
-
-
-def path(route: str, **values: Any) -> str:
-    """The address of a route: `values` where they fit, else something plausible."""
-    usual = {
-        "pk": 1, "id": 1, "purpose": "pick", "token": "x" * 40, "uidb64": "MQ", "object_id": 1,
-        "url": "x/", "slug": "nobody", "service_id": 1, "key": "x" * 32,
-        "content_type_id": 1, "app_label": "bookings", "name": "refund", "code": "TM-2222222",
-    }  # fmt: skip
-    known = {**usual, **values}
-    filled = re.sub(r"<(?:\w+:)?(\w+)>", lambda m: str(known[m[1]]), _without_regex(route))
-    return f"/{filled}"
-
-
-def _without_regex(route: str) -> str:
-    return re.sub(r"\(\?P(<\w+>)[^)]*\)", r"\1", route).replace("^", "").replace("$", "")
-
-
-def routes_of(names: Any) -> list[str]:
-    return [route for route, name in OURS if name in names]
-
-
-# What somebody could send to change something; extra fields are ignored by the forms.
-EVERYTHING = {
-    "mode": "availability", "note": "n", "reason": "expert_absent", "text": "t", "outcome":
-    "held_elsewhere", "channel": "video", "held_at": "2026-11-20T10:00", "minutes": "30",
-    "state": "refunded", "amount": "1", "amount_minor": "1", "expert": "1", "request_key": "walk",
-    "subject": "s", "message": "m", "day": "2027-01-01", "kind": "off", "step_minutes": "15",
-    "buffer_minutes": "0", "min_notice_minutes": "0", "window_days": "9", "name": "Walker",
-    "time_zone": "UTC", "clock": "24", "theme": "dark", "decision": "refunded", "confirm": "yes",
-}  # fmt: skip
 
 
 def test_every_address_is_in_exactly_one_group() -> None:
@@ -189,15 +128,6 @@ def test_a_follower_reaches_no_booking_but_their_own(client: Client, state: Stat
                 assert other.code not in text.replace(f"code={other.code}", ""), address
                 assert other.follower.email not in text, address
     assert rows_about(other) == before
-
-
-def rows_about(booking: Booking) -> dict[str, Any]:
-    """The booking with everything that points to it."""
-    found: dict[str, Any] = {"booking": list(Booking.objects.filter(pk=booking.pk).values_list())}
-    for relation in Booking._meta.related_objects:
-        rows = relation.related_model._default_manager.filter(**{relation.field.name: booking})
-        found[relation.related_model.__name__] = list(rows.order_by("pk").values_list())
-    return found
 
 
 # --- one expert and the bookings of another ----------------------------------------------------
