@@ -285,6 +285,7 @@ def test_resending_says_so_and_not_too_often(desk: Client, maya: Expert) -> None
     second = send(desk, booking, "resend", htmx=True, **{"from": "waiting"})
     assert second.status_code == 409
     assert "Try again in ten minutes" in text(second)
+    assert f"/bookings/{booking.code}/withdraw-offer/" in text(second)
 
 
 # --- undo ---------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from bookings.models import Booking, Expert, Offer
 from bookings.states import State
-from tests.builders import HOUR, make_booking, make_expert, make_follower, report
+from tests.builders import HOUR, make_booking, make_expert, make_follower, offer, report
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -169,3 +169,17 @@ def test_words_of_the_countdown_follow_the_clock_of_the_server(desk: Any) -> Non
     desk.reload()
     desk.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     assert left.inner_text()[:8] == shown[:8]
+
+
+def test_every_button_of_a_row_can_be_pressed(desk: Any, live_server: Any) -> None:
+    """The name's link covers the row; what acts lies above it."""
+    for booking in Booking.objects.all():
+        offer(booking, now=timezone.now() - HOUR / 2)
+    desk.goto(f"{live_server.url}/need-action/waiting/")
+    row(desk).get_by_role("button", name="Resend link").click()
+    expect(desk.locator("#live")).to_have_text("Link sent again to Priya Nair.")
+    row(desk).get_by_role("button", name="Resend link").click()
+    expect(row(desk).locator("xpath=..")).to_contain_text("Try again in ten minutes")
+    row(desk).get_by_role("link", name="Withdraw").click()
+    desk.get_by_role("button", name="Withdraw the offer").click()
+    expect(desk.locator(".call--done")).to_contain_text("Offer withdrawn")

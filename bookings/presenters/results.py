@@ -102,11 +102,15 @@ def resent(booking: Booking) -> Result:
     return Result(title=f"Link sent again to {booking.follower.name}", code=booking.code)
 
 
+MOVED_ON = {"state", "changed", "too_late", "taken"}
+"""Refusals after which it helps to read where the booking stands now."""
+
+
 def refused(refusal: TransitionNotAllowed, booking: Booking, reader: Reader) -> Result:
     """Somebody or the clock was faster: where the booking stands now, in one sentence."""
     return Result(
         title=_why(refusal, booking, reader),
-        text=_now(booking, reader),
+        text=_now(booking, reader) if refusal.code in MOVED_ON else "",
         is_bad=True,
         code=booking.code,
         url=addresses.of("booking", booking.code),

@@ -96,9 +96,9 @@ def _row_answer(
     is_row: bool,
 ) -> HttpResponse:
     context = {**counters_of(request.expert, now=now), "result": result, "source": source}
-    if is_row:
+    if is_row or result.is_bad:
         context |= _row_context(request, code, source, now=now) or {}
-        context["is_focused"] = True
+        context |= {"is_focused": True, "notice": result}
     response = render(request, "bookings/row_answer.html", context, status=status)
     return reswap(retarget(response, f"#call-{code}"), "outerHTML")
 

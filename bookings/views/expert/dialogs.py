@@ -141,4 +141,3 @@ def _rendered(
     if shape == "form":
         return reswap(retarget(response, "#dialog-slot form"), "outerHTML")
     return response
-
