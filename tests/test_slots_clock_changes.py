@@ -140,5 +140,6 @@ def test_a_day_that_a_country_left_out_has_no_slots() -> None:
 
 def test_a_day_begins_when_the_clocks_jump_over_its_midnight() -> None:
     """Toronto went from 23:30 to 00:30 on 30 March 1919."""
-    found = starts("America/Toronto", [spell("00:00-02:00")], date(1919, 3, 31))
+    monday = {0: [spell("00:00-02:00")]}
+    found = starts("America/Toronto", [], date(1919, 3, 30), days=2, weekly=monday)
     assert wall(found, "America/Toronto") == ["00:30-0400", "01:00-0400"]
