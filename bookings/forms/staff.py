@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from decimal import Decimal
 from typing import Any
@@ -13,13 +14,18 @@ from bookings.forms.text import LineField, ParagraphsField
 from bookings.models import Contest
 
 NOT_AN_AMOUNT = "Write an amount such as 1500 or 1500.50."
+AMOUNT = re.compile(r"-?(\d+|\d{1,3}(,\d{2,3})*,\d{3})(\.\d+)?", re.ASCII)
+"""Commas only between groups, as in 1,00,000: to some 5,00 is five euros, not five hundred."""
 
 
 def to_minor(text: str, currency: str) -> int:
     """1500.50 in a currency's minor units; ValidationError with a sentence for anything else."""
     precision = get_currency_precision(currency)
+    text = text.replace(" ", "")
+    if not AMOUNT.fullmatch(text):
+        raise forms.ValidationError(NOT_AN_AMOUNT)
     try:
-        amount = Decimal(text.replace(",", "").replace(" ", ""))
+        amount = Decimal(text.replace(",", ""))
         minor = amount.scaleb(precision)
         is_whole = minor == minor.to_integral_value()
     except ArithmeticError as error:

@@ -127,7 +127,8 @@ def theme(request: HttpRequest) -> HttpResponse:
     """For everybody, also signed out. Goes back to the page it came from."""
     form = ThemeForm(request.POST)
     back = request.POST.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(
+    # A path only: Django would take anything else for the name of a page.
+    is_ours = back.startswith("/") and url_has_allowed_host_and_scheme(
         back, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
     response = redirect(back if is_ours else resolve_url("home"))
