@@ -10,9 +10,9 @@ from bookings.views.buying.shop import buy, shop
 urlpatterns: list[URLPattern] = [
     path("with/<slug:slug>/", shop, name="shop"),
     path("with/<slug:slug>/<int:service_id>/", buy, name="buy"),
-    path("checkout/<str:key>/", checkout, name="checkout"),
-    path("checkout/<str:key>/pay/", pay, name="checkout_pay"),
-    path("checkout/<str:key>/check/", check, name="checkout_check"),
-    path("checkout/<str:key>/leave/", leave, name="checkout_leave"),
-    path("checkout/<str:key>/back/", back, name="checkout_back"),
+    path("checkout/<slug:key>/", checkout, name="checkout"),
+    path("checkout/<slug:key>/pay/", pay, name="checkout_pay"),
+    path("checkout/<slug:key>/check/", check, name="checkout_check"),
+    path("checkout/<slug:key>/leave/", leave, name="checkout_leave"),
+    path("checkout/<slug:key>/back/", back, name="checkout_back"),
 ]
