@@ -6,15 +6,13 @@ A new address must be put in one of the groups of `tests/addresses.py`, or the f
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
-from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
 from bookings import links
-from bookings.models import DateOverride, Expert, StoredMessage, SupportRequest
+from bookings.models import DateOverride, Expert, SupportRequest
 from bookings.states import State
 from tests.addresses import (
     ADMIN,
@@ -28,7 +26,6 @@ from tests.addresses import (
     FOR_SALE,
     GROUPS,
     OF_A_BOOKING,
-    ONLY_IN_THE_DEMO,
     OURS,
     ROUTES,
     path,
@@ -234,13 +231,6 @@ def test_staff_without_an_expert_has_no_desk(client: Client) -> None:
 # --- the rest ------------------------------------------------------------------------------------
 
 
-def test_demo_pages_do_not_exist_with_a_mail_server(client: Client, settings: Any) -> None:
-    settings.DEMO_INBOX = False
-    StoredMessage.objects.create(pk=1, to="x@example.com", subject="s", text="t", html="h")
-    for route in routes_of(ONLY_IN_THE_DEMO):
-        assert client.get(path(route)).status_code == 404
-
-
 def test_addresses_with_a_signature_refuse_everything_else(client: Client) -> None:
     before = all_rows()
     for route in routes_of(BY_SIGNATURE):
@@ -257,4 +247,3 @@ def test_every_answer_is_private_and_guarded(client: Client, lukas: Expert) -> N
             assert response.headers["Content-Security-Policy"].startswith("default-src 'self'")
             assert response.headers["X-Content-Type-Options"] == "nosniff", route
             assert "no-store" in response.headers["Cache-Control"], route
-    assert settings.SESSION_COOKIE_HTTPONLY

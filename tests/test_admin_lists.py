@@ -54,6 +54,16 @@ def test_bookings_are_found_by_code_name_and_address(client: Client, staff: User
     assert wanted.code not in nothing.content.decode()
 
 
+def test_a_name_that_is_too_common_says_so(
+    client: Client, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bookings.admin.bookings.PEOPLE_FOUND", 2)
+    for _ in range(3):
+        make_booking(follower=make_follower("Lena Hartmann"))
+    html = client.get("/admin/bookings/booking/", {"q": "Lena"}).content.decode()
+    assert "Only bookings of the first 2 people found." in html
+
+
 def test_bookings_are_filtered_by_state_date_and_deadline(client: Client, staff: User) -> None:
     now = timezone.now()
     reported = make_in_state(State.NO_SHOW_REPORTED, now=now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -142,9 +142,13 @@ class BookingAdmin(ActingAdmin[Booking]):
             people = Q(email__iexact=term), Q(user__email__iexact=term)
         else:
             people = Q(name__icontains=term), Q(name__icontains=term)
-        followers = Follower.objects.filter(people[0]).values_list("pk", flat=True)[:PEOPLE_FOUND]
-        experts = Expert.objects.filter(people[1]).values_list("pk", flat=True)[:PEOPLE_FOUND]
-        found = Q(follower_id__in=list(followers)) | Q(expert_id__in=list(experts))
+        followers, experts = (
+            list(model._default_manager.filter(which).values_list("pk", flat=True)[:PEOPLE_FOUND])
+            for model, which in zip((Follower, Expert), people, strict=True)
+        )
+        if PEOPLE_FOUND in (len(followers), len(experts)):
+            messages.warning(request, f"Only bookings of the first {PEOPLE_FOUND} people found.")
+        found = Q(follower_id__in=followers) | Q(expert_id__in=experts)
         return queryset.filter(Q(code=term.upper()) | Q(external_ref=term) | found), False
 
     @admin.display(description="state", ordering="state")
