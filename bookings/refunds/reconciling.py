@@ -61,10 +61,14 @@ def to_compare(*, since: datetime, now: datetime, is_daily: bool = True) -> list
     return list(dict.fromkeys(recent.order_by(order, "pk").values_list("pk", flat=True)))
 
 
-def reconcile(payment_ids: list[int], *, now: datetime) -> tuple[int, int]:
+def reconcile(
+    payment_ids: list[int], *, now: datetime, most_failures: int | None = None
+) -> tuple[int, int]:
     """Compare these payments; how many rows changed, and how many could not be compared."""
     changed = failed = 0
     for pk in payment_ids:
+        if failed == most_failures:
+            break
         try:
             changed += refetch(pk, now=now)
         except Exception as error:  # one that cannot be asked about must not stop the others

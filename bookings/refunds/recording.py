@@ -67,7 +67,7 @@ def _changes(refund: Refund, answer: Answer, *, now: datetime) -> dict[str, Any]
     ended: dict[str, Any] = {
         "state": RefundState(answer.status.value),
         "next_attempt_at": None,
-        "finished_at": now,
+        "finished_at": refund.finished_at if answer.status.value == refund.state else now,
         "hold_reason": "",
     }
     if answer.status != Status.SUCCEEDED:

@@ -20,7 +20,10 @@ from tests.chaos.processes import Site
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HEAL_SECONDS = 240.0
-KINDS = tuple(kind for kind in RANDOM_KINDS if kind != "huge")
+SLOW = 2.0
+"""Seconds: long after the client has stopped waiting, and tries again."""
+KINDS = (*(kind for kind in RANDOM_KINDS if kind != "huge"), *(("slow", "queued") * 3))
+"""More of the ones that do the work when nobody expects it any more."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,14 @@ class Options:
     crash_rate: float = 0.03
     crash_at: str = ""
     fault_rate: float = 0.5
-    at_once: int = 12
+    at_once: int = 30
+
+
+class Quiet(StandIn):
+    """A client that is killed in the middle of a call is what this is about."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        return
 
 
 def run(options: Options, say: Callable[[str], None]) -> bool:
@@ -52,10 +62,10 @@ def _run(
     options: Options, folder: Path, started: list[servers.Running], say: Callable[[str], None]
 ) -> bool:
     began = time.monotonic()
-    server = StandIn(file=str(folder / "books.sqlite3"))
+    server = Quiet(file=str(folder / "books.sqlite3"))
     server.webhooks.is_off = True
     server.books.settles_after = 1.0
-    server.faults.dice = Dice(str(options.seed), options.fault_rate, kinds=KINDS, seconds=0.8)
+    server.faults.dice = Dice(str(options.seed), options.fault_rate, kinds=KINDS, seconds=SLOW)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     env = _environment(options, folder, server, started)
     say(" · ".join(one.label for one in started) + f" · seed {options.seed}")
@@ -140,10 +150,10 @@ def _trade_and_kill(
             customers.come()
         if time.monotonic() > next_kill:
             site.kill(dice)
-            next_kill = time.monotonic() + dice.uniform(0.1, 0.9)
+            next_kill = time.monotonic() + dice.uniform(0.1, 0.6)
         if killed >= said + 50:
             said = killed - killed % 50
-            say(f"{killed} kills, {next(customers.number)} calls")
+            say(f"{killed} kills, {customers.calls} calls")
         time.sleep(0.05)
     return killed
 

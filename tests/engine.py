@@ -1,0 +1,77 @@
+"""The refund engine against the stand-in: one provider, refunds of it, and steps in time."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from bookings import lifecycle, refunds
+from bookings.models import Payment, Refund
+from bookings.standin.server import StandIn
+from tests.builders import NOW, make_booking, staff
+from tests.providers import Provider
+
+MINUTE = timedelta(minutes=1)
+LATER = NOW + MINUTE
+
+
+def connect(server: StandIn, name: str, settings: Any, *, seconds: float = 0.5) -> Provider:
+    """The site's settings name this stand-in; its books are empty."""
+    keys = server.keys
+    settings.STRIPE_API_BASE = settings.RAZORPAY_API_BASE = server.url
+    settings.STRIPE_SECRET_KEY = keys.stripe_secret_key
+    settings.RAZORPAY_KEY_ID = keys.razorpay_key_id
+    settings.RAZORPAY_KEY_SECRET = keys.razorpay_key_secret
+    settings.PROVIDER_TIMEOUT = timedelta(seconds=seconds)
+    provider = Provider(server, name)
+    provider.tell(reset=True)
+    provider.tell(settles_after=60)
+    return provider
+
+
+def refund_of(
+    provider: Provider,
+    amount: int = 240000,
+    currency: str = "INR",
+    *,
+    part: int | None = None,
+    now: datetime = NOW,
+) -> Refund:
+    ref = provider.pay(amount, currency)
+    booking = make_booking(
+        provider=provider.name, payment_ref=ref, price_minor=amount, currency=currency, now=now
+    )
+    lifecycle.refund_now(booking.pk, actor=staff(), now=now, reason="Sorry", amount_minor=part)
+    return Refund.objects.get(booking=booking)
+
+
+def drive(refund: Refund, now: datetime | None = None) -> Refund:
+    """One step, when it is due."""
+    refund.refresh_from_db()
+    refunds.execute(refund.pk, now=now or max(LATER, refund.next_attempt_at or LATER))
+    refund.refresh_from_db()
+    return refund
+
+
+def payment_of(refund: Refund) -> Payment:
+    return Payment.objects.get(pk=refund.payment_id)
+
+
+def refetch(refund: Refund, now: datetime = LATER) -> Refund:
+    """As a webhook does."""
+    refunds.refetch(refund.payment_id, now=now)
+    refund.refresh_from_db()
+    return refund
+
+
+def lines(provider: Provider, refund: Refund) -> list[dict[str, Any]]:
+    """What the provider's books say of the refund's payment."""
+    return list(provider.server.books.summary()[refund.payment.provider_ref]["refunds"])
+
+
+def paid(provider: Provider, refund: Refund) -> list[int]:
+    return [line["amount_minor"] for line in lines(provider, refund) if line["status"] != "failed"]
+
+
+def verbs(refund: Refund) -> list[str]:
+    return list(refund.booking.events.order_by("id").values_list("verb", flat=True))
