@@ -38,6 +38,20 @@ def expert_required(
     return wrapped
 
 
+def quiet_when_signed_out(
+    view: Callable[Concatenate[HttpRequest, P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """For what a page asks by itself: a session that ended must not take away what is typed."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if getattr(request, "htmx", None) and expert_of(request) is None:
+            return HttpResponse(status=204)
+        return view(request, *args, **kwargs)
+
+    return wrapped
+
+
 def expert_of(request: HttpRequest) -> Expert | None:
     """The signed-in expert; None for staff without an expert and for strangers."""
     if not request.user.is_authenticated:

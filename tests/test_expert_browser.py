@@ -183,3 +183,11 @@ def test_every_button_of_a_row_can_be_pressed(desk: Any, live_server: Any) -> No
     row(desk).get_by_role("link", name="Withdraw").click()
     desk.get_by_role("button", name="Withdraw the offer").click()
     expect(desk.locator(".call--done")).to_contain_text("Offer withdrawn")
+
+
+def test_a_dialog_that_does_not_come_is_not_silent(desk: Any) -> None:
+    desk.route("**/reschedule/**", lambda route: route.abort("connectionreset"))
+    row(desk).get_by_role("link", name="Reschedule").click()
+    expect(desk.locator(".toast")).to_contain_text("We could not load this.")
+    desk.keyboard.press("Escape")
+    expect(desk.locator(".toast")).to_have_count(0)

@@ -200,6 +200,11 @@ def test_a_row_whose_time_ran_out_tells_where_the_money_is(desk: Client, maya: E
     assert "every 30s" not in refunded
 
 
+def test_polling_never_takes_the_page_away_when_the_session_has_ended(client: Client) -> None:
+    assert client.get("/need-action/count/", headers={"HX-Request": "true"}).status_code == 204
+    assert client.get("/need-action/count/").status_code == 302
+
+
 @pytest.mark.parametrize("url", [URL, "/need-action/waiting/", "/completed-calls/", "/upcoming/"])
 def test_a_stranger_is_sent_to_the_sign_in_page(client: Client, url: str) -> None:
     response = client.get(url)

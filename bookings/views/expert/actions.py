@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpResponse
@@ -27,7 +26,7 @@ METHODS = ["GET", "HEAD", "POST"]
 
 def _reschedule_context(booking: Booking, reader: Reader) -> dict[str, Any]:
     horizon = booking.limits.offer_slot_horizon
-    free = len(slots.free_for(booking, now=reader.now, until=_until(reader.now, horizon)))
+    free = len(slots.free_for(booking, now=reader.now, until=clocks.after(reader.now, horizon)))
     return {
         "free": free,
         "horizon": words(horizon),
@@ -35,12 +34,7 @@ def _reschedule_context(booking: Booking, reader: Reader) -> dict[str, Any]:
         "least": booking.limits.min_offer_slots,
         "then": consequences.of_offer(booking, reader),
         "preview": preview.offer(booking, reader),
-        "undo_for": words(booking.limits.undo_window),
     }
-
-
-def _until(now: datetime, horizon: timedelta) -> datetime:
-    return clocks.after(now, horizon)
 
 
 RESCHEDULE = Dialog(
@@ -63,7 +57,6 @@ MARK_COMPLETED = Dialog(
         "then": consequences.of_mark(booking),
         "is_reported": booking.has_open_report,
         "planned": reader.moment(booking.starts_at),
-        "undo_for": words(booking.limits.undo_window),
     },
 )
 REFUND_NOW = Dialog(
@@ -75,7 +68,6 @@ REFUND_NOW = Dialog(
     context=lambda booking, reader: {
         "then": consequences.of_refund(booking),
         "money": at_stake(booking),
-        "undo_for": words(booking.limits.undo_window),
     },
 )
 CANCEL = Dialog(
@@ -87,7 +79,6 @@ CANCEL = Dialog(
     context=lambda booking, reader: {
         "then": consequences.of_cancellation(booking, reader),
         "planned": reader.moment(booking.starts_at),
-        "undo_for": words(booking.limits.undo_window),
     },
 )
 WITHDRAW_OFFER = Dialog(
@@ -98,7 +89,6 @@ WITHDRAW_OFFER = Dialog(
     details=lambda data: {},
     context=lambda booking, reader: {
         "then": consequences.of_withdrawal(booking, reader),
-        "undo_for": words(booking.limits.undo_window),
     },
 )
 

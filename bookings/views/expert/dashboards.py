@@ -10,7 +10,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from bookings import lists
-from bookings.access import ExpertRequest, expert_required, own_booking
+from bookings.access import (
+    ExpertRequest,
+    expert_required,
+    own_booking,
+    quiet_when_signed_out,
+)
 from bookings.forms.filters import PastFilterForm, SearchForm
 from bookings.presenters import groups, rows
 from bookings.presenters.navigation import navigation
@@ -96,6 +101,7 @@ def _list_context(
     }
 
 
+@quiet_when_signed_out
 @expert_required
 @require_safe
 def need_count(request: ExpertRequest) -> HttpResponse:
@@ -105,6 +111,7 @@ def need_count(request: ExpertRequest) -> HttpResponse:
     return render(request, "bookings/count_answer.html", {"nav": nav})
 
 
+@quiet_when_signed_out
 @expert_required
 @require_safe
 def row(request: ExpertRequest, code: str) -> HttpResponse:

@@ -21,7 +21,7 @@ from bookings.forms.fields import ActionForm
 from bookings.models import Booking
 from bookings.presenters import addresses, results, stake
 from bookings.presenters.buttons import as_expert
-from bookings.presenters.reader import Reader
+from bookings.presenters.reader import Reader, words
 from bookings.states import Actor, TransitionNotAllowed, Verb
 from bookings.views.expert import answers
 
@@ -116,6 +116,7 @@ def _show(
         "action": addresses.of(_name(request), booking.code),
         "target": "#booking" if source == "booking" else f"#call-{booking.code}",
         "back_url": addresses.of("booking", booking.code),
+        "undo_for": words(booking.limits.undo_window),
         **dialog.context(booking, reader),
     }
     return _rendered(request, dialog.template, context, status)
