@@ -12,7 +12,8 @@ from bookings.emails.case import Case
 from bookings.emails.kinds import KINDS
 from bookings.emails.scenes import SCENES
 from bookings.emails.stage import Stage
-from bookings.models import OutboxEmail, OutboxState, StoredMessage
+from bookings.links import Purpose
+from bookings.models import OutboxEmail, OutboxState, Payment, StoredMessage
 from bookings.states import State
 from tests import builders
 from tests.builders import NOW
@@ -102,6 +103,43 @@ def test_a_new_time_that_was_changed_again_is_not_announced() -> None:
     first, second = OutboxEmail.objects.filter(kind="time_confirmed").order_by("pk")
     assert not emails.deliver(first.pk, now=NOW)
     assert emails.deliver(second.pk, now=NOW)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["no_show_reported-second", "time_left-second"])
+def test_after_a_second_report_no_mail_asks_for_an_offer_that_would_be_refused(name: str) -> None:
+    text = letter(name, Stage.with_a_past_call(now=NOW))
+    assert "only the follower can choose to move the call" in text
+    assert "Offer a new time" not in text
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "name",
+    [
+        "no_show_reported-first",
+        "time_left-6",
+        "report_received-first",
+        "offer-after-report",
+        "contest_received",
+        "contested",
+        "staff_contested",
+    ],
+)
+def test_mails_name_the_money_that_is_left_not_what_was_paid_once(name: str) -> None:
+    stage = Stage.with_a_past_call(now=NOW)
+    Payment.objects.filter(booking=stage.booking).update(returned_external_minor=140000)
+    text = letter(name, stage)
+    assert "₹4,000" in text
+    assert "₹5,400" not in text
+
+
+def letter(name: str, stage: Stage) -> str:
+    kind = KINDS[name.partition("-")[0]]
+    event, facts = SCENES[name](stage)
+    for purpose in Purpose.values:
+        stage.ensure_link(purpose)
+    return repr(kind.write(Case(kind.audience, stage.reloaded(), event, facts, NOW)))
 
 
 MOVED_ON: dict[str, tuple[State, dict[str, Any]]] = {

@@ -115,6 +115,12 @@ class Case:
     def payment(self) -> Payment | None:
         return getattr(self.booking, "payment", None)
 
+    @property
+    def back(self) -> str:
+        """What goes back when a clock runs out: all that has not gone back yet; or nothing."""
+        minor = self.payment.refundable_minor if self.payment else 0
+        return formats.money(minor, self.booking.currency) if minor else ""
+
     @cached_property
     def refund(self) -> Refund | None:
         """The refund the event made or tells of; else the newest one of the booking."""

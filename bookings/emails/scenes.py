@@ -27,9 +27,9 @@ def _report(*, is_second: bool = False) -> Scene:
     return lambda stage: (stage.report(is_second=is_second), {})
 
 
-def _time_left(hours: int) -> Scene:
+def _time_left(hours: int, *, is_second: bool = False) -> Scene:
     def scene(stage: Stage) -> Told:
-        event = stage.report()
+        event = stage.report(is_second=is_second)
         stage.change(State.NO_SHOW_REPORTED, deadline_at=stage.now + timedelta(hours=hours))
         return event, {"hours": hours}
 
@@ -192,6 +192,7 @@ SCENES: dict[str, Scene] = {
     "report_withdrawn": _withdrawn_report,
     "time_left-24": _time_left(24),
     "time_left-6": _time_left(6),
+    "time_left-second": _time_left(48, is_second=True),
     "contest_received": _contest,
     "contested": _contest,
     "staff_contested": _contest,

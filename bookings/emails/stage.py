@@ -20,6 +20,7 @@ from bookings.models import (
     NoShowReport,
     Offer,
     OutboxEmail,
+    Payment,
     Refund,
     Service,
     SupportRequest,
@@ -104,6 +105,7 @@ class Stage:
 
     def make_free(self) -> None:
         Booking.objects.filter(pk=self.booking.pk).update(price_minor=0)
+        Payment.objects.filter(booking=self.booking).update(captured_minor=0)
         self.booking.refresh_from_db()
 
     def report(self, *, is_second: bool = False) -> TimelineEvent:

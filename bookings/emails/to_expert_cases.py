@@ -18,7 +18,16 @@ from bookings.emails.words import (
 
 def _at_stake(case: Case) -> str:
     who = case.follower.first_name
-    return "the booking is closed" if case.is_free else f"{case.price} goes back to {who}"
+    return f"{case.back} goes back to {who}" if case.back else "the booking is closed"
+
+
+def _ways_to_answer(case: Case) -> str:
+    if case.booking.offers_after_report:
+        return (
+            "A new time was offered before, so now only the follower can choose to move the call. "
+            "You can mark it as completed if it was held, or refund it."
+        )
+    return "Offer a new time, or mark the call as completed if it was held."
 
 
 @kind(EXPERT, "the follower reports a no-show", still_true=truths.report_is_open)
@@ -26,19 +35,13 @@ def no_show_reported(case: Case) -> Letter:
     who, report = case.follower.first_name, case.report
     words = report.text if report else ""
     because = lower_first(reported_because(case))
-    ways = "Offer a new time, or mark the call as completed if it was held."
-    if case.datum("is_second"):
-        ways = (
-            "A new time was offered before, so now only the follower can choose to move the call. "
-            "You can mark it as completed if it was held, or refund it."
-        )
     return Letter(
         subject=f"{who} reported a no-show: answer by {case.deadline}",
         preheader=f"“{words[:90]}”" if words else f"{upper_first(because)}.",
         heading=f"{who} says your call did not happen",
         paragraphs=(
             f"{case.follower.name} reported your {case.title}: {lower_first(because)}.",
-            ways,
+            _ways_to_answer(case),
         ),
         quote=words,
         quoted=who,
@@ -60,11 +63,11 @@ def time_left(case: Case) -> Letter:
     is_last = hours <= 6
     return Letter(
         subject=f"{left} left: {_at_stake(case)}" if is_last else f"{left} left for {who}’s call",
-        preheader="Reschedule or mark as completed.",
+        preheader=f"Answer by {case.deadline}.",
         heading=f"{left} left to answer {who}",
         paragraphs=(
             f"{case.follower.name} reported that your {case.title} did not happen.",
-            f"Answer by {case.deadline}: reschedule, or mark the call as completed.",
+            _ways_to_answer(case),
         ),
         button=case.booking_link("Answer the report"),
         facts=(*expert_facts(case), ("Answer by", case.deadline)),

@@ -7,7 +7,7 @@ from bookings.emails import truths
 from bookings.emails.case import Case
 from bookings.emails.kinds import FOLLOWER, kind
 from bookings.emails.letter import Letter, Sentence
-from bookings.emails.words import call_facts, site_name, upper_first, where, why_follower
+from bookings.emails.words import CHANNELS, call_facts, site_name, upper_first, why_follower
 from bookings.models import CompletionMark
 
 
@@ -48,7 +48,7 @@ def marked_completed(case: Case) -> Letter:
     until = case.at(closes_at) if closes_at else "then"
     was_absent = mark.outcome == CompletionMark.Outcome.FOLLOWER_ABSENT
     told = "you did not come to your call" if was_absent else "your call took place"
-    channel, held_at = where(mark.channel), mark.held_at or case.booking.starts_at
+    channel, held_at = CHANNELS.get(mark.channel, ""), mark.held_at or case.booking.starts_at
     facts = [("Call", case.call), ("When", case.at(held_at))]
     facts += [("Where", upper_first(channel))] if channel else []
     facts += [("How long", f"{mark.minutes} min")] if mark.minutes else []
@@ -78,7 +78,7 @@ def marked_completed(case: Case) -> Letter:
 )
 def report_received(case: Case) -> Letter:
     first_name = case.expert.first_name
-    back = "we close the booking" if case.is_free else f"you get {case.price} back automatically"
+    back = f"you get {case.back} back automatically" if case.back else "we close the booking"
     withdraw: Sentence = (
         "Did the call happen after all? ",
         case.link("Withdraw the report", "report"),
@@ -138,7 +138,7 @@ def withdrawal_received(case: Case) -> Letter:
     links=("status",),
 )
 def contest_received(case: Case) -> Letter:
-    back = "the case is closed" if case.is_free else f"you get {case.price} back"
+    back = f"you get {case.back} back" if case.back else "the case is closed"
     return Letter(
         subject=f"We are looking into your call with {case.expert.first_name}",
         preheader=f"You hear from us by {case.deadline}.",

@@ -23,10 +23,10 @@ def _pick_facts(case: Case) -> tuple[tuple[str, str], ...]:
 def _pick_policy(case: Case) -> Sentence:
     if not case.booking.has_open_report:
         return ("If you pick no time by then, nothing changes and this link runs out.",)
-    if case.is_free:
+    if not case.back:
         return ("If you pick no time by then, the booking is closed.",)
     refund = Link("Get a refund instead", f"{case.private_url('pick')}refund/")
-    then = f". If you pick nothing by then, we send your {case.price} back automatically."
+    then = f". If you pick nothing by then, we send your {case.back} back automatically."
     return ("Prefer your money back? ", refund, then)
 
 
@@ -77,7 +77,7 @@ def offer(case: Case) -> Letter:
 def offer_reminder(case: Case) -> Letter:
     first_name = case.expert.first_name
     after = "After that this link runs out."
-    if case.booking.has_open_report and not case.is_free:
+    if case.booking.has_open_report and case.back:
         after = "After that you get your money back."
     left = formats.spelled(case.booking.limits.link_reminder, days_from=2)
     return Letter(
@@ -103,7 +103,7 @@ def offer_withdrawn(case: Case) -> Letter:
     first_name = case.expert.first_name
     now = f"Your call stays at its time, {case.time}."
     if case.booking.has_open_report:
-        money = "we close the booking" if case.is_free else f"we send your {case.price} back"
+        money = f"we send your {case.back} back" if case.back else "we close the booking"
         until = f"if {first_name} does not answer by {case.deadline}, {money}"
         now = f"Your report stands again: {until}."
     elif clocks.has_started(case.booking, case.now):

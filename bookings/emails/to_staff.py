@@ -112,7 +112,7 @@ def staff_contest_reminder(case: Case) -> Letter:
 
 
 def _to_decide(case: Case, *, subject: str, heading: str) -> Letter:
-    back = "the booking is closed" if case.is_free else f"{case.price} goes back to the follower"
+    back = f"{case.back} goes back to the follower" if case.back else "the booking is closed"
     return Letter(
         subject=subject,
         preheader=f"If nobody decides, {back}.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.conf import settings
 
 from bookings.emails.case import Case
@@ -11,7 +13,7 @@ from bookings.models import CompletionMark, NoShowReport
 BANK_TAKES = "usually 5 to 10 working days"
 """Until a provider names a date."""
 
-_WHERE = {
+CHANNELS: Mapping[str, str] = {
     CompletionMark.Channel.PLANNED: "in the planned room",
     CompletionMark.Channel.VIDEO: "on another video call",
     CompletionMark.Channel.PHONE: "by phone",
@@ -22,10 +24,6 @@ _WHERE = {
 
 def site_name() -> str:
     return str(settings.SITE_NAME)
-
-
-def where(channel: str) -> str:
-    return _WHERE.get(CompletionMark.Channel(channel), "") if channel else ""
 
 
 def upper_first(text: str) -> str:

@@ -105,6 +105,6 @@ def limits(booking: Booking) -> tuple[str, ...]:
 
 def _mark(rules: Policy, name: str) -> str:
     return (
-        f"{name} can object to a mark for {words(rules.contest_window)}; "
+        f"{name} can contest a mark for {words(rules.contest_window)}; "
         f"our team then decides within {words(rules.decide_window)}."
     )

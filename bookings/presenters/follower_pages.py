@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bookings import clocks, formats
+from bookings.emails.words import CHANNELS
 from bookings.models import Booking, NoShowReport, PrivateLink
 from bookings.presenters.follower import without_a_pick
 from bookings.presenters.follower_case import Case
-from bookings.presenters.labels import CHANNELS
 from bookings.presenters.reader import Reader, words
 from bookings.states import State, Verb
 

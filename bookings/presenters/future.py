@@ -47,12 +47,13 @@ def _next(booking: Booking, reader: Reader) -> tuple[datetime | None, str, str]:
         case State.SCHEDULED if is_unconfirmed(booking, reader):
             closes_at = clocks.report_closes_at(booking)
             return closes_at, "check", f"Counts as completed if {name} reports nothing"
-        case State.COMPLETED if until := _contestable_until(booking, reader):
-            return until, "check", f"Settled if {name} does not object"
+        case State.COMPLETED if until := contestable_until(booking, reader):
+            return until, "check", f"Settled if {name} does not contest the mark"
     return None, "", ""
 
 
-def _contestable_until(booking: Booking, reader: Reader) -> datetime | None:
+def contestable_until(booking: Booking, reader: Reader) -> datetime | None:
+    """None when the mark can be contested no more."""
     until = clocks.contest_closes_at(booking)
     if until is None or booking.contested_at is not None or until <= reader.now:
         return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bookings import clocks
+from bookings.emails.words import CHANNELS
 from bookings.models import Booking, RefundState
 from bookings.presenters.reader import Reader, words
 from bookings.presenters.shown import Shown
@@ -27,14 +28,6 @@ REFUNDS: Mapping[str, Chip] = {
 }
 ON_ITS_WAY = Chip("Refund on its way", "money")
 ON_HOLD = Chip("Refund on hold", "warn")
-
-CHANNELS = {
-    "planned": "in the planned room",
-    "video": "on another video call",
-    "phone": "by phone",
-    "in_person": "in person",
-    "other": "somewhere else",
-}
 
 
 def chip(booking: Booking, reader: Reader, refund: Mapping[str, Any] | None = None) -> Chip:

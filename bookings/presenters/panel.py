@@ -9,7 +9,7 @@ from bookings.models import Booking, Refund
 from bookings.presenters import buttons, refunds
 from bookings.presenters.buttons import Button
 from bookings.presenters.countdown import Countdown, countdown, started_at
-from bookings.presenters.future import if_nothing_happens
+from bookings.presenters.future import contestable_until, if_nothing_happens
 from bookings.presenters.labels import is_unconfirmed
 from bookings.presenters.reader import Reader, words
 from bookings.states import State, Verb
@@ -109,11 +109,13 @@ def _text(booking: Booking, reader: Reader, refund: Refund | None) -> str:
             return f"Rescheduling keeps this time until {name} picks another one."
         case State.SCHEDULED if is_unconfirmed(booking, reader):
             until = reader.near(clocks.report_closes_at(booking))
-            return f"{name} may report a problem until {until}. After that it is completed."
+            return f"{name} may report a no-show until {until}. After that it is completed."
         case State.SCHEDULED:
             return f"{name} reported nothing within {words(booking.limits.report_window)}."
         case State.COMPLETED:
-            return _contestable(booking, reader)
+            contestable = contestable_until(booking, reader)
+            until = reader.near(contestable) if contestable else ""
+            return f"{name} may contest the mark until {until}." if until else "This call is settled."
         case State.NO_SHOW_REPORTED if booking.offers_after_report:
             return (
                 f"You offered a new time before, so only {name} can choose to move the call "
@@ -126,13 +128,6 @@ def _colour(booking: Booking, refund: Refund | None) -> str:
     if booking.state == State.COMPLETED:
         return "done"
     return refunds.urgency(refund) if refund else "calm"
-
-
-def _contestable(booking: Booking, reader: Reader) -> str:
-    until = clocks.contest_closes_at(booking)
-    if until is None or booking.contested_at is not None or until <= reader.now:
-        return "This call is settled."
-    return f"{booking.follower.first_name} may object until {reader.near(until)}."
 
 
 def _started(booking: Booking, reader: Reader) -> str:

@@ -140,7 +140,7 @@ def _now(booking: Booking, reader: Reader) -> str:
 STANDS = {
     State.SCHEDULED: "The call is on record as planned.",
     State.COMPLETED: "The call is marked as completed.",
-    State.CONTESTED: "The follower objected, and our team decides.",
+    State.CONTESTED: "The follower contested the mark, and our team decides.",
     State.REFUNDED: "It has been refunded.",
     State.CANCELLED: "The call was cancelled.",
 }

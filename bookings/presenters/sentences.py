@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from bookings import formats
+from bookings.emails.words import CHANNELS
 from bookings.models import Booking, NoShowReport, TimelineEvent
-from bookings.presenters.labels import CHANNELS
 from bookings.presenters.reader import Reader, words
 from bookings.states import ActorKind, State
 
