@@ -56,6 +56,18 @@ def contest_closes_at(booking: Booking) -> datetime | None:
     return after(booking.marked_at, booking.limits.contest_window)
 
 
+def objection_ran_out(booking: Booking, now: datetime) -> bool:
+    """Whether the time in which the follower could report or contest has ended while an offer
+    that nobody asked for was open: it would be over once the offer is withdrawn."""
+    if booking.has_open_report or booking.deadline_at is None:
+        return False
+    closes_at: datetime | None = after(booking.ends_at, booking.limits.report_window)
+    if booking.resume_state == State.COMPLETED:
+        closes_at = None if booking.contested_at else contest_closes_at(booking)
+    offered_at = booking.deadline_at - booking.limits.offer_window
+    return closes_at is not None and offered_at < closes_at <= now
+
+
 def deadline_for(state: State, *, limits: Policy, now: datetime) -> datetime | None:
     """The deadline that starts now when a booking enters `state`."""
     durations = {

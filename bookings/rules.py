@@ -89,6 +89,16 @@ def _offer_reschedule(booking: Booking, now: datetime) -> TransitionNotAllowed |
     return None
 
 
+def _withdraw_offer(booking: Booking, now: datetime) -> TransitionNotAllowed | None:
+    if clocks.objection_ran_out(booking, now):
+        return TransitionNotAllowed(
+            "would_silence",
+            "While your offer was open, the follower’s time to report or contest ended. "
+            "It stays open for them. You can refund, or mark the call as completed.",
+        )
+    return None
+
+
 def _move_instead(booking: Booking, now: datetime) -> TransitionNotAllowed | None:
     if booking.offers_after_report == 0:
         return TransitionNotAllowed(
@@ -137,6 +147,7 @@ def _undo(booking: Booking, now: datetime) -> TransitionNotAllowed | None:
 _CONDITIONS: dict[Verb, Callable[[Booking, datetime], TransitionNotAllowed | None]] = {
     Verb.REPORT_NO_SHOW: _report_no_show,
     Verb.OFFER_RESCHEDULE: _offer_reschedule,
+    Verb.WITHDRAW_OFFER: _withdraw_offer,
     Verb.MOVE_INSTEAD: _move_instead,
     Verb.REFUND_INSTEAD: _refund_instead,
     Verb.MARK_COMPLETED: _mark_completed,

@@ -190,7 +190,8 @@ def resend_offer(booking_id: int, *, actor: Actor, now: datetime) -> Booking:
             .with_people()
             .get(pk=booking_id)
         )
-        if refused := rules.refusal(booking, Verb.WITHDRAW_OFFER, actor, now=now):
+        refused = rules.refusal(booking, Verb.WITHDRAW_OFFER, actor, now=now)
+        if refused and refused.code != "would_silence":  # that offer stays, and so does its link
             raise refused
         recent = booking.events.filter(
             verb__in=["link_resent", Verb.OFFER_RESCHEDULE], at__gt=now - RESEND_AFTER
