@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Sum
 from django.utils import timezone
 
 from bookings import intake, lifecycle
@@ -47,6 +48,10 @@ class Customers:
 
     def in_hand(self) -> int:
         return Refund.objects.filter(state__in=_DRIVEN).count()
+
+    def tries(self) -> int:
+        """All that was tried so far."""
+        return int(Refund.objects.aggregate(sum=Sum("attempts"))["sum"] or 0)
 
     def come(self) -> None:
         """One more call that did not happen."""

@@ -22,7 +22,7 @@ COMMANDS = {
 }
 OFTEN = ("worker-1", "worker-2", "sweeper") * 5 + ("beat",)
 """Beat has no children and does little; the others are where refunds are driven."""
-WHOLE = 0.12
+WHOLE = 0.06
 """How often all of a program is killed rather than one of its children: it is slow to start."""
 
 

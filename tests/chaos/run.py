@@ -9,19 +9,20 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 
-from bookings.standin.faults import RANDOM_KINDS, Dice
+from bookings.standin.calls import Call
+from bookings.standin.faults import RANDOM_KINDS, Dice, Fault
 from bookings.standin.server import StandIn
 from tests import servers
 from tests.chaos.processes import Site
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HEAL_SECONDS = 240.0
-SLOW = 2.0
-"""Seconds: long after the client has stopped waiting, and tries again."""
+SLOW, VERY_SLOW = 2.0, 15.0
+"""Seconds: long after the client has stopped waiting, and has tried again."""
 KINDS = (*(kind for kind in RANDOM_KINDS if kind != "huge"), *(("slow", "queued") * 3))
 """More of the ones that do the work when nobody expects it any more."""
 
@@ -36,6 +37,17 @@ class Options:
     crash_at: str = ""
     fault_rate: float = 0.5
     at_once: int = 30
+
+
+PATIENCE = 4.0
+
+
+class Lies(Dice):
+    """What is done late is done very late: a list that was read meanwhile did not have it."""
+
+    def throw(self, call: Call) -> Fault:
+        fault = super().throw(call)
+        return replace(fault, seconds=VERY_SLOW) if fault.kind in ("slow", "queued") else fault
 
 
 class Quiet(StandIn):
@@ -65,7 +77,7 @@ def _run(
     server = Quiet(file=str(folder / "books.sqlite3"))
     server.webhooks.is_off = True
     server.books.settles_after = 1.0
-    server.faults.dice = Dice(str(options.seed), options.fault_rate, kinds=KINDS, seconds=SLOW)
+    server.faults.dice = Lies(str(options.seed), options.fault_rate, kinds=KINDS, seconds=SLOW)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     env = _environment(options, folder, server, started)
     say(" · ".join(one.label for one in started) + f" · seed {options.seed}")
@@ -142,15 +154,18 @@ def _trade_and_kill(
     dice = random.Random(options.seed)
     customers = Customers(server, random.Random(options.seed + 1))
     next_kill = time.monotonic() + 15  # after the first start
-    said = 0
+    said = tries = 0
     while (killed := sum(site.kills.values()) + len(crashes(folder))) < options.kills:
         site.keep_up()
         customers.undo()
         if customers.in_hand() < options.at_once:
             customers.come()
         if time.monotonic() > next_kill:
-            site.kill(dice)
-            next_kill = time.monotonic() + dice.uniform(0.1, 0.6)
+            # A site that is killed faster than it can start does nothing that could go wrong.
+            is_stuck = time.monotonic() > next_kill + PATIENCE
+            if (now_tried := customers.tries()) != tries or is_stuck:
+                site.kill(dice)
+                tries, next_kill = now_tried, time.monotonic() + dice.uniform(0.05, 0.6)
         if killed >= said + 50:
             said = killed - killed % 50
             say(f"{killed} kills, {customers.calls} calls")

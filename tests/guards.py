@@ -1,0 +1,331 @@
+"""Take each guard of the refund engine away, once, and see its test fail.
+
+    python -m tests.guards              all of them, in a copy of the project
+    python -m tests.guards M03 M19      some
+    python -m tests.guards --table      the table of docs/guards.md
+
+A guard is named by the fault of the matrix it stands against, and is a piece of code that is
+replaced by another one. A test that stays green without its guard proves nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ENGINE = "bookings/refunds"
+LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache", "node_modules")
+
+
+@dataclass(frozen=True)
+class Guard:
+    fault: str
+    says: str
+    path: str
+    code: str
+    without: str
+    test: str
+
+
+GUARDS = (
+    Guard(
+        "M01", "An exception while asking is no answer, never a refusal",
+        f"{ENGINE}/driving.py",
+        'return Answer(Status.UNKNOWN, message=f"{type(error)',
+        'return Answer(Status.DECLINED, message=f"{type(error)',
+        "tests/test_refunds_over_http.py::test_m01_m04_m25_what_was_done_is_adopted",
+    ),
+    Guard(
+        "M02", "Every try has the same key",
+        "bookings/models/money.py",
+        'f"rf_{self.uuid.hex}_{self.epoch}"',
+        'f"rf_{self.uuid.hex}_{self.epoch}{self.attempts:04d}"',
+        "tests/test_refund_keys.py::test_m05_m02_no_other_trouble_ever_changes_the_key",
+    ),
+    Guard(
+        "M03", "A stored 5xx that comes back leads to the next epoch",
+        f"{ENGINE}/recording.py",
+        'return {"stored_failure_at": None, "epoch": refund.epoch + 1}',
+        "return {}",
+        "tests/test_refund_keys.py::test_m03_a_stored_500_without_work_needs_one_new_key",
+    ),
+    Guard(
+        "M03", "and only after a minute",
+        f"{ENGINE}/recording.py",
+        "if now - refund.stored_failure_at < pace.STORED_AGAIN:",
+        "if False:",
+        "tests/test_refund_keys.py::test_m03_the_key_does_not_change_before_a_minute_is_over",
+    ),
+    Guard(
+        "M04", "The list is asked before anything is sent",
+        f"{ENGINE}/driving.py",
+        "if found := gateway.find(request, now=now):",
+        "if (found := gateway.find(request, now=now)) and refund.state == RefundState.ACCEPTED:",
+        "tests/test_refund_keys.py::test_m04_a_stored_500_with_work_is_found_and_never_sent_again",
+    ),
+    Guard(
+        "M05", "Nothing but the provider's own 5xx counts as stored",
+        f"{ENGINE}/recording.py",
+        "if answer.is_stored_failure:",
+        "if True:",
+        "tests/test_refund_keys.py::test_m05_m02_no_other_trouble_ever_changes_the_key",
+    ),
+    Guard(
+        "M06", "A lease keeps others away until its driver is certainly dead",
+        f"{ENGINE}/driving.py",
+        "next_attempt_at=now + pace.LEASE,",
+        "next_attempt_at=now,",
+        "tests/test_refund_crashes.py::test_m06_a_driver_that_dies_is_followed_by_one_that_pays_once",
+    ),
+    Guard(
+        "M08", "The lease is taken in one conditional update",
+        f"{ENGINE}/driving.py",
+        "claimed = due.filter(state=before.state, attempts=before.attempts).update(",
+        "claimed = Refund.objects.filter(pk=refund_id).update(",
+        "tests/test_races.py::test_many_drivers_send_one_refund_once",
+    ),
+    Guard(
+        "M09", "The database adds up the live refunds and caps their sum",
+        "bookings/models/guards.py",
+        '    "refund_add_up_new": f"AFTER INSERT ON bookings_refund {_SQLITE_ADD_UP}",\n',
+        "",
+        "tests/test_refund_cap.py",
+    ),
+    Guard(
+        "M09", "What is unsent gives way to money that went back another way",
+        f"{ENGINE}/reconciling.py",
+        "voided = make_room(payment, rows, now=now) if more else 0",
+        "voided = 0",
+        "tests/test_refund_outside.py::test_m09_a_full_refund_outside_voids_ours_before_it_is_sent",
+    ),
+    Guard(
+        "M09", "More back than came in: staff is told (I7)",
+        f"{ENGINE}/reconciling.py",
+        "        tell_if_too_much(payment, now=now)\n    return voided",
+        "    return voided",
+        "tests/test_refund_outside.py"
+        "::test_m09_a_fact_beyond_the_cap_is_written_down_and_staff_is_told_once",
+    ),
+    Guard(
+        "M10", "An answer is written only to the row that was read (fencing)",
+        f"{ENGINE}/recording.py",
+        "            attempts=refund.attempts,\n            lease_token=refund.lease_token,\n",
+        "",
+        "tests/test_refunds.py::test_an_answer_that_comes_after_the_lease_is_not_written",
+    ),
+    Guard(
+        "M11", "Accepted refunds are polled",
+        f"{ENGINE}/recording.py",
+        '"next_attempt_at": now + _poll_wait(refund, now=now),\n        "accepted_at"',
+        '"next_attempt_at": None,\n        "accepted_at"',
+        "tests/test_refund_outside.py::test_m11_without_webhooks_the_sweeps_alone_find_everything",
+    ),
+    Guard(
+        "M11", "and compared with the provider's list every day",
+        "bookings/sweeps.py",
+        "refunds.reconcile(some, now=now, most_failures=1)",
+        "pass",
+        "tests/test_refund_outside.py::test_m11_without_webhooks_the_sweeps_alone_find_everything",
+    ),
+    Guard(
+        "M12", "A late failure reverses, and says so",
+        f"{ENGINE}/recording.py",
+        '    RefundState.REVERSED: "refund_reversed",\n',
+        "",
+        "tests/test_refund_outside.py::test_m12_a_late_failure_is_loud_and_frees_the_money",
+    ),
+    Guard(
+        "M13", "Ten days with the bank alert staff",
+        f"{ENGINE}/recording.py",
+        "is_slow = refund.alerted_at is None and now - since >= pace.SLOW_BANK",
+        "is_slow = False",
+        "tests/test_refund_outside.py"
+        "::test_m13_ten_days_with_the_bank_tells_staff_once_and_sends_nothing",
+    ),
+    Guard(
+        "M14", "A definite no ends it",
+        f"{ENGINE}/recording.py",
+        '"next_attempt_at": None,\n        "finished_at"',
+        '"next_attempt_at": now,\n        "finished_at"',
+        "tests/test_refund_outage.py::test_m14_a_definite_no_is_told_and_never_asked_again",
+    ),
+    Guard(
+        "M15", "An open dispute holds what is unsent",
+        f"{ENGINE}/disputes.py",
+        "if is_unsent(row) and not row.hold_reason:",
+        "if False:",
+        "tests/test_refund_outside.py"
+        "::test_m15_an_open_dispute_holds_what_is_unsent_and_winning_lets_it_go",
+    ),
+    Guard(
+        "M15", "also one that opens while a driver looks",
+        f"{ENGINE}/driving.py",
+        "filter(pk=refund.payment_id, is_disputed=True).exists()",
+        "none().exists()",
+        "tests/test_refund_outside.py"
+        "::test_m15_a_dispute_that_opens_while_a_driver_looks_stops_it",
+    ),
+    Guard(
+        "M15", "A lost dispute that is listed as a refund counts once",
+        f"{ENGINE}/disputes.py",
+        'LISTS_LOST_ONES = ("razorpay",)',
+        "LISTS_LOST_ONES = ()",
+        "tests/test_refund_outside.py"
+        "::test_m15_a_lost_dispute_counts_as_returned_and_is_not_paid_again",
+    ),
+    Guard(
+        "M16", "Nothing to refund is no refund",
+        f"{ENGINE}/requesting.py",
+        "if amount_minor == 0:",
+        "if False:",
+        "tests/test_refund_outage.py::test_m16_a_free_call_ends_without_a_refund_row",
+    ),
+    Guard(
+        "M17", "Minor units pass unchanged, whatever the currency",
+        "bookings/gateways/stripe.py",
+        '"amount": request.amount_minor,',
+        '"amount": request.amount_minor // 100 * 100,',
+        "tests/test_refunds_over_http.py::test_m17_other_currencies",
+    ),
+    Guard(
+        "M18", "The request is frozen when it is planned",
+        f"{ENGINE}/driving.py",
+        "**refund.request)",
+        '**{**refund.request, "amount_minor": refund.booking.price_minor})',
+        "tests/test_refund_keys.py::test_m18_what_is_sent_again_is_word_for_word_the_same",
+    ),
+    Guard(
+        "M19", "After 23 hours it is only looked for",
+        f"{ENGINE}/driving.py",
+        "if refund.first_sent_at and now - refund.first_sent_at > pace.KEY_LIFE:",
+        "if False:",
+        "tests/test_refund_keys.py"
+        "::test_m19_an_old_refund_is_only_looked_for_and_then_a_person_is_asked",
+    ),
+    Guard(
+        "M19", "twice, ten minutes apart, before a person is asked",
+        f"{ENGINE}/recording.py",
+        "if now - refund.absent_at < pace.SECOND_LOOK:",
+        "if False:",
+        "tests/test_refund_keys.py"
+        "::test_m19_an_old_refund_is_only_looked_for_and_then_a_person_is_asked",
+    ),
+    Guard(
+        "M20", "Wrong keys are no refusal",
+        "bookings/gateways/stripe.py",
+        "        Status.UNKNOWN,\n        message=message[:400],",
+        "        Status.DECLINED,\n        message=message[:400],",
+        "tests/test_refunds_over_http.py::test_m20_wrong_keys_wait_for_right_ones",
+    ),
+    Guard(
+        "M21", "The first answer after an outage wakes the others",
+        f"{ENGINE}/driving.py",
+        "recovery.wake_waiting(refund.payment.provider, now=then)",
+        "pass",
+        "tests/test_refund_outage.py"
+        "::test_m21_all_are_done_soon_after_the_provider_is_back_and_none_twice",
+    ),
+    Guard(
+        "M21", "and somebody asks every few minutes",
+        "bookings/sweeps.py",
+        "recovery.probe(now=now)",
+        "pass",
+        "tests/test_refund_outage.py::test_m21_a_single_refund_need_not_wait_for_its_hour",
+    ),
+    Guard(
+        "M22", "The breaker holds what is unusually much",
+        f"{ENGINE}/requesting.py",
+        'return breaker.trip(now=now) if breaker.is_tripped(now=now) else ""',
+        'return ""',
+        "tests/test_refund_holds.py"
+        "::test_m22_the_breaker_stops_a_mass_refund_and_staff_lets_it_go_on",
+    ),
+    Guard(
+        "M23", "A refund by hand is not forgotten",
+        "bookings/sweeps.py",
+        "reconciling.tell_of_old(now=now)",
+        "pass",
+        "tests/test_refund_holds.py::test_m23_a_refund_by_hand_that_nobody_pays_is_told_once",
+    ),
+    Guard(
+        "M24", "REFUNDS_HOLD holds everything",
+        f"{ENGINE}/driving.py",
+        "if settings.REFUNDS_HOLD and not is_poll:",
+        "if False:",
+        "tests/test_refund_holds.py"
+        "::test_m24_a_restored_database_sends_nothing_until_staff_lets_go",
+    ),
+    Guard(
+        "M24", "A refund of ours that we do not know counts as returned",
+        f"{ENGINE}/reconciling.py",
+        "            outside += entry.amount_minor",
+        "            outside += 0 if entry.refund_uuid else entry.amount_minor",
+        "tests/test_refund_holds.py"
+        "::test_m24_a_refund_the_backup_does_not_know_makes_the_new_one_void",
+    ),
+    Guard(
+        "M25", "Nonsense is no answer, whatever exception it causes",
+        f"{ENGINE}/driving.py",
+        "except Exception as error:  # an exception is no answer",
+        "except ConnectionError as error:  # an exception is no answer",
+        "tests/test_refund_outage.py::test_m25_nonsense_is_no_answer_and_is_kept_short",
+    ),
+)  # fmt: skip
+
+
+def is_seen(guard: Guard, copy: Path) -> bool:
+    """Whether its test fails without it."""
+    path = copy / guard.path
+    text = path.read_text()
+    if text.count(guard.code) != 1:
+        raise SystemExit(f"{guard.fault}: {guard.path} has not exactly one {guard.code!r}")
+    path.write_text(text.replace(guard.code, guard.without))
+    try:
+        options = ["-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider"]
+        run = subprocess.run(
+            [sys.executable, "-m", "pytest", *options, guard.test],
+            cwd=copy,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if run.returncode not in (0, 1):
+            raise SystemExit(f"{guard.fault}: {guard.test} did not run:\n{run.stdout[-2000:]}")
+        return run.returncode == 1
+    finally:
+        path.write_text(text)
+
+
+def table() -> str:
+    rows = [
+        f"| {guard.fault} | {guard.says} | `{guard.path}` | `{guard.test.removeprefix('tests/')}` |"
+        for guard in GUARDS
+    ]
+    return "\n".join(["| Fault | Guard | In | Test |", "|---|---|---|---|", *rows])
+
+
+def main(wanted: list[str]) -> int:
+    if wanted == ["--table"]:
+        print(table())
+        return 0
+    blind = 0
+    with tempfile.TemporaryDirectory(prefix="topmate-guards-") as name:
+        copy = Path(name) / "project"
+        shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
+        for guard in GUARDS:
+            if wanted and guard.fault not in wanted:
+                continue
+            seen = is_seen(guard, copy)
+            blind += not seen
+            print(f"{'red' if seen else 'STILL GREEN':12}{guard.fault}  {guard.says}", flush=True)
+    print("Every guard is seen." if not blind else f"{blind} guards are not seen by their test.")
+    return 1 if blind else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
