@@ -26,9 +26,11 @@ def kept(settings: Any) -> None:
     settings.EMAIL_BACKEND = "bookings.demo_inbox.Backend"
 
 
-@pytest.fixture
-def all_samples(db: None) -> list[Sample]:
-    return list(samples(now=NOW))
+@pytest.fixture(scope="module")
+def all_samples(django_db_setup: None, django_db_blocker: Any) -> list[Sample]:
+    """Rendered once: each takes its own rows back."""
+    with django_db_blocker.unblock():
+        return list(samples(now=NOW))
 
 
 # --- every kind -----------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from bookings import demo, invariants, sweeps
 from bookings.demo import cast
 from bookings.models import Booking, Expert, OutboxEmail, Refund, StoredMessage, User
 from bookings.states import State
+from tests.effort import effort
 
 pytestmark = pytest.mark.django_db
 MONDAY_MORNING = datetime(2026, 11, 23, 6, 2, 33, 123456, tzinfo=UTC)
@@ -124,9 +125,9 @@ def test_everybody_of_the_list_can_sign_in() -> None:
 @pytest.mark.parametrize(
     "now",
     [
-        datetime(2026, 3, 1, 18, 31, tzinfo=UTC),  # a Sunday, just past midnight in Kolkata
         datetime(2026, 10, 25, 1, 0, tzinfo=UTC),  # the clocks change in Berlin
-    ],
+        datetime(2026, 3, 1, 18, 31, tzinfo=UTC),  # a Sunday, just past midnight in Kolkata
+    ][: effort(1)],
     ids=str,
 )
 def test_it_can_be_seeded_at_any_hour(now: datetime) -> None:

@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bookings.slots import Availability, Interval, Spell, free_starts
+from tests.effort import effort
 from tests.slot_days import DAY, MIDNIGHT, MINUTE, starts
 
 CHANGES = [
@@ -34,9 +35,9 @@ def naive_starts(
     latest: datetime,
 ) -> list[datetime]:
     """Asks the wall clock about each single minute. Slow, and hard to get wrong."""
-    minute = earliest.astimezone(UTC).replace(second=0, microsecond=0) - 2 * DAY
+    minute = earliest.astimezone(UTC).replace(second=0, microsecond=0) - 26 * 60 * MINUTE
     readings: dict[datetime, datetime] = {}
-    while minute < latest.astimezone(UTC) + 3 * DAY:
+    while minute < latest.astimezone(UTC) + duration:
         readings[minute] = minute.astimezone(availability.zone)
         minute += MINUTE
 
@@ -107,7 +108,7 @@ def cases(draw: st.DrawFn) -> tuple[Availability, dict[str, object]]:
     }  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=effort(40), deadline=None)
 @given(cases())
 def test_every_slot_agrees_with_asking_the_wall_clock_minute_by_minute(
     case: tuple[Availability, dict[str, object]],
@@ -116,7 +117,7 @@ def test_every_slot_agrees_with_asking_the_wall_clock_minute_by_minute(
     assert free_starts(availability, **rest) == naive_starts(availability, **rest)  # type: ignore[arg-type]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=effort(25), deadline=None)
 @given(
     st.sampled_from(CHANGES),
     st.lists(spells, min_size=1, max_size=2),
@@ -136,7 +137,7 @@ def test_every_slot_is_a_real_time_whose_call_stays_inside_the_hours(
             assert any(a <= reading and (b == MIDNIGHT or reading < b) for a, b in hours)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=effort(25), deadline=None)
 @given(cases())
 def test_more_calls_never_make_more_free_time(
     case: tuple[Availability, dict[str, object]],
