@@ -72,7 +72,7 @@ def test_a_refund_the_provider_has_taken_is_with_the_bank(client: Client) -> Non
         text = status(client, booking)
     assert "Your refund is with your bank" in text
     assert "We sent it on Thursday 26 November." in text
-    assert "usually take 5-10 working days" in text
+    assert "usually take 5 to 10 working days" in text
     assert "Refunded" not in text
     assert steps(client, booking)[2:] == [("now", "Sent to your bank"), ("next", "In your account")]
     with time_machine.travel(LATER + timedelta(days=17), tick=False):

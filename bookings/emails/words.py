@@ -10,8 +10,9 @@ from bookings.emails.case import Case
 from bookings.formats import one_line
 from bookings.models import CompletionMark, NoShowReport
 
-BANK_TAKES = "usually 5 to 10 working days"
+BANK_DAYS = "5 to 10 working days"
 """Until a provider names a date."""
+BANK_TAKES = f"usually {BANK_DAYS}"
 
 CHANNELS: Mapping[str, str] = {
     CompletionMark.Channel.PLANNED: "in the planned room",

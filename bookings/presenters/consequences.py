@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bookings import clocks
+from bookings.emails.words import BANK_DAYS
 from bookings.models import Booking
 from bookings.presenters.reader import Reader, adjective, words
 from bookings.presenters.stake import at_stake
@@ -62,7 +63,7 @@ def of_refund(booking: Booking) -> tuple[Then, ...]:
     if not money:
         return (Then("info", f"There is nothing to refund. {name} gets an e-mail."),)
     return (
-        Then("bank", f"{name} gets {money} back. Banks usually take 5 to 10 working days."),
+        Then("bank", f"{name} gets {money} back. Banks usually take {BANK_DAYS}."),
         Then("info", f"This cannot be undone after {undo}."),
     )
 

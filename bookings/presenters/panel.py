@@ -113,9 +113,9 @@ def _text(booking: Booking, reader: Reader, refund: Refund | None) -> str:
         case State.SCHEDULED:
             return f"{name} reported nothing within {words(booking.limits.report_window)}."
         case State.COMPLETED:
-            contestable = contestable_until(booking, reader)
-            until = reader.near(contestable) if contestable else ""
-            return f"{name} may contest the mark until {until}." if until else "This call is settled."
+            if (until_at := contestable_until(booking, reader)) is None:
+                return "This call is settled."
+            return f"{name} may contest the mark until {reader.near(until_at)}."
         case State.NO_SHOW_REPORTED if booking.offers_after_report:
             return (
                 f"You offered a new time before, so only {name} can choose to move the call "

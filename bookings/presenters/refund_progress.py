@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bookings import formats
+from bookings.emails.words import BANK_DAYS, BANK_TAKES
 from bookings.models import Booking, Contest, NoShowReport, Payment, Refund, RefundState
 from bookings.presenters.labels import Chip
 from bookings.presenters.reader import Reader, words
 from bookings.states import ActorKind, Verb
 
-USUALLY = "usually 5-10 working days"
-BANKS_TAKE = "Banks usually take 5-10 working days to show it."
+BANKS_TAKE = f"Banks usually take {BANK_DAYS} to show it."
 OVERDUE_AFTER = timedelta(days=16)
 """Longer than ten working days with their weekends."""
 
@@ -176,13 +176,13 @@ def _money_steps(refund: Refund, reader: Reader) -> tuple[Step, Step, Step]:
         case RefundState.SUCCEEDED:
             places, notes = ("done", "done", "done"), (approved, sent_on, _on(refund, reader))
         case RefundState.ACCEPTED if not refund.hold_reason:
-            places, notes = ("done", "now", "next"), (approved, sent_on, USUALLY)
+            places, notes = ("done", "now", "next"), (approved, sent_on, BANK_TAKES)
         case RefundState.DECLINED:
             places, notes = ("done", "now", "next"), (approved, "did not go through", "")
         case RefundState.REVERSED:
             places, notes = ("done", "done", "now"), (approved, sent_on, "it came back")
         case _:
-            places, notes = ("now", "next", "next"), (approved, "", USUALLY)
+            places, notes = ("now", "next", "next"), (approved, "", BANK_TAKES)
     last = "Refunded" if refund.state == RefundState.SUCCEEDED else "In your account"
     labels = ("Refund approved", "Sent to your bank", last)
     icons = ("check", "card", "bank")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bookings import formats
+from bookings.emails.words import BANK_DAYS
 from bookings.models import Booking, Refund, RefundState
 from bookings.presenters.labels import money_chip
 from bookings.presenters.reader import Reader
@@ -26,7 +27,7 @@ def progress(refund: Refund, booking: Booking, reader: Reader) -> str:
     if refund.state == RefundState.SUCCEEDED:
         when = f" on {reader.day(refund.finished_at)}" if refund.finished_at else ""
         return f"{money} went back to {name}{when}."
-    return f"{money} is on its way to {name}. Banks usually take 5 to 10 working days."
+    return f"{money} is on its way to {name}. Banks usually take {BANK_DAYS}."
 
 
 def urgency(refund: Refund) -> str:

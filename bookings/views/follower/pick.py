@@ -11,6 +11,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.safestring import SafeString
 
 from bookings import lifecycle, slots
+from bookings.emails.words import BANK_TAKES
 from bookings.forms.follower import ActForm, PickForm, parse_slot
 from bookings.forms.zones import zone_choices
 from bookings.models import Booking, Clock, Offer
@@ -154,7 +155,7 @@ def refund_instead(visit: Visit) -> HttpResponse:
     if visit.request.method != "POST":
         if not visit.allows(Verb.REFUND_INSTEAD):
             return outcome(visit)
-        return page(visit, "refund_instead.html", form=ActForm())
+        return page(visit, "refund_instead.html", form=ActForm(), bank_takes=BANK_TAKES)
     form = ActForm(visit.request.POST)
     form.is_valid()
     try:
