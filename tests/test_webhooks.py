@@ -7,8 +7,7 @@ import hmac
 import json
 import random
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -16,15 +15,14 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from bookings import lifecycle, provider_events, refunds, sweeps
+from bookings import provider_events
 from bookings.gateways.webhooks import MOST_BYTES
-from bookings.models import Payment, ProviderEvent, Refund, RefundState
-from bookings.standin.server import StandIn
-from tests.builders import NOW, make_booking, staff
-from tests.providers import Provider, running
+from bookings.models import Payment, ProviderEvent
+from tests.builders import make_booking, make_staff
+from tests.shoppers import make_checkout
+from tests.webhooks import SECRETS, event_of, send, signed
 
 pytestmark = pytest.mark.django_db
-SECRETS = {"stripe": ["whsec_new", "whsec_old"], "razorpay": ["new", "old"]}
 MINUTE = timedelta(minutes=1)
 
 
@@ -38,34 +36,6 @@ def secrets(settings: Any) -> None:
 @pytest.fixture(params=["stripe", "razorpay"])
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-def event_of(name: str, number: int = 1, **more: Any) -> dict[str, Any]:
-    if name == "stripe":
-        about = {"id": "pi_1", "object": "payment_intent"}
-        event = {"id": f"evt_{number}", "type": "payment_intent.succeeded"}
-        return {**event, "livemode": False, "data": {"object": about}, **more}
-    payment = {"entity": {"id": "pay_1", "order_id": "order_1"}}
-    return {"event": "payment.captured", "payload": {"payment": payment}, "n": number, **more}
-
-
-def signed(
-    name: str, body: bytes, *, secret: str = "", at: float | None = None, event_id: str = "ev_1"
-) -> dict[str, str]:
-    key = (secret or SECRETS[name][0]).encode()
-    if name == "razorpay":
-        signature = hmac.new(key, body, hashlib.sha256).hexdigest()
-        return {"X-Razorpay-Signature": signature, "X-Razorpay-Event-Id": event_id}
-    stamp = int(time.time() if at is None else at)
-    signature = hmac.new(key, f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
-    return {"Stripe-Signature": f"t={stamp},v1={signature}"}
-
-
-def send(client: Client, name: str, body: bytes, headers: dict[str, str] | None = None) -> int:
-    given = signed(name, body) if headers is None else headers
-    url = f"/webhooks/{name}/"
-    answer = client.generic("POST", url, body, "application/json", headers=given)
-    return answer.status_code
 
 
 def rows() -> int:
@@ -316,131 +286,14 @@ def test_w05_there_is_no_mail_webhook_without_a_secret(client: Client) -> None:
         assert client.post(path, "{}", content_type="application/json").status_code == 404
 
 
-# --- M10 and M11: order, duplicates, delay and loss ----------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[StandIn]:
-    with running() as server:
-        yield server
-
-
-@pytest.fixture
-def provider(name: str, server: StandIn, settings: Any) -> Provider:
-    keys = server.keys
-    settings.STRIPE_API_BASE = settings.RAZORPAY_API_BASE = server.url
-    settings.STRIPE_SECRET_KEY = keys.stripe_secret_key
-    settings.STRIPE_WEBHOOK_SECRET = [keys.stripe_webhook_secret]
-    settings.RAZORPAY_KEY_ID = keys.razorpay_key_id
-    settings.RAZORPAY_KEY_SECRET = keys.razorpay_key_secret
-    settings.RAZORPAY_WEBHOOK_SECRET = [keys.razorpay_webhook_secret]
-    settings.PROVIDER_TIMEOUT = timedelta(seconds=2)
-    provider = Provider(server, name)
-    provider.tell(reset=True)
-    provider.tell(settles_after=60)
-    return provider
-
-
-def events_of(provider: Provider) -> list[dict[str, Any]]:
-    with urllib.request.urlopen(provider.server.url + "/_events", timeout=10) as answer:
-        return list(json.load(answer)["events"])
-
-
-def sent_refund(provider: Provider) -> Refund:
-    """A refund the provider has taken, seen by us as far as `accepted`."""
-    ref = provider.pay(240000, "INR")
-    booking = make_booking(provider=provider.name, payment_ref=ref)
-    lifecycle.refund_now(booking.pk, actor=staff(), now=NOW, reason="Sorry")
-    refund = Refund.objects.get(booking=booking)
-    refunds.execute(refund.pk, now=NOW + MINUTE)
-    refund.refresh_from_db()
-    assert refund.state == RefundState.ACCEPTED
-    return refund
-
-
-def outcome(refund: Refund) -> tuple[Any, ...]:
-    refund.refresh_from_db()
-    payment = Payment.objects.get(pk=refund.payment_id)
-    verbs = [
-        event.verb for event in refund.booking.events.all() if event.verb.startswith("refund_s")
-    ]
-    return (
-        refund.state,
-        bool(refund.reference),
-        payment.returned_external_minor,
-        payment.reserved_minor,
-        verbs,
-        refund.booking.emails.filter(kind="refund_confirmed").count(),
-    )
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_m10_order_duplicates_and_delay_make_no_difference(
-    provider: Provider, client: Client, seed: int, settings: Any
-) -> None:
-    """25 rounds: the events of one refund, shuffled, up to five times each, some of them lost,
-    some worked on before the provider has settled, some days later."""
-    settings.BREAKER_LEAST = 1000
-    chance = random.Random(seed)
-    for _ in range(25):
-        refund = sent_refund(provider)
-        early = events_about(refund, provider)
-        take(client, chance.choices(early, k=3), chance)
-        provider.tell(advance=61)
-        late = events_about(refund, provider) * chance.randrange(1, 6)
-        chance.shuffle(late)
-        take(client, late[: max(1, chance.randrange(len(late)))], chance)
-        assert outcome(refund) == (
-            RefundState.SUCCEEDED, True, 0, 240000, ["refund_succeeded"], 1,
-        )  # fmt: skip
-        ProviderEvent.objects.all().delete()
-
-
-def events_about(refund: Refund, provider: Provider) -> list[dict[str, Any]]:
-    ref = refund.payment.provider_ref
-    return [event for event in events_of(provider) if ref in event["body"]]
-
-
-def take(client: Client, events: list[dict[str, Any]], chance: random.Random) -> None:
-    """Deliver them; work on the inbox now and then, and at the end, in any order."""
-    for event in events:
-        body = event["body"].encode()
-        assert send(client, event["provider"], body, event["headers"]) == 200
-        if chance.random() < 0.3:
-            work_on_all()
-    work_on_all(days=3)
-
-
-def work_on_all(*, days: int = 0) -> None:
-    for pk in ProviderEvent.objects.order_by("?").values_list("pk", flat=True):
-        provider_events.work_on(pk, now=timezone.now() + timedelta(days=days))
-
-
-def test_m11_no_webhook_ever(provider: Provider) -> None:
-    refund = sent_refund(provider)
-    provider.tell(advance=61)
-    sweeps.run(now=refund.next_attempt_at)
-    assert outcome(refund)[:5] == (RefundState.SUCCEEDED, True, 0, 240000, ["refund_succeeded"])
-    assert rows() == 0
-
-
-def test_a_dispute_is_heard_of_in_any_order(provider: Provider, client: Client) -> None:
-    ref = provider.pay(240000, "INR")
-    booking = make_booking(provider=provider.name, payment_ref=ref)
-    for status in ("open", "lost"):
-        provider.tell(dispute={"payment": ref, "status": status})
-    for event in reversed(events_of(provider)):
-        assert send(client, provider.name, event["body"].encode(), event["headers"]) == 200
-    work_on_all()
-    payment = Payment.objects.get(booking=booking)
-    assert (payment.is_disputed, payment.returned_external_minor) == (False, 240000)
-
-
-def test_a_refund_of_the_dashboard_is_heard_of(provider: Provider, client: Client) -> None:
-    ref = provider.pay(240000, "INR")
-    booking = make_booking(provider=provider.name, payment_ref=ref)
-    provider.tell(external_refund={"payment": ref, "amount": 40000})
-    for event in events_of(provider):
-        send(client, provider.name, event["body"].encode(), event["headers"])
-    work_on_all()
-    assert Payment.objects.get(booking=booking).returned_external_minor == 40000
+def test_staff_reads_the_inbox_and_the_purchases(client: Client) -> None:
+    body = json.dumps(event_of("stripe")).encode()
+    send(client, "stripe", body)
+    checkout = make_checkout()
+    client.force_login(make_staff())
+    for model, row in (("providerevent", ProviderEvent.objects.get()), ("checkout", checkout)):
+        listed = client.get(f"/admin/bookings/{model}/")
+        shown = client.get(f"/admin/bookings/{model}/{row.pk}/change/")
+        assert (listed.status_code, shown.status_code) == (200, 200)
+        assert checkout.key not in listed.content.decode() + shown.content.decode()
+        assert client.post(f"/admin/bookings/{model}/{row.pk}/change/", {}).status_code == 403

@@ -1,0 +1,149 @@
+"""What is written into the form, and calls that no provider is needed for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from bookings import checkouts, lifecycle, sweeps
+from bookings.models import (
+    Booking,
+    Checkout,
+    Expert,
+    Follower,
+    Payment,
+)
+from bookings.slots import free_of
+from tests import shoppers
+from tests.builders import make_expert, make_service, staff
+from tests.providers import Provider
+from tests.shoppers import (
+    EMAIL,
+    assert_sound,
+    buy,
+    send_form,
+    shown,
+)
+
+pytestmark = pytest.mark.django_db
+server, provider, expert, no_keys = (
+    shoppers.server,
+    shoppers.provider,
+    shoppers.expert,
+    shoppers.no_keys,
+)
+
+
+# --- without a provider, and for nothing --------------------------------------------------------
+
+
+def test_the_sandbox_needs_no_keys(no_keys: None, expert: Expert, client: Client) -> None:
+    checkout = buy(client, make_service(expert))
+    assert "Pay with the sandbox" in shown(client, checkout)
+    for _ in range(2):
+        assert client.post(f"/checkout/{checkout.key}/pay/").status_code == 302
+    booking = Booking.objects.get()
+    assert (booking.payment.provider, booking.payment.captured_minor) == ("sandbox", 240000)
+    assert "is booked" in shown(client, checkout)
+    lifecycle.refund_now(booking.pk, actor=staff(), now=timezone.now(), reason="Sorry")
+    assert_sound()
+
+
+def test_a_free_call_is_booked_at_once(no_keys: None, expert: Expert, client: Client) -> None:
+    service = make_service(expert, price_minor=0, currency="EUR")
+    checkout = buy(client, service)
+    booking = Booking.objects.get()
+    assert (checkout.booking, checkout.state) == (booking, "paid")
+    assert not hasattr(booking, "payment")
+    assert "is booked" in shown(client, checkout)
+    assert_sound()
+
+
+def test_the_sandbox_cannot_pay_what_a_provider_is_to_be_paid(
+    provider: Provider, expert: Expert, client: Client
+) -> None:
+    checkout = buy(client, make_service(expert))
+    client.post(f"/checkout/{checkout.key}/pay/")
+    checkouts.pay_in_sandbox(checkout, now=timezone.now())
+    assert not Payment.objects.exists()
+
+
+# --- what is written into the form --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"name": ""}, "Write your name."),
+        ({"name": "x" * 81}, "at most 80"),
+        ({"email": "lena"}, "like name@example.com"),
+        ({"email": "a@b.de\r\nBcc: c@d.de"}, "like name@example.com"),
+        ({"slot": ""}, "Choose a time."),
+        ({"slot": "tomorrow"}, "Choose one of the times"),
+        ({"slot": "2020-01-01T00:00Z"}, "just been taken"),
+        ({"slot": "9999-12-31T23:59Z"}, "just been taken"),
+    ],
+)
+def test_bad_input_gets_a_sentence(
+    no_keys: None, expert: Expert, client: Client, changes: dict[str, str], sentence: str
+) -> None:
+    answer = send_form(client, make_service(expert), **changes)
+    assert answer.status_code in (409, 422)
+    assert sentence in answer.content.decode()
+    assert not Checkout.objects.exists()
+
+
+def test_price_expert_and_provider_cannot_be_sent(
+    no_keys: None, expert: Expert, client: Client
+) -> None:
+    checkout = buy(
+        client, make_service(expert), price_minor="1", currency="XXX", provider="manual", way="x"
+    )
+    assert (checkout.price_minor, checkout.currency) == (240000, "INR")
+    assert checkout.provider == "sandbox"
+
+
+def test_somebody_known_keeps_the_name_and_gets_the_zone(
+    no_keys: None, expert: Expert, client: Client
+) -> None:
+    """Anybody can write an address into a form; a name is not theirs to change."""
+    known = Follower.objects.create(name="Lena Vogel", email=EMAIL, time_zone="UTC")
+    checkout = buy(client, make_service(expert), name="Somebody Else", email=EMAIL.upper())
+    client.post(f"/checkout/{checkout.key}/pay/")
+    known.refresh_from_db()
+    assert (known.name, known.time_zone) == ("Lena Vogel", "Europe/Berlin")
+    assert Booking.objects.get().follower == known
+
+
+def test_one_address_keeps_few_times(no_keys: None, expert: Expert, client: Client) -> None:
+    service = make_service(expert)
+    times = free_of(service, now=timezone.now())[::4]
+    answers = [send_form(client, service, starts_at=at).status_code for at in times[:5]]
+    assert answers == [302, 302, 302, 409, 409]
+
+
+def test_only_what_is_for_sale_is_shown(no_keys: None, expert: Expert, client: Client) -> None:
+    service = make_service(expert, is_active=False)
+    assert client.get(f"/with/{expert.slug}/{service.pk}/").status_code == 404
+    other = make_service(make_expert("Somebody Else"))
+    assert client.get(f"/with/{expert.slug}/{other.pk}/").status_code == 404
+    assert "Nothing to book" in client.get(f"/with/{expert.slug}/").content.decode()
+    assert client.get("/with/nobody/").status_code == 404
+    assert client.get("/checkout/unknown/").status_code == 404
+
+
+def test_purchases_that_came_to_nothing_are_forgotten(
+    no_keys: None, expert: Expert, client: Client
+) -> None:
+    service = make_service(expert)
+    bought, left = buy(client, service), buy(client, service, email="priya@example.com")
+    client.post(f"/checkout/{bought.key}/pay/")
+    now = timezone.now()
+    for day in range(len(checkouts.ASK_AFTER) + 1):
+        sweeps.run(now=now + timedelta(days=day))
+    assert Checkout.objects.filter(pk=left.pk, state="expired").exists()
+    checkouts.forget_old(now=now + checkouts.KEPT_FOR + timedelta(days=1))
+    assert list(Checkout.objects.all()) == [bought]
