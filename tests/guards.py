@@ -87,7 +87,8 @@ GUARDS = (
         f"{ENGINE}/driving.py",
         "claimed = due.filter(state=before.state, attempts=before.attempts).update(",
         "claimed = Refund.objects.filter(pk=refund_id).update(",
-        "tests/test_races.py::test_many_drivers_send_one_refund_once",
+        "tests/test_refunds.py"
+        "::test_m08_a_refund_that_another_driver_takes_in_between_is_left_to_it",
     ),
     Guard(
         "M09", "The database adds up the live refunds and caps their sum",

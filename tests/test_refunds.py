@@ -112,6 +112,28 @@ def test_an_answer_that_comes_after_the_lease_is_not_written() -> None:
     assert refund.state == RefundState.ACCEPTED
 
 
+def test_m08_a_refund_that_another_driver_takes_in_between_is_left_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from bookings.refunds import driving
+
+    refund = refund_of()
+
+    class Between:
+        """Asked after the row was read, and before it is taken."""
+
+        @property
+        def REFUNDS_HOLD(self) -> bool:
+            monkeypatch.undo()
+            assert refunds.execute(refund.pk, now=LATER) is True
+            return False
+
+    monkeypatch.setattr(driving, "settings", Between())
+    assert refunds.execute(refund.pk, now=LATER) is False
+    refund.refresh_from_db()
+    assert (refund.state, refund.attempts) == (RefundState.ACCEPTED, 1)
+
+
 def test_a_declined_refund_tells_staff_and_follower_and_can_be_retried() -> None:
     refund = drive(refund_of("pay_declines"))
     assert refund.state == RefundState.DECLINED

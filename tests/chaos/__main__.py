@@ -12,6 +12,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.chaos")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--minutes", type=float, default=600)
     parser.add_argument("--fault-rate", type=float, default=0.5)
     parser.add_argument("--crash-rate", type=float, default=0.03)
     parser.add_argument("--crash-at", default="")

@@ -31,6 +31,7 @@ KINDS = (*(kind for kind in RANDOM_KINDS if kind != "huge"), *(("slow", "queued"
 class Options:
     seed: int
     kills: int
+    minutes: float = 600
     fresh_keys: bool = False
     sqlite: bool = False
     crash_rate: float = 0.03
@@ -153,14 +154,17 @@ def _trade_and_kill(
 
     dice = random.Random(options.seed)
     customers = Customers(server, random.Random(options.seed + 1))
-    next_kill = time.monotonic() + 15  # after the first start
-    said = tries = 0
-    while (killed := sum(site.kills.values()) + len(crashes(folder))) < options.kills:
+    next_kill, ends = time.monotonic(), time.monotonic() + 60 * options.minutes
+    said = tries = killed = 0
+    while killed < options.kills and time.monotonic() < ends:
+        killed = sum(site.kills.values()) + len(crashes(folder))
         site.keep_up()
         customers.undo()
         if customers.in_hand() < options.at_once:
             customers.come()
-        if time.monotonic() > next_kill:
+        if not tries:  # nothing is up yet
+            tries, next_kill = customers.tries(), time.monotonic()
+        elif time.monotonic() > next_kill:
             # A site that is killed faster than it can start does nothing that could go wrong.
             is_stuck = time.monotonic() > next_kill + PATIENCE
             if (now_tried := customers.tries()) != tries or is_stuck:

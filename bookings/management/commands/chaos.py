@@ -24,6 +24,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--kills", type=int, default=300)
+        parser.add_argument("--minutes", type=float, default=600, help="kill no longer than that")
         parser.add_argument("--sqlite", action="store_true", help="instead of PostgreSQL")
         parser.add_argument(
             "--fresh-keys", action="store_true", help="a new key per try: must show doubles"
@@ -35,7 +36,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not (ROOT / "tests" / "chaos").is_dir():
             raise CommandError("The chaos run is part of the tests, which are not installed here.")
-        names = ("seed", "kills", "fault_rate", "crash_rate", "crash_at")
+        names = ("seed", "kills", "minutes", "fault_rate", "crash_rate", "crash_at")
         given = [f"--{name.replace('_', '-')}={options[name]}" for name in names]
         given += [f"--{name.replace('_', '-')}" for name in ("sqlite", "fresh_keys")
                   if options[name]]  # fmt: skip
