@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 
 from bookings.forms.fields import ActionForm, LocalDateTimeField
+from bookings.forms.text import ParagraphsField
 from bookings.models import Booking, CompletionMark
 
 Outcome = CompletionMark.Outcome
@@ -32,7 +33,7 @@ class CompletionForm(ActionForm):
             "max_value": "Write the length in minutes, at most 720.",
         },
     )
-    note = forms.CharField(
+    note = ParagraphsField(
         required=False,
         max_length=500,
         error_messages={"max_length": "Shorten the note to 500 characters."},

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django import forms
-
 from bookings.forms.fields import ActionForm
+from bookings.forms.text import ParagraphsField
 from bookings.models import Booking
 
 TOO_LONG = {"max_length": "Shorten the reason to 500 characters."}
@@ -21,11 +20,11 @@ class BookingForm(ActionForm):
 
 
 class RefundForm(BookingForm):
-    reason = forms.CharField(required=False, max_length=500, error_messages=TOO_LONG)
+    reason = ParagraphsField(required=False, max_length=500, error_messages=TOO_LONG)
 
 
 class CancelForm(BookingForm):
-    reason = forms.CharField(
+    reason = ParagraphsField(
         max_length=500, error_messages={"required": "Say why you cancel.", **TOO_LONG}
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 
 from bookings.forms.fields import ActionForm, LocalDateTimeField
+from bookings.forms.text import ParagraphsField
 from bookings.models import Booking, Offer
 
 MAX_SLOTS = 8
@@ -23,7 +24,7 @@ class RescheduleForm(ActionForm):
             "invalid_choice": "Choose which times to offer.",
         },
     )
-    note = forms.CharField(
+    note = ParagraphsField(
         required=False,
         max_length=500,
         error_messages={"max_length": "Shorten the note to 500 characters."},
@@ -69,7 +70,7 @@ class RescheduleForm(ActionForm):
 class BulkRescheduleForm(ActionForm):
     """One note for several followers; each gets the expert's own availability."""
 
-    note = forms.CharField(
+    note = ParagraphsField(
         required=False,
         max_length=500,
         error_messages={"max_length": "Shorten the note to 500 characters."},

@@ -115,6 +115,9 @@ class _Reader:
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
             self.refuse(column, "It holds a control character, such as a line break or NUL.")
             return default
+        if any(unicodedata.bidirectional(character) in _TURNING for character in text):
+            self.refuse(column, "It holds a sign that turns the direction of the text around it.")
+            return default
         try:
             return reading(text)
         except values.Refused as refused:
@@ -123,6 +126,9 @@ class _Reader:
 
     def refuse(self, column: str, reason: str) -> None:
         self.problems.append(Problem(self.number, column, reason, self.text(column)))
+
+
+_TURNING = frozenset(["LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"])
 
 
 def _payment_problems(call: Call) -> list[Problem]:
