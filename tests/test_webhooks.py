@@ -120,6 +120,26 @@ def test_w02_too_large_is_413_and_not_read(client: Client, name: str) -> None:
     assert send(client, name, body) == 200
 
 
+class _Broken:
+    """A connection that ends in the middle."""
+
+    def read(self, *size: int) -> bytes:
+        raise OSError("connection reset")
+
+
+@pytest.mark.parametrize(
+    "odd", [{"CONTENT_LENGTH": "many"}, {"CONTENT_LENGTH": "-5"}, {"wsgi.input": _Broken()}]
+)
+def test_w02_a_request_that_cannot_be_read_is_400(
+    client: Client, name: str, odd: dict[str, Any]
+) -> None:
+    body = json.dumps(event_of(name)).encode()
+    url = f"/webhooks/{name}/"
+    answer = client.generic("POST", url, body, headers=signed(name, body), **odd)
+    assert answer.status_code == 400
+    assert rows() == 0
+
+
 STRANGE: list[bytes] = [
     b"", b"null", b"[]", b'"x"', b"1", b"{", b"\xff\xfe", b"\x00", b"{}", b'{"id": NaN}',
     b"[" * 100_000, b'{"a":' * 50_000, '{"id": "\ud83d"}'.encode("utf-16-le", "surrogatepass"),
