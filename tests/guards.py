@@ -124,7 +124,7 @@ GUARDS = (
         f"{ENGINE}/recording.py",
         '"next_attempt_at": now + _poll_wait(refund, now=now),\n        "accepted_at"',
         '"next_attempt_at": None,\n        "accepted_at"',
-        "tests/test_refund_outside.py::test_m11_without_webhooks_the_sweeps_alone_find_everything",
+        "tests/test_refunds_over_http.py::test_m11_polls_alone_see_the_refund_arrive",
     ),
     Guard(
         "M11", "and compared with the provider's list every day",

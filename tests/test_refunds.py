@@ -101,13 +101,14 @@ def test_a_driver_that_died_is_followed_by_another_after_its_lease() -> None:
 
 
 def test_an_answer_that_comes_after_the_lease_is_not_written() -> None:
+    from bookings.refunds.recording import record
     from bookings.refunds import driving, pace
 
     refund = refund_of()
     slow = driving._claim(refund.pk, now=LATER)
     assert slow is not None
     drive(refund, LATER + pace.LEASE)
-    assert driving._record(slow, Answer(Status.DECLINED), now=LATER + DAY) is False
+    assert record(slow, Answer(Status.DECLINED), now=LATER + DAY) is False
     refund.refresh_from_db()
     assert refund.state == RefundState.ACCEPTED
 
