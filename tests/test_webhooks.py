@@ -126,6 +126,8 @@ class _Broken:
     def read(self, *size: int) -> bytes:
         raise OSError("connection reset")
 
+    readline = read
+
 
 @pytest.mark.parametrize(
     "odd", [{"CONTENT_LENGTH": "many"}, {"CONTENT_LENGTH": "-5"}, {"wsgi.input": _Broken()}]
