@@ -101,8 +101,8 @@ def test_a_driver_that_died_is_followed_by_another_after_its_lease() -> None:
 
 
 def test_an_answer_that_comes_after_the_lease_is_not_written() -> None:
-    from bookings.refunds.recording import record
     from bookings.refunds import driving, pace
+    from bookings.refunds.recording import record
 
     refund = refund_of()
     slow = driving._claim(refund.pk, now=LATER)
