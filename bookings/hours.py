@@ -7,8 +7,8 @@ from datetime import date
 
 from django.db import transaction
 
+from bookings.free_times import Spell
 from bookings.models import DateOverride, Expert, WeeklyHours
-from bookings.slots import Spell
 
 
 def replace_week(expert: Expert, spells: Iterable[tuple[int, Spell]]) -> None:

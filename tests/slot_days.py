@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from bookings.slots import Availability, Interval, Spell, free_starts
+from bookings.free_times import Availability, Interval, Spell, free_starts
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 MIDNIGHT = time(0)

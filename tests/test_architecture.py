@@ -16,9 +16,9 @@ LEVELS: dict[str, int] = {
     name: level
     for level, names in enumerate(
         [
-            "states policy standin",
+            "states policy standin free_times",
             "models",
-            "clocks formats timeline gateways demo_inbox lists",
+            "clocks formats timeline gateways demo_inbox",
             "links slots rules calendar intake lists",
             "emails hours",
             "refunds",

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bookings.slots import Availability, Interval, Spell, free_starts
+from bookings.free_times import Availability, Interval, Spell, free_starts
 from tests.effort import effort
 from tests.slot_days import DAY, MIDNIGHT, MINUTE, starts
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from bookings import intake, lifecycle, refunds, slots, sweeps
+from bookings import free_times, intake, lifecycle, refunds, slots, sweeps
 from bookings.demo import mailbox
 from bookings.models import Booking, Expert, Follower, Provider, Refund
 from bookings.policy import Policy
@@ -86,7 +86,7 @@ def free_starts(scene: Scene, earliest: datetime, latest: datetime) -> list[date
         expert=scene.expert, busy_until__gt=earliest, starts_at__lt=latest + DAY
     )
     service = scene.expert.services.get(title=scene.title)
-    return slots.free_starts(
+    return free_times.free_starts(
         slots.availability_of(scene.expert),
         busy=busy.values_list("starts_at", "busy_until"),
         duration=timedelta(minutes=service.duration_minutes),

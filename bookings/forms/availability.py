@@ -11,8 +11,8 @@ from typing import Any
 from django import forms
 
 from bookings.forms.style import Styled, style
+from bookings.free_times import Spell
 from bookings.models import Expert, WeeklyHours
-from bookings.slots import Spell
 
 SPELLS_PER_DAY = 3
 OVERRIDES_AHEAD = timedelta(days=730)

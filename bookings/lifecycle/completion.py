@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from bookings import links
 from bookings.lifecycle import refunding
@@ -30,6 +31,9 @@ def mark_completed(
     """
     was_reported = booking.has_open_report
     _check_mark(outcome, channel, held_at, was_reported=was_reported, now=now)
+    details: dict[str, Any] = {
+        "outcome": outcome, "channel": channel, "held_at": held_at, "minutes": minutes,
+    }  # fmt: skip
     event = transition(
         booking,
         Verb.MARK_COMPLETED,
@@ -38,10 +42,8 @@ def mark_completed(
         now=now,
         note=note,
         data={
-            "outcome": outcome,
-            "channel": channel,
+            **details,
             "held_at": held_at.isoformat() if held_at else None,
-            "minutes": minutes,
             "was_reported": was_reported,
         },
         marked_at=now,
@@ -59,13 +61,10 @@ def mark_completed(
     CompletionMark.objects.create(
         booking=booking,
         attempt=booking.attempt,
-        outcome=outcome,
-        channel=channel,
-        held_at=held_at,
-        minutes=minutes,
         note=note,
         marked_at=now,
         made_by=event,
+        **details,
     )
     links.revoke(booking, links.Purpose.PICK, now=now, by=event)
     links.issue(booking, links.Purpose.CONTEST, now=now, by=event)

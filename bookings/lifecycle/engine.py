@@ -144,10 +144,8 @@ def transition(
         limits=booking.limits,
         now=now,
     )
-    changed = Booking.objects.filter(pk=booking.pk, state=from_state, version=version).update(
-        **changes
-    )
-    if changed != 1:
+    expected = Booking.objects.filter(pk=booking.pk, state=from_state, version=version)
+    if expected.update(**changes) != 1:
         raise changed_meanwhile()
     for column, value in changes.items():
         setattr(booking, column, value)

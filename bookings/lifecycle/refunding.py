@@ -27,12 +27,7 @@ def refund_in_full(
 
     A free call ends the same way, with nothing to refund.
     """
-    left = refundable_minor(booking)
-    amount = left if amount_minor is None else amount_minor
-    if amount_minor is not None and not 0 < amount_minor <= left:
-        raise TransitionNotAllowed(
-            "bad_amount", "The amount must be more than zero and at most what is left."
-        )
+    amount = _checked_amount(amount_minor, left=refundable_minor(booking))
     was_future = not clocks.has_started(booking, now)
     event = transition(
         booking,
@@ -69,6 +64,16 @@ def refund_in_full(
         not_before=not_before(booking, now),
     )
     tell(event, booking, now=now)
+
+
+def _checked_amount(amount_minor: int | None, *, left: int) -> int:
+    if amount_minor is None:
+        return left
+    if not 0 < amount_minor <= left:
+        raise TransitionNotAllowed(
+            "bad_amount", "The amount must be more than zero and at most what is left."
+        )
+    return amount_minor
 
 
 @verb(Verb.REFUND_NOW)
