@@ -27,10 +27,11 @@ from bookings.forms.accounts import (
     ThemeForm,
 )
 from bookings.models import Expert
-from bookings.presenters.welcome import demo_sign_ins
+from bookings.presenters.welcome import demo_sign_ins, may_not_open
 from bookings.views import availability
 
 YEAR = 60 * 60 * 24 * 365
+PRINTED_PASSWORD = "Everybody can read this password, so it opens nothing here."  # noqa: S105
 
 
 class SignIn(auth_views.LoginView):
@@ -45,6 +46,12 @@ class SignIn(auth_views.LoginView):
         context = super().get_context_data(demo_sign_ins=demo_sign_ins(), **kwargs)
         # Django puts the host here, which whoever asks can choose.
         return {**context, "site_name": settings.SITE_NAME}
+
+    def form_valid(self, form: SignInForm) -> HttpResponse:  # type: ignore[override]
+        if may_not_open(form.get_user(), form.cleaned_data["password"]):
+            form.add_error(None, PRINTED_PASSWORD)
+            return self.form_invalid(form)
+        return super().form_valid(form)
 
 
 class ResetPassword(auth_views.PasswordResetView):

@@ -20,12 +20,12 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
-from bookings import calendar, demo_inbox, formats
+from bookings import demo_inbox, formats
 from bookings.models import Clock, StoredMessage
+from bookings.presenters.welcome import is_public
 from topmate.security import csp_override
 
 PER_PAGE = 50
-THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 SHOWN_RECIPIENTS = 12
 E_MAIL_CSP = {**settings.SECURE_CSP, "style-src": ["'self'", "'unsafe-inline'"]}
 """E-mails need inline styles; scripts stay forbidden."""
@@ -42,7 +42,7 @@ def only_in_the_demo(view: Callable[..., HttpResponseBase]) -> Callable[..., Htt
     def wrapped(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
         if not settings.DEMO_INBOX:
             raise Http404("There is no demo inbox here.")
-        if calendar.site_host() not in THIS_MACHINE and not _is_staff(request):
+        if is_public() and not _is_staff(request):
             if request.user.is_authenticated:
                 raise PermissionDenied
             return redirect_to_login(request.get_full_path())
