@@ -237,6 +237,8 @@ def test_m15_an_open_dispute_holds_what_is_unsent_and_winning_lets_it_go(
     refund = refund_of(provider)
     assert refunds.disputed(refund.payment_id, status="open", now=NOW) is True
     assert refunds.disputed(refund.payment_id, status="open", now=NOW) is False, "once"
+    refund.refresh_from_db()
+    assert (refund.hold_reason, refund.next_attempt_at) == (holds.DISPUTE, None)
     assert drive(refund).hold_reason == holds.DISPUTE
     assert paid(provider, refund) == []
     assert OutboxEmail.objects.filter(kind="staff_refund_failed").count() == 1

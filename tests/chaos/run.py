@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 HEAL_SECONDS = 240.0
 SLOW, VERY_SLOW = 2.0, 15.0
 """Seconds: long after the client has stopped waiting, and has tried again."""
-KINDS = (*(kind for kind in RANDOM_KINDS if kind != "huge"), *(("slow", "queued") * 3))
+KINDS = (*(kind for kind in RANDOM_KINDS if kind != "huge"), *(("slow", "queued") * 6))
 """More of the ones that do the work when nobody expects it any more."""
 
 
