@@ -41,11 +41,7 @@ def mark_completed(
         actor=actor,
         now=now,
         note=note,
-        data={
-            **details,
-            "held_at": held_at.isoformat() if held_at else None,
-            "was_reported": was_reported,
-        },
+        data={**details, "held_at": held_at and held_at.isoformat(), "was_reported": was_reported},
         marked_at=now,
         has_open_report=False,
         resume_state="",
@@ -59,12 +55,7 @@ def mark_completed(
         offer=Offer.Outcome.CLOSED,
     )
     CompletionMark.objects.create(
-        booking=booking,
-        attempt=booking.attempt,
-        note=note,
-        marked_at=now,
-        made_by=event,
-        **details,
+        booking=booking, attempt=booking.attempt, note=note, marked_at=now, made_by=event, **details
     )
     links.revoke(booking, links.Purpose.PICK, now=now, by=event)
     links.issue(booking, links.Purpose.CONTEST, now=now, by=event)

@@ -47,21 +47,16 @@ def refund_in_full(
         resume_deadline_at=None,
         has_open_report=False,
     )
-    lapsed = name == Verb.OFFER_LAPSED
     close_case(
         booking,
         by=event,
         now=now,
         report=NoShowReport.Outcome.REFUNDED,
-        offer=Offer.Outcome.LAPSED if lapsed else Offer.Outcome.CLOSED,
+        offer=Offer.Outcome.LAPSED if name == Verb.OFFER_LAPSED else Offer.Outcome.CLOSED,
     )
     links.revoke(booking, links.Purpose.PICK, now=now, by=event)
     refunds.request(
-        booking,
-        event=event,
-        amount_minor=amount,
-        now=now,
-        not_before=not_before(booking, now),
+        booking, event=event, amount_minor=amount, now=now, not_before=not_before(booking, now)
     )
     tell(event, booking, now=now)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from bookings import slots
 from bookings.formats import day, time_of_day
-from bookings.models import Booking, DateOverride, Expert
+from bookings.models import DateOverride, Expert
 
 NEXT_SHOWN = 6
 
@@ -46,14 +46,7 @@ def next_times(expert: Expert, *, now: datetime) -> NextTimes | None:
     service = expert.services.filter(is_active=True).order_by("id").first()
     if service is None:
         return None
-    # Asked for a booking that is not there yet: its own time is long ago and blocks nothing.
-    long_ago = now - timedelta(days=3650)
-    wanted = Booking(
-        expert=expert,
-        starts_at=long_ago,
-        ends_at=long_ago + timedelta(minutes=service.duration_minutes),
-    )
-    starts = slots.free_for(wanted, now=now)[:NEXT_SHOWN]
+    starts = slots.free_of(service, now=now)[:NEXT_SHOWN]
     zone, clock = expert.time_zone, expert.clock
     return NextTimes(
         service.title,
