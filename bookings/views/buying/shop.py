@@ -23,6 +23,7 @@ from bookings.states import TransitionNotAllowed
 from bookings.views.follower.pick import DEVICE_COOKIE, as_date, other_zones
 
 logger = logging.getLogger(__name__)
+NOT_SOLD = "This call cannot be paid for at the moment. Nothing was booked. Try again later."
 
 
 @require_safe
@@ -44,10 +45,14 @@ def buy(request: HttpRequest, slug: str, service_id: int) -> HttpResponse:
         raise Http404
     now = timezone.now()
     ways = selling_with() if service.price_minor else []
-    if request.method == "POST":
+    is_unpayable = service.price_minor > 0 and not ways
+    if request.method == "POST" and not is_unpayable:
         return _submitted(request, service, ways, now)
-    form = BuyForm(ways=ways)
-    return _calendar(request, service, form, _choice(request, request.GET, service), now=now)
+    form, choice = BuyForm(ways=ways), _choice(request, request.GET, service)
+    if is_unpayable:
+        logger.error("service %s cannot be sold: no provider has keys", service.pk)
+        return _calendar(request, service, form, choice, now=now, status=503, problem=NOT_SOLD)
+    return _calendar(request, service, form, choice, now=now)
 
 
 def _choice(request: HttpRequest, asked: QueryDict, service: Service) -> Choice:
