@@ -7,15 +7,28 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from bookings import lifecycle, refunds, sweeps
 from bookings.models import Heartbeat, OutboxEmail, Refund, RefundState
 from bookings.refunds import breaker, holds
 from bookings.standin.server import StandIn
 from bookings.states import TransitionNotAllowed
-from tests.builders import DAY, HOUR, NOW, expert_of, make_booking, make_expert, report, staff
+from tests.builders import (
+    DAY,
+    HOUR,
+    NOW,
+    expert_of,
+    make_booking,
+    make_expert,
+    make_staff,
+    report,
+    staff,
+)
 from tests.engine import LATER, connect, drive, paid, payment_of, refetch, refund_of
 from tests.providers import Provider, running
+from tests.staff_pages import act
 
 pytestmark = pytest.mark.django_db
 
@@ -104,6 +117,18 @@ def test_only_staff_continues_and_says_why() -> None:
     with pytest.raises(TransitionNotAllowed) as refused:
         refunds.continue_all(actor=staff(), now=NOW, reason=" ")
     assert refused.value.code == "reason_missing"
+
+
+def test_staff_continues_in_the_admin(client: Client, settings: Any) -> None:
+    settings.BREAKER_LEAST = 2
+    held = refund_many(4)[2:]
+    client.force_login(make_staff("staff@example.com"))
+    said = act(client, held[:1], "continue", reason="A course was called off.")
+    assert "2 refunds go on." in said
+    assert not Refund.objects.exclude(hold_reason="").exists()
+    assert "not held because" in client.get(
+        f"{reverse('admin:bookings_refund_act', args=['continue'])}?ids={held[0].pk}"
+    ).content.decode().replace("\n", " ")
 
 
 # --- M23 ------------------------------------------------------------------------------------------

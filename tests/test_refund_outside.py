@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.test import Client
 
-from bookings import invariants, refunds, sweeps
+from bookings import invariants, links, refunds, sweeps
 from bookings.models import OutboxEmail, Payment, Refund, RefundState
 from bookings.refunds import holds
 from bookings.standin.server import StandIn
@@ -57,7 +58,9 @@ def all_hold() -> None:
 # --- M09 ------------------------------------------------------------------------------------------
 
 
-def test_m09_a_full_refund_outside_voids_ours_before_it_is_sent(provider: Provider) -> None:
+def test_m09_a_full_refund_outside_voids_ours_before_it_is_sent(
+    provider: Provider, client: Client
+) -> None:
     refund = refund_of(provider)
     outside(provider, refund)
     refetch(refund)
@@ -68,6 +71,10 @@ def test_m09_a_full_refund_outside_voids_ours_before_it_is_sent(provider: Provid
     drive(refund)
     assert paid(provider, refund) == [240000]
     all_hold()
+    booking = refund.booking
+    links.ensure(booking, links.Purpose.STATUS, now=NOW)
+    page = client.get(links.url(links.current(booking, links.Purpose.STATUS)))
+    assert "₹2,400 went back to you directly." in page.content.decode()
 
 
 def test_m09_a_partial_refund_outside_shrinks_ours(provider: Provider) -> None:

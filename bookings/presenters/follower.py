@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from bookings import clocks
+from bookings import clocks, formats
 from bookings.models import CompletionMark
 from bookings.presenters import refund_progress
 from bookings.presenters.follower_case import Case
@@ -161,13 +161,15 @@ def _refunded(case: Case) -> Standing:
     if last is not None:
         reason = refund_progress.why(last.verb, last.actor_kind, case.booking, last.note)
     if case.refund is None or case.payment is None:
-        free = "The call was free, so there is nothing to refund." if case.is_free else ""
+        said = "The call was free, so there is nothing to refund." if case.is_free else ""
+        if case.payment is not None and (minor := case.payment.returned_external_minor):
+            said = f"{formats.money(minor, case.payment.currency)} went back to you directly."
         is_cancelled = case.booking.state == State.CANCELLED
         heading = "This call is cancelled" if is_cancelled else "This booking is closed"
         return Standing(
             Chip("Closed", "plain"),
             heading,
-            (free,) if free else (),
+            (said,) if said else (),
             why=reason,
             is_off=True,
             is_final=True,
