@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from bookings import lifecycle
-from bookings.models import Booking, Expert
+from bookings.models import Booking, Expert, Payment
 from bookings.states import State
 from tests.builders import (
     DAY,
@@ -184,6 +184,15 @@ def test_a_contested_mark_leaves_the_list(desk: Client, maya: Expert) -> None:
     now = timezone.now()
     contest(mark_held_on_zoom(reported(maya), now=now), now=now)
     assert desk.get(URL).context["counters"].need_count == 0
+
+
+def test_a_free_call_whose_time_ran_out_promises_no_money(desk: Client, maya: Expert) -> None:
+    booking = reported(maya, ago=73 * HOUR)
+    Payment.objects.filter(booking=booking).update(captured_minor=0)
+    for path in (f"/bookings/{booking.code}/row/?from=need_action", f"/bookings/{booking.code}/"):
+        page = desk.get(path, headers={"HX-Request": "true"}).content.decode()
+        assert "Closing" in page
+        assert "Refund starting" not in page
 
 
 def test_a_row_whose_time_ran_out_tells_where_the_money_is(desk: Client, maya: Expert) -> None:

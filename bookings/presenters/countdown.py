@@ -9,6 +9,7 @@ from bookings import formats
 from bookings.models import Booking
 from bookings.presenters.reader import Reader
 from bookings.presenters.shown import Shown
+from bookings.presenters.stake import at_stake
 from bookings.states import State
 
 NOW_WITHIN = timedelta(hours=6)
@@ -24,6 +25,8 @@ class Countdown(Shown):
     """share of the time that is left, 0 to 100"""
     left: str
     text: str
+    over: str
+    """what stands there when the time is up"""
     parts: tuple[tuple[str, str], ...]
     """(3, h), (12, min)"""
     until: str
@@ -37,13 +40,14 @@ def countdown(booking: Booking, reader: Reader) -> Countdown | None:
         return None
     remaining = booking.deadline_at - reader.now
     is_over = remaining <= timedelta(0)
-    left = formats.left(remaining)
+    left, over = formats.left(remaining), _over(booking)
     return Countdown(
         iso=formats.utc_iso(booking.deadline_at),
         urgency=urgency(booking, remaining),
         ring=share(remaining, total(booking)),
         left=left,
-        text=_text(booking, left, is_over=is_over),
+        text=over if is_over else _text(booking, left),
+        over=over,
         parts=_parts(left),
         until="time is up" if is_over else f"until {reader.near(booking.deadline_at)}",
         is_over=is_over,
@@ -74,12 +78,16 @@ def share(remaining: timedelta, whole: timedelta) -> str:
     return f"{min(1.0, max(0.0, remaining / whole)) * 100:.1f}"
 
 
-def _text(booking: Booking, left: str, *, is_over: bool) -> str:
+def _text(booking: Booking, left: str) -> str:
     if booking.state == State.RESCHEDULE_OFFERED:
-        return "Link ending" if is_over else f"Waiting for {booking.follower.first_name}"
-    if booking.state == State.CONTESTED:
-        return "Refund starting" if is_over else "Our team decides"
-    return "Refund starting" if is_over else f"{left} left"
+        return f"Waiting for {booking.follower.first_name}"
+    return "Our team decides" if booking.state == State.CONTESTED else f"{left} left"
+
+
+def _over(booking: Booking) -> str:
+    if booking.state == State.RESCHEDULE_OFFERED:
+        return "Link ending"
+    return "Refund starting" if at_stake(booking) else "Closing"
 
 
 def _parts(left: str) -> tuple[tuple[str, str], ...]:
