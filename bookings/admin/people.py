@@ -110,6 +110,11 @@ class ExpertAdmin(KeptAdmin[Expert]):
     autocomplete_fields = ("user",)
     inlines = (ServiceRows, WeeklyHoursRows, DateOverrideRows)
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Expert | None = None) -> Any:
+        """Whose cases these are stays: nobody decides their own by handing them on for a while."""
+        fields = super().get_readonly_fields(request, obj)
+        return fields if obj is None else (*fields, "user")
+
 
 @admin.register(Follower)
 class FollowerAdmin(KeptAdmin[Follower]):
@@ -149,6 +154,9 @@ class UserAdmin(BaseUserAdmin[User], KeptAdmin[User]):
         return (*fields, "is_staff", "is_superuser", "groups", "user_permissions")
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Else staff could set a superuser's password and sign in as one."""
-        is_above = obj is not None and obj.is_superuser and not request.user.is_superuser
-        return not is_above and super().has_change_permission(request, obj)
+        """Else staff could set the password of others with more rights and sign in as them."""
+        is_other_staff = obj is not None and obj.is_staff and obj != request.user
+        is_above = obj is not None and (obj.is_superuser or is_other_staff)
+        if is_above and not request.user.is_superuser:
+            return False
+        return super().has_change_permission(request, obj)
