@@ -31,6 +31,8 @@ def refusal(
     move = TABLE[verb]
     if actor.kind not in move.who or _is_strangers(booking, actor):
         return TransitionNotAllowed("not_yours", "You may not do this with this booking.")
+    if verb == Verb.DECIDE and (own := own_case(booking, actor)):
+        return own
     if booking.state not in move.sources:
         return TransitionNotAllowed("state", f"This booking is {booking.get_state_display()}.")
     if verb != Verb.UNDO and (timing := _deadline_refusal(booking, move.at_deadline, now=now)):
@@ -41,6 +43,13 @@ def refusal(
 
 def allows(booking: Booking, verb: Verb, actor: Actor, *, now: datetime) -> bool:
     return refusal(booking, verb, actor, now=now) is None
+
+
+def own_case(booking: Booking, actor: Actor) -> TransitionNotAllowed | None:
+    """For what only staff may do and an expert could gain by."""
+    if actor.user_id is None or actor.user_id == booking.expert.user_id:
+        return TransitionNotAllowed("own_case", "Nobody decides their own case.")
+    return None
 
 
 def _is_strangers(booking: Booking, actor: Actor) -> bool:

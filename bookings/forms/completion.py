@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 
 from bookings.forms.fields import ActionForm, LocalDateTimeField
-from bookings.forms.text import ParagraphsField
+from bookings.forms.text import NoteField
 from bookings.models import Booking, CompletionMark
 
 Outcome = CompletionMark.Outcome
@@ -33,11 +33,7 @@ class CompletionForm(ActionForm):
             "max_value": "Write the length in minutes, at most 720.",
         },
     )
-    note = ParagraphsField(
-        required=False,
-        max_length=500,
-        error_messages={"max_length": "Shorten the note to 500 characters."},
-    )
+    note = NoteField()
 
     def __init__(self, *args: Any, booking: Booking, now: datetime, **options: Any) -> None:
         super().__init__(*args, **options)

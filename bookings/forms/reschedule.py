@@ -8,10 +8,9 @@ from typing import Any
 from django import forms
 
 from bookings.forms.fields import ActionForm, LocalDateTimeField
-from bookings.forms.text import ParagraphsField
+from bookings.forms.text import NoteField
+from bookings.lifecycle.offers import MAX_LISTED_SLOTS
 from bookings.models import Booking, Offer
-
-MAX_SLOTS = 8
 
 
 class RescheduleForm(ActionForm):
@@ -24,34 +23,30 @@ class RescheduleForm(ActionForm):
             "invalid_choice": "Choose which times to offer.",
         },
     )
-    note = ParagraphsField(
-        required=False,
-        max_length=500,
-        error_messages={"max_length": "Shorten the note to 500 characters."},
-    )
+    note = NoteField()
 
     def __init__(self, *args: Any, booking: Booking, now: datetime, **options: Any) -> None:
         super().__init__(*args, **options)
         self.booking, self.now = booking, now
-        for number in range(1, MAX_SLOTS + 1):
+        for number in range(1, MAX_LISTED_SLOTS + 1):
             self.fields[f"slot_{number}"] = LocalDateTimeField(
                 zone=booking.expert.time_zone, required=False, label=f"Time {number}"
             )
 
     def slots(self) -> list[forms.BoundField]:
-        return [self[f"slot_{number}"] for number in range(1, MAX_SLOTS + 1)]
+        return [self[f"slot_{number}"] for number in range(1, MAX_LISTED_SLOTS + 1)]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if data.get("mode") != Offer.Mode.LISTED:
-            for number in range(1, MAX_SLOTS + 1):
+            for number in range(1, MAX_LISTED_SLOTS + 1):
                 self.errors.pop(f"slot_{number}", None)
             return {**data, "starts": []}
         return {**data, "starts": self._starts(data)}
 
     def _starts(self, data: dict[str, Any]) -> list[datetime]:
         starts: list[datetime] = []
-        for number in range(1, MAX_SLOTS + 1):
+        for number in range(1, MAX_LISTED_SLOTS + 1):
             start = data.get(f"slot_{number}")
             if start is None:
                 continue
@@ -70,8 +65,4 @@ class RescheduleForm(ActionForm):
 class BulkRescheduleForm(ActionForm):
     """One note for several followers; each gets the expert's own availability."""
 
-    note = ParagraphsField(
-        required=False,
-        max_length=500,
-        error_messages={"max_length": "Shorten the note to 500 characters."},
-    )
+    note = NoteField()

@@ -42,3 +42,11 @@ class ParagraphsField(forms.CharField):
 
     def to_python(self, value: Any) -> str:
         return cleaned(super().to_python(value) or "").strip()
+
+
+class NoteField(ParagraphsField):
+    """A few words to the follower, or none."""
+
+    def __init__(self) -> None:
+        too_long = {"max_length": "Shorten the note to 500 characters."}
+        super().__init__(required=False, max_length=500, error_messages=too_long)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from bookings import clocks, links, refunds
+from bookings import clocks, links, refunds, rules
 from bookings.lifecycle.engine import close_case, not_before, tell, transition, verb
 from bookings.models import Booking, NoShowReport, Offer
 from bookings.refunds.requesting import refundable_minor
@@ -83,9 +83,9 @@ def refund_now(
     """Everything back; a part of it only by staff, who must say why."""
     if amount_minor is not None and actor.kind != ActorKind.STAFF:
         raise TransitionNotAllowed("bad_amount", "Only staff may refund a part.")
-    if amount_minor is not None and actor.user_id == booking.expert.user_id:
-        # A part ends the case for good: the rest would stay with whoever chose it.
-        raise TransitionNotAllowed("own_case", "Nobody decides their own case.")
+    # A part ends the case for good: the rest would stay with whoever chose it.
+    if amount_minor is not None and (own := rules.own_case(booking, actor)):
+        raise own
     if actor.kind == ActorKind.STAFF and not reason.strip():
         raise TransitionNotAllowed("reason_missing", "Give a reason.")
     refund_in_full(
