@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings as hypothesis_settings
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from bookings.models import Expert
 
 # Playwright runs an event loop in the test's thread; Django would refuse the database there.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -82,6 +87,20 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 @pytest.fixture(scope="session")
 def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
     return {**browser_context_args, "locale": "en-GB", "timezone_id": "Europe/Berlin"}
+
+
+@pytest.fixture
+def maya(db: None) -> Expert:
+    from tests.builders import make_expert
+
+    return make_expert(email="maya@example.com")
+
+
+@pytest.fixture
+def desk(client: Client, maya: Expert) -> Client:
+    """Maya's browser, signed in."""
+    client.force_login(maya.user)
+    return client
 
 
 @pytest.fixture(scope="session")

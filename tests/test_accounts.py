@@ -15,21 +15,10 @@ from django.utils import timezone
 
 from bookings import emails
 from bookings.models import Expert, OutboxEmail, User
-from tests.builders import PASSWORD, make_expert, make_staff, make_user
+from tests.builders import PASSWORD, make_staff, make_user
 
 pytestmark = pytest.mark.django_db
 NEW = "seven quiet lanterns"
-
-
-@pytest.fixture
-def maya() -> Expert:
-    return make_expert(email="maya@example.com")
-
-
-@pytest.fixture
-def desk(client: Client, maya: Expert) -> Client:
-    client.force_login(maya.user)
-    return client
 
 
 def sign_in(client: Client, email: str, password: str = PASSWORD, **more: Any) -> Any:

@@ -17,17 +17,6 @@ from tests.builders import make_expert, make_service
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def maya() -> Expert:
-    return make_expert(email="maya@example.com")
-
-
-@pytest.fixture
-def desk(client: Client, maya: Expert) -> Client:
-    client.force_login(maya.user)
-    return client
-
-
 # --- settings -------------------------------------------------------------------------------
 
 

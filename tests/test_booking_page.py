@@ -26,17 +26,6 @@ from tests.builders import (
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def maya() -> Expert:
-    return make_expert()
-
-
-@pytest.fixture
-def desk(client: Client, maya: Expert) -> Client:
-    client.force_login(maya.user)
-    return client
-
-
 def html_of(desk: Client, code: str) -> str:
     return desk.get(f"/bookings/{code}/").content.decode()
 

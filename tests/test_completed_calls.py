@@ -18,7 +18,6 @@ from tests.builders import (
     contest,
     expert_of,
     make_booking,
-    make_expert,
     make_follower,
     make_in_state,
     mark_held_on_zoom,
@@ -29,17 +28,6 @@ from tests.builders import (
 pytestmark = pytest.mark.django_db
 URL = "/completed-calls/"
 MONDAY = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def maya() -> Expert:
-    return make_expert()
-
-
-@pytest.fixture
-def desk(client: Client, maya: Expert) -> Client:
-    client.force_login(maya.user)
-    return client
 
 
 def row_of(desk: Client, code: str, **query: str) -> str:

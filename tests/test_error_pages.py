@@ -12,15 +12,10 @@ from django.urls import reverse
 from bookings.demo import SIGN_INS
 from bookings.models import Expert
 from bookings.views import pages
-from tests.builders import make_expert, make_user
+from tests.builders import make_user
 
 pytestmark = pytest.mark.django_db
 HELP = "/help/no-shows/"
-
-
-@pytest.fixture
-def maya() -> Expert:
-    return make_expert(email="maya@example.com")
 
 
 def words(response: Any) -> str:

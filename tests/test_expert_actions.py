@@ -31,17 +31,6 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def maya() -> Expert:
-    return make_expert()
-
-
-@pytest.fixture
-def desk(client: Client, maya: Expert) -> Client:
-    client.force_login(maya.user)
-    return client
-
-
-@pytest.fixture
 def reported(maya: Expert) -> Booking:
     """Reported an hour ago."""
     at = timezone.now() - HOUR

@@ -18,17 +18,6 @@ HELP, FEEDBACK, SUPPORT = "/help/no-shows/", "/help/no-shows/feedback/", "/suppo
 HTMX = {"HX-Request": "true"}
 
 
-@pytest.fixture
-def maya() -> Expert:
-    return make_expert(email="maya@example.com")
-
-
-@pytest.fixture
-def desk(client: Client, maya: Expert) -> Client:
-    client.force_login(maya.user)
-    return client
-
-
 def words(response: Any) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
 

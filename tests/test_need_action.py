@@ -28,17 +28,6 @@ pytestmark = pytest.mark.django_db
 URL = "/need-action/"
 
 
-@pytest.fixture
-def maya() -> Expert:
-    return make_expert()
-
-
-@pytest.fixture
-def desk(client: Client, maya: Expert) -> Client:
-    client.force_login(maya.user)
-    return client
-
-
 def reported(expert: Expert, name: str = "Priya Nair", *, ago: timedelta = HOUR) -> Booking:
     """Reported `ago`; the call was two hours before that."""
     at = timezone.now() - ago

@@ -8,21 +8,10 @@ from django.utils import timezone
 
 from bookings.models import Expert
 from bookings.states import State
-from tests.builders import DAY, make_booking, make_expert, make_in_state, offer
+from tests.builders import DAY, make_booking, make_in_state, offer
 
 pytestmark = pytest.mark.django_db
 URL = "/upcoming/"
-
-
-@pytest.fixture
-def maya() -> Expert:
-    return make_expert()
-
-
-@pytest.fixture
-def desk(client: Client, maya: Expert) -> Client:
-    client.force_login(maya.user)
-    return client
 
 
 def test_the_next_call_comes_first_with_both_buttons(desk: Client, maya: Expert) -> None:
