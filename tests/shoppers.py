@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import requests
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
@@ -41,6 +42,7 @@ def server() -> Iterator[StandIn]:
 
 @pytest.fixture(params=["stripe", "razorpay"])
 def provider(request: pytest.FixtureRequest, server: StandIn, settings: Any) -> Provider:
+    cache.clear()
     keys = server.keys
     settings.STRIPE_API_BASE = settings.RAZORPAY_API_BASE = server.url
     settings.STRIPE_WEBHOOK_SECRET = ["whsec_old", keys.stripe_webhook_secret]
@@ -60,11 +62,13 @@ def provider(request: pytest.FixtureRequest, server: StandIn, settings: Any) -> 
 
 @pytest.fixture
 def expert() -> Expert:
+    cache.clear()  # purchases are counted there
     return make_expert(min_notice_minutes=60)
 
 
 @pytest.fixture
 def no_keys(settings: Any) -> None:
+    cache.clear()
     settings.STRIPE_SECRET_KEY = settings.RAZORPAY_KEY_ID = ""
 
 

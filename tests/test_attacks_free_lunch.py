@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def no_keys(settings: Any) -> None:
+    cache.clear()
     settings.STRIPE_SECRET_KEY = settings.RAZORPAY_KEY_ID = ""
     settings.IS_HTTPS, settings.DEMO_INBOX = True, False
 

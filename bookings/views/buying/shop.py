@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
+from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -21,8 +22,11 @@ from bookings.presenters import buying, zones
 from bookings.presenters.slot_picker import WEEKDAYS, Choice, picker, reach
 from bookings.states import TransitionNotAllowed
 from bookings.views.follower.pick import DEVICE_COOKIE, as_date, other_zones
+from topmate.proxies import client_ip
 
 logger = logging.getLogger(__name__)
+MOST_PURCHASES, PURCHASES_OVER = 20, 3600
+"""begun from one network address, in so many seconds"""
 NOT_SOLD = "This call cannot be paid for at the moment. Nothing was booked. Try again later."
 
 
@@ -117,11 +121,28 @@ def _submitted(
     if not form.is_valid():
         return _calendar(request, service, form, choice, now=now, status=422)
     try:
+        _check_pace(request)
         checkout = _started(form, service, choice, now=now)
     except TransitionNotAllowed as no:
         form.renew_key()
         return _calendar(request, service, form, choice, now=now, status=409, problem=no.sentence)
     return redirect("checkout", key=checkout.key)
+
+
+def _check_pace(request: HttpRequest) -> None:
+    """A kept time costs its buyer nothing and an e-mail address is quickly invented: without this
+    one machine could keep all of an expert's times, or have us write to strangers."""
+    name = f"purchases:{client_ip(request)}"
+    try:
+        cache.add(name, 0, timeout=PURCHASES_OVER)
+        count = cache.incr(name)
+    except Exception as error:  # the cache is away: selling goes on
+        logger.warning("purchases are not counted (%s)", error)
+        return
+    if count > MOST_PURCHASES:
+        raise TransitionNotAllowed(
+            "too_often", "Many calls were bought from your network just now. Try again in an hour."
+        )
 
 
 def _started(form: BuyForm, service: Service, choice: Choice, *, now: datetime) -> Checkout:
