@@ -1,11 +1,7 @@
-"""Two refunds at once never add up to more than was captured, whatever the code above them does.
-
-CAP_ROUNDS=1000 runs as many rounds as the release does.
-"""
+"""Two refunds at once never add up to more than was captured, whatever the code above them does."""
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import Any
 
@@ -17,9 +13,10 @@ from bookings.models import Payment, Refund
 from bookings.refunds.requesting import plan
 from bookings.states import SYSTEM
 from tests.builders import HOUR, NOW, make_booking, make_expert, make_follower, make_service
+from tests.effort import effort
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ROUNDS = int(os.environ.get("CAP_ROUNDS", "20"))
+ROUNDS = effort(20)
 PART = 150000  # of 240000: one fits, two do not
 
 

@@ -1,11 +1,7 @@
-"""M21: a provider that is away for hours with many refunds due; M14, M16, M25 on the way.
-
-OUTAGE_REFUNDS=500 is what a release runs.
-"""
+"""M21: a provider that is away for hours with many refunds due; M14, M16, M25 on the way."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -16,11 +12,12 @@ from bookings import lifecycle, sweeps
 from bookings.models import OutboxEmail, Refund, RefundState
 from bookings.standin.server import StandIn
 from tests.builders import HOUR, NOW, make_booking, make_expert, make_follower, make_service, staff
+from tests.effort import effort
 from tests.engine import LATER, MINUTE, connect, drive, paid, refund_of
 from tests.providers import Provider, running
 
 pytestmark = pytest.mark.django_db
-MANY = int(os.environ.get("OUTAGE_REFUNDS", "40"))
+MANY = effort(20)
 HALF_AN_HOUR = 30
 
 
