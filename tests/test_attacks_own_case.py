@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from bookings.models import Refund, User
+from bookings.models import Refund, RefundState, User
 from bookings.states import State
 from tests.builders import make_expert, make_in_state
 from tests.staff_pages import act, fresh
@@ -34,3 +34,17 @@ def test_everything_may_go_back_in_ones_own_case(client: Client) -> None:
     act(client, [booking], "refund")
     assert fresh(booking).state == State.REFUNDED
     assert Refund.objects.get().amount_minor == booking.price_minor
+
+
+def test_ones_own_refund_is_neither_held_nor_called_paid(client: Client) -> None:
+    maya = make_expert()
+    User.objects.filter(pk=maya.user_id).update(is_staff=True, is_superuser=True)
+    client.force_login(User.objects.get(pk=maya.user_id))
+    make_in_state(State.REFUNDED, now=timezone.now(), expert=maya)
+    refund = Refund.objects.get()
+    assert "Nobody decides their own case." in act(client, [refund], "hold")
+    Refund.objects.update(state=RefundState.MANUAL_DUE, next_attempt_at=None)
+    said = act(client, [refund], "paid_by_hand", reference="invented")
+    assert "Nobody decides their own case." in said
+    assert fresh(refund).state == RefundState.MANUAL_DUE
+    assert not fresh(refund).hold_reason

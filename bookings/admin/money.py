@@ -20,8 +20,9 @@ from bookings.admin.rows import refund_chip
 from bookings.forms.staff import PaidByHandForm
 from bookings.models import Payment, Refund, RefundState
 from bookings.refunds import holds
-from bookings.states import Actor
+from bookings.states import Actor, TransitionNotAllowed
 
+OWN_CASE = "Nobody decides their own case."
 OVER = (RefundState.DECLINED, RefundState.REVERSED)
 
 
@@ -42,6 +43,27 @@ def _not_by_breaker(row: Refund, actor: Actor, now: datetime) -> str:
     if row.hold_reason == holds.BREAKER:
         return ""
     return "This refund is not held because there were unusually many."
+
+
+def _not_own(say: Callable[[Refund, Actor, datetime], str]) -> Callable[..., str]:
+    """A refund of one's own call is neither held back nor called paid by oneself."""
+
+    def refusal(row: Refund, actor: Actor, now: datetime) -> str:
+        is_own = row.booking.expert.user_id == actor.user_id
+        return OWN_CASE if is_own else say(row, actor, now)
+
+    return refusal
+
+
+def _run_for_others(verb: Callable[..., Refund], done: str) -> Callable[..., str]:
+    run = _run(verb, done)
+
+    def checked(row: Refund, *, actor: Actor, now: datetime, details: dict[str, Any]) -> str:
+        if row.booking.expert.user_id == actor.user_id:
+            raise TransitionNotAllowed("own_case", OWN_CASE)
+        return run(row, actor=actor, now=now, details=details)
+
+    return checked
 
 
 def _only(*states: str) -> Callable[[Refund, Actor, datetime], str]:
@@ -72,8 +94,8 @@ ACTIONS = (
         "hold",
         "Hold",
         "Keeps the refund from being sent until it is released.",
-        _run(refunds.hold, "On hold."),
-        refusal=_held_or_sent,
+        _run_for_others(refunds.hold, "On hold."),
+        refusal=_not_own(_held_or_sent),
     ),
     StaffAction(
         "release",
@@ -93,9 +115,9 @@ ACTIONS = (
         "paid_by_hand",
         "Record as paid by hand",
         "Closes the refund with the reference of your bank transfer. The follower is told.",
-        _run(refunds.record_paid_by_hand, "Recorded as paid by hand."),
+        _run_for_others(refunds.record_paid_by_hand, "Recorded as paid by hand."),
         PaidByHandForm,
-        _only(RefundState.MANUAL_DUE, *OVER),
+        _not_own(_only(RefundState.MANUAL_DUE, *OVER)),
     ),
 )
 
@@ -136,7 +158,7 @@ class RefundAdmin(ActingAdmin[Refund]):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Refund]:
-        return super().get_queryset(request).select_related("booking", "payment")
+        return super().get_queryset(request).select_related("booking__expert", "payment")
 
     def amount(self, row: Refund) -> SafeString:
         return money(row.amount_minor, row.currency)
