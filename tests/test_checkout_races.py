@@ -16,6 +16,7 @@ from bookings.models import (
     Expert,
     OutboxEmail,
     Payment,
+    ProviderEvent,
     Refund,
     RefundState,
 )
@@ -115,6 +116,7 @@ def test_however_often_and_by_whomever_it_is_asked_there_is_one_booking(
         work()
         poll(checkout)
     assert Booking.objects.count() == Payment.objects.count() == 1
+    assert not ProviderEvent.objects.exclude(last_error="").exists()
     assert OutboxEmail.objects.filter(kind="booked").count() == 1
 
 
