@@ -10,6 +10,7 @@ from bookings.presenters import addresses
 from bookings.presenters.buttons import as_expert
 from bookings.presenters.future import if_nothing_happens
 from bookings.presenters.reader import Reader, adjective, words
+from bookings.presenters.stake import at_stake
 from bookings.states import State, TransitionNotAllowed, Verb
 
 
@@ -65,19 +66,9 @@ def _words(verb: Verb, booking: Booking, reader: Reader, money: str) -> tuple[st
         case Verb.WITHDRAW_OFFER:
             return (
                 "Offer withdrawn",
-                f"The link no longer works. {_after_withdrawing(booking, reader)}",
+                f"The link no longer works. {_left(booking, reader) or 'Nothing else changes.'}",
             )
     raise ValueError(f"nothing to say about {verb}")
-
-
-def _after_withdrawing(booking: Booking, reader: Reader) -> str:
-    if booking.state != State.NO_SHOW_REPORTED or booking.deadline_at is None:
-        return "Nothing else changes."
-    remaining = booking.deadline_at - reader.now
-    if remaining.total_seconds() <= 0:
-        window = words(booking.limits.no_show_window)
-        return f"The {window} have ended, so the refund starts now."
-    return f"{formats.left(remaining)} left to decide."
 
 
 def undone(undone_verb: str, booking: Booking, reader: Reader) -> Result:
@@ -95,7 +86,14 @@ def undone(undone_verb: str, booking: Booking, reader: Reader) -> Result:
 def _left(booking: Booking, reader: Reader) -> str:
     if booking.state != State.NO_SHOW_REPORTED or booking.deadline_at is None:
         return ""
+    if booking.deadline_at <= reader.now:
+        return f"{_ended(booking)}."
     return f"{formats.left(booking.deadline_at - reader.now)} left to decide."
+
+
+def _ended(booking: Booking) -> str:
+    then = "the refund starts now" if at_stake(booking) else "the booking is closed now"
+    return f"The {words(booking.limits.no_show_window)} have ended, so {then}"
 
 
 def resent(booking: Booking) -> Result:
@@ -125,7 +123,7 @@ def _why(refusal: TransitionNotAllowed, booking: Booking, reader: Reader) -> str
     if refusal.code in ("state", "changed"):
         return "This booking has changed while you were here"
     if refusal.code == "too_late" and booking.state == State.NO_SHOW_REPORTED:
-        return f"The {words(booking.limits.no_show_window)} have ended, so the refund starts now"
+        return _ended(booking)
     return refusal.sentence.removesuffix(".")
 
 
