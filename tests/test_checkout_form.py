@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -88,7 +89,7 @@ def test_the_sandbox_cannot_pay_what_a_provider_is_to_be_paid(
     ],
 )
 def test_bad_input_gets_a_sentence(
-    no_keys: None, expert: Expert, client: Client, changes: dict[str, str], sentence: str
+    no_keys: None, expert: Expert, client: Client, changes: dict[str, Any], sentence: str
 ) -> None:
     answer = send_form(client, make_service(expert), **changes)
     assert answer.status_code in (409, 422)

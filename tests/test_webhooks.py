@@ -8,7 +8,7 @@ import json
 import random
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -271,11 +271,12 @@ def test_one_event_is_worked_on_by_one_at_a_time(client: Client, monkeypatch: An
     send(client, "stripe", body)
     row, now = ProviderEvent.objects.get(), timezone.now()
     seen: list[bool] = []
-    monkeypatch.setattr(
-        provider_events,
-        "_ask_about",
-        lambda row, now: seen.append(provider_events.work_on(row.pk, now=now)) or True,
-    )
+
+    def ask(row: ProviderEvent, *, now: datetime) -> bool:
+        seen.append(provider_events.work_on(row.pk, now=now))
+        return True
+
+    monkeypatch.setattr(provider_events, "_ask_about", ask)
     assert provider_events.work_on(row.pk, now=now)
     assert seen == [False]
     assert not provider_events.work_on(row.pk, now=now + timedelta(days=1))
@@ -290,12 +291,13 @@ def test_a_provider_that_is_away_is_asked_again(client: Client, settings: Any) -
     assert provider_events.work_on(row.pk, now=now)
     row.refresh_from_db()
     assert row.processed_at is None
+    assert row.next_attempt_at
     assert row.next_attempt_at > now
     assert "Connection" in row.last_error
     for _ in range(provider_events.MOST_TRIES):
         now += timedelta(hours=7)
         provider_events.work_on(row.pk, now=now)
-    row.refresh_from_db()
+    row = ProviderEvent.objects.get()
     assert (row.attempts, row.next_attempt_at) == (provider_events.MOST_TRIES, None)
 
 
