@@ -218,3 +218,10 @@ def test_the_availability_page_takes_the_same_queries_for_a_fuller_week(
         DateOverride.objects.create(expert=maya, date=tomorrow() + timedelta(days=n))
     with django_assert_max_num_queries(12):
         desk.get("/account/availability/")
+
+
+def test_a_form_that_came_without_its_hours_wipes_nothing(desk: Client, maya: Expert) -> None:
+    before = hours(maya)
+    assert desk.post("/account/availability/week/", {}).status_code == 422
+    assert hours(maya) == before
+    assert before

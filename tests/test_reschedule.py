@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from bookings import lifecycle, links, slots, sweeps
+from bookings import emails, lifecycle, links, slots, sweeps
 from bookings.models import Booking, Expert, Refund, WeeklyHours
 from bookings.states import State, TransitionNotAllowed
 from tests.builders import (
@@ -202,3 +203,24 @@ def test_resending_the_link_is_limited() -> None:
 def test_builders_make_an_expert_who_can_be_booked() -> None:
     assert Expert.objects.count() == 0
     assert len(slots.free_for(make_booking(), now=NOW)) > 100
+
+
+def test_offering_and_withdrawing_in_turns_is_refused_after_a_while() -> None:
+    booking = make_booking()
+    for hours in range(4):
+        offer(booking, now=NOW + hours * HOUR)
+        lifecycle.withdraw_offer(
+            booking.pk, actor=expert_of(booking), now=NOW + hours * HOUR + HOUR / 2
+        )
+    with pytest.raises(TransitionNotAllowed) as refused:
+        offer(booking, now=NOW + 5 * HOUR)
+    assert refused.value.code == "too_often"
+    assert offer(booking, now=NOW + 26 * HOUR).state == State.RESCHEDULE_OFFERED
+
+
+def test_an_offer_without_a_report_still_shows_the_way_to_report(mailoutbox: list[Any]) -> None:
+    mail = offer(make_booking()).emails.get(kind="offer")
+    assert emails.deliver(mail.pk, now=NOW + HOUR)
+    html, _ = mailoutbox[0].alternatives[0]
+    assert "/report/" in mailoutbox[0].body
+    assert "/report/" in html

@@ -22,7 +22,11 @@ def _pick_facts(case: Case) -> tuple[tuple[str, str], ...]:
 
 def _pick_policy(case: Case) -> Sentence:
     if not case.booking.has_open_report:
-        return ("If you pick no time by then, nothing changes and this link runs out.",)
+        unchanged = "If you pick no time by then, nothing changes and this link runs out."
+        if not clocks.has_started(case.booking, case.now):
+            return (unchanged,)
+        report = Link("Tell us", case.private_url("report"))
+        return (f"{unchanged} Did the call not happen at all? ", report, ".")
     if not case.back:
         return ("If you pick no time by then, the booking is closed.",)
     refund = Link("Get a refund instead", f"{case.private_url('pick')}refund/")
@@ -46,7 +50,7 @@ def _offer_reason(case: Case) -> str:
     FOLLOWER,
     "the expert offers a new time, or sends the link again",
     still_true=truths.offer_is_open,
-    links=("status",),
+    links=("status", "report"),
 )
 def offer(case: Case) -> Letter:
     first_name, made = case.expert.first_name, case.offer
@@ -72,7 +76,7 @@ def offer(case: Case) -> Letter:
     FOLLOWER,
     "before the link to pick a new time runs out",
     still_true=truths.offer_is_open,
-    links=("status",),
+    links=("status", "report"),
 )
 def offer_reminder(case: Case) -> Letter:
     first_name = case.expert.first_name

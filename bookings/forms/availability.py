@@ -93,6 +93,8 @@ class WeekForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
         self.spells: list[tuple[int, Spell]] = []
+        if not self.fields.keys() & self.data.keys():
+            self.add_error(None, "The form came without its hours. Nothing was changed.")
         for weekday, name in WEEKDAYS:
             spells, problem = self._of_day(weekday)
             if problem := problem or problem_with(spells):

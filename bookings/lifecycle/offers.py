@@ -15,6 +15,7 @@ from bookings.states import Actor, State, TransitionNotAllowed, Verb
 
 MAX_LISTED_SLOTS = 8
 RESEND_AFTER = timedelta(minutes=10)
+MAX_OFFERS, OFFERS_WITHIN = 4, timedelta(days=1)
 
 
 @verb(Verb.OFFER_RESCHEDULE)
@@ -29,6 +30,7 @@ def offer_reschedule(
 ) -> None:
     """Mail the follower a link to pick a new time; stops the clock of a report."""
     listed = [start.astimezone(UTC) for start in slots] if mode == Offer.Mode.LISTED else []
+    _check_pace(booking, now=now)
     _check_slots(booking, listed, mode=mode, now=now)
     expires_at = clocks.after(now, booking.limits.offer_window)
     event = transition(
@@ -63,6 +65,15 @@ def offer_reschedule(
     )
     links.issue(booking, links.Purpose.PICK, now=now, by=event)
     tell(event, booking, now=now)
+
+
+def _check_pace(booking: Booking, *, now: datetime) -> None:
+    """Offering and withdrawing in turns would mail the follower each time."""
+    lately = booking.offers.filter(offered_at__gt=now - OFFERS_WITHIN)
+    if lately.exclude(outcome=Offer.Outcome.UNDONE).count() >= MAX_OFFERS:
+        raise TransitionNotAllowed(
+            "too_often", "New times were offered several times today. Try again tomorrow."
+        )
 
 
 def _check_slots(booking: Booking, listed: Sequence[datetime], *, mode: str, now: datetime) -> None:
