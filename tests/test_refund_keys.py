@@ -116,6 +116,7 @@ def test_m19_an_old_refund_is_only_looked_for_and_then_a_person_is_asked(
     old = LATER + 25 * HOUR
     drive(refund, old)
     assert (refund.state, paid(provider, refund)) == (RefundState.UNKNOWN, [])
+    refunds.retry(refund.pk, actor=staff(), now=old + 5 * MINUTE, reason="Look again.")
     drive(refund, old + 5 * MINUTE)
     assert refund.next_attempt_at is not None, "a second look, not before ten minutes"
     assert refund.next_attempt_at >= old + 10 * MINUTE

@@ -17,46 +17,57 @@ def put_guards_on(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('bookings', '0003_provider_events'),
+        ("bookings", "0003_provider_events"),
     ]
 
     operations = [
         migrations.RunPython(take_guards_off, put_guards_on),
         migrations.AddField(
-            model_name='payment',
-            name='alerted_at',
-            field=models.DateTimeField(blank=True, help_text='staff knows that more went back than came in', null=True),
+            model_name="payment",
+            name="alerted_at",
+            field=models.DateTimeField(
+                blank=True, help_text="staff knows that more went back than came in", null=True
+            ),
         ),
         migrations.AddField(
-            model_name='payment',
-            name='dispute_ended_at',
+            model_name="payment",
+            name="dispute_ended_at",
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='payment',
-            name='dispute_lost_minor',
-            field=models.PositiveBigIntegerField(default=0, help_text='part of the returned amount that is in no list of refunds'),
+            model_name="payment",
+            name="dispute_lost_minor",
+            field=models.PositiveBigIntegerField(
+                default=0, help_text="part of the returned amount that is in no list of refunds"
+            ),
         ),
         migrations.AddField(
-            model_name='payment',
-            name='reconciled_at',
-            field=models.DateTimeField(blank=True, help_text="when it was last compared with the provider's books", null=True),
+            model_name="payment",
+            name="reconciled_at",
+            field=models.DateTimeField(
+                blank=True,
+                help_text="when it was last compared with the provider's books",
+                null=True,
+            ),
         ),
         migrations.AddField(
-            model_name='refund',
-            name='absent_at',
-            field=models.DateTimeField(blank=True, help_text="sent long ago, and not in the provider's list", null=True),
+            model_name="refund",
+            name="absent_at",
+            field=models.DateTimeField(
+                blank=True, help_text="sent long ago, and not in the provider's list", null=True
+            ),
         ),
         migrations.AddField(
-            model_name='refund',
-            name='stored_failure_at',
-            field=models.DateTimeField(blank=True, help_text="when the provider's own error came for this key", null=True),
+            model_name="refund",
+            name="stored_failure_at",
+            field=models.DateTimeField(
+                blank=True, help_text="when the provider's own error came for this key", null=True
+            ),
         ),
         migrations.AddIndex(
-            model_name='refund',
-            index=models.Index(fields=['created_at'], name='refund_created'),
+            model_name="refund",
+            index=models.Index(fields=["created_at"], name="refund_created"),
         ),
         migrations.RunPython(put_guards_on, take_guards_off),
     ]
