@@ -206,7 +206,7 @@ def test_the_page_shows_the_next_times_followers_would_see(desk: Client, maya: E
     assert "You have no service yet" in desk.get("/account/availability/").content.decode()
     make_service(maya, title="Career chat")
     assert "next free times for Career chat" in desk.get("/account/availability/").content.decode()
-    desk.post("/account/availability/week/", {})
+    desk.post("/account/availability/week/", {"from_0_0": "", "to_0_0": ""})
     assert "No free times" in desk.get("/account/availability/").content.decode()
 
 

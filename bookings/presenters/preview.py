@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 
-from bookings import clocks, emails
+from bookings import clocks, emails, links
 from bookings.emails.case import Case
 from bookings.emails.letter import Letter
 from bookings.models import Booking, Offer
@@ -28,7 +28,7 @@ def offer(booking: Booking, reader: Reader) -> Preview:
     kind = emails.KINDS["offer"]
     case = Case(kind.audience, offered, None, {}, reader.now)
     case.__dict__["offer"] = Offer(note=NOTE_GOES_HERE)
-    case.__dict__["_links"] = {"pick": LINK, "status": LINK}
+    case.__dict__["_links"] = dict.fromkeys((links.Purpose.PICK, *kind.links), LINK)
     letter = kind.write(case)
     policy = "".join(part if isinstance(part, str) else part.label for part in letter.policy)
     return Preview(letter, policy)
