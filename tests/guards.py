@@ -1,8 +1,8 @@
-"""Take each guard of the refund engine away, once, and see its test fail.
+"""Take each guard of the refund engine, the webhooks and buying away, once, and see its test fail.
 
     python -m tests.guards              all of them, in a copy of the project
     python -m tests.guards M03 M19      some
-    python -m tests.guards --table      the table of docs/guards.md
+    python -m tests.guards --table      the tables of docs/guards.md
 
 A guard is named by the fault of the matrix it stands against, and is a piece of code that is
 replaced by another one. A test that stays green without its guard proves nothing.
@@ -16,6 +16,8 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.guards_of_buying import BUYING
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = "bookings/refunds"
@@ -279,6 +281,9 @@ GUARDS = (
 )  # fmt: skip
 
 
+BOUGHT = tuple(Guard(*row) for row in BUYING)
+
+
 def is_seen(guard: Guard, copy: Path) -> bool:
     """Whether its test fails without it."""
     path = copy / guard.path
@@ -302,23 +307,23 @@ def is_seen(guard: Guard, copy: Path) -> bool:
         path.write_text(text)
 
 
-def table() -> str:
+def table(guards: tuple[Guard, ...]) -> str:
     rows = [
         f"| {guard.fault} | {guard.says} | `{guard.path}` | `{guard.test.removeprefix('tests/')}` |"
-        for guard in GUARDS
+        for guard in guards
     ]
     return "\n".join(["| Fault | Guard | In | Test |", "|---|---|---|---|", *rows])
 
 
 def main(wanted: list[str]) -> int:
     if wanted == ["--table"]:
-        print(table())
+        print(table(GUARDS), table(BOUGHT), sep="\n\n")
         return 0
     blind = 0
     with tempfile.TemporaryDirectory(prefix="topmate-guards-") as name:
         copy = Path(name) / "project"
         shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
-        for guard in GUARDS:
+        for guard in (*GUARDS, *BOUGHT):
             if wanted and guard.fault not in wanted:
                 continue
             seen = is_seen(guard, copy)
