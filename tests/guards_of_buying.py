@@ -5,7 +5,7 @@ from __future__ import annotations
 
 _VERIFY = "bookings/gateways/webhooks.py"
 _INBOX = "bookings/provider_events.py"
-_SELL = "bookings/checkouts.py"
+_SELL = "bookings/checkouts/settling.py"
 _HOOKS = "tests/test_webhooks.py"
 _RACES = "tests/test_checkout_races.py"
 
@@ -160,7 +160,7 @@ BUYING: tuple[tuple[str, str, str, str, str, str], ...] = (
     ),
     (
         "buying", "The same form is one purchase",
-        _SELL,
+        "bookings/checkouts/starting.py",
         "    if same := Checkout.objects.filter(request_key=request_key).first():\n"
         "        return same\n    if starts_at",
         "    if starts_at",

@@ -148,3 +148,10 @@ def test_purchases_that_came_to_nothing_are_forgotten(
     assert Checkout.objects.filter(pk=left.pk, state="expired").exists()
     checkouts.forget_old(now=now + checkouts.KEPT_FOR + timedelta(days=1))
     assert list(Checkout.objects.all()) == [bought]
+
+
+@pytest.mark.parametrize("number", ["0", "99999999999999999999999", "9223372036854775808"])
+def test_numbers_that_no_service_has_are_404(
+    no_keys: None, expert: Expert, client: Client, number: str
+) -> None:
+    assert client.get(f"/with/{expert.slug}/{number}/").status_code == 404

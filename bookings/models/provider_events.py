@@ -92,6 +92,9 @@ class CheckoutQuerySet(models.QuerySet["Checkout"]):
             "next_poll_at", "id"
         )
 
+    def of_key(self, key: str) -> CheckoutQuerySet:
+        return self.filter(key=key)
+
     def with_expert(self) -> CheckoutQuerySet:
         return self.select_related("expert", "service", "booking")
 

@@ -16,6 +16,9 @@ class ServiceQuerySet(models.QuerySet["Service"]):
     def of_expert(self, expert: Expert) -> ServiceQuerySet:
         return self.filter(expert=expert)
 
+    def at_address(self, slug: str, service_id: int) -> ServiceQuerySet:
+        return self.filter(expert__slug=slug, pk=service_id)
+
 
 class Service(models.Model):
     """A kind of call: its title, length and price."""

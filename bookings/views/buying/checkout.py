@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 def _of_key(view: Callable[[HttpRequest, Checkout], HttpResponse]) -> Callable[..., HttpResponse]:
     @wraps(view)
     def wrapped(request: HttpRequest, key: str) -> HttpResponse:
-        found = Checkout.objects.with_expert().filter(key=key).first()
+        found = Checkout.objects.with_expert().of_key(key).first()
         if found is None:
             raise Http404
         return view(request, found)

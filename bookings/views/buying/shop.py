@@ -44,7 +44,7 @@ def shop(request: HttpRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def buy(request: HttpRequest, slug: str, service_id: int) -> HttpResponse:
     """The calendar; sent, it keeps the time and leads on to paying for it."""
-    service = Service.objects.for_sale().filter(expert__slug=slug, pk=service_id).first()
+    service = Service.objects.for_sale().at_address(slug, service_id).first()
     if service is None:
         raise Http404
     now = timezone.now()

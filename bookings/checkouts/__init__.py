@@ -1,0 +1,27 @@
+"""Selling a call: the time is kept, the follower pays, the booking is made, exactly once.
+
+Whoever brings the news (a webhook, the follower coming back, or the sweep) only makes us ask the
+provider; what it answers is written down in one transaction. Money for a time that somebody else
+has got by then goes back through the refund engine, from a booking that was never to be.
+"""
+
+from bookings.checkouts.ordering import give_up, open_order
+from bookings.checkouts.polling import ASK_AFTER, KEPT_FOR, forget_old, poll
+from bookings.checkouts.settling import ask, pay_in_sandbox, settle
+from bookings.checkouts.starting import HELD_FOR, MOST_HELD, Buyer, start
+
+__all__ = [
+    "ASK_AFTER",
+    "HELD_FOR",
+    "KEPT_FOR",
+    "MOST_HELD",
+    "Buyer",
+    "ask",
+    "forget_old",
+    "give_up",
+    "open_order",
+    "pay_in_sandbox",
+    "poll",
+    "settle",
+    "start",
+]

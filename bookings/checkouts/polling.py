@@ -1,0 +1,46 @@
+"""Nobody has told us anything: the sweep asks about every purchase, again and again."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bookings.checkouts.ordering import close_order, let_go
+from bookings.checkouts.settling import ask
+from bookings.checkouts.starting import FIRST_ASKED_AFTER
+from bookings.models import (
+    Checkout,
+    CheckoutState,
+)
+
+LATER = (3, 7, 15, 30, 60, 180, 1440, 4320)
+"""minutes"""
+ASK_AFTER = [FIRST_ASKED_AFTER, *(timedelta(minutes=minutes) for minutes in LATER)]
+"""since it began; the one at 15 minutes lets the time go"""
+KEPT_FOR = timedelta(days=90)
+"""purchases that came to nothing hold a name and an address: no longer than this"""
+
+
+def poll(checkout_id: int, *, now: datetime) -> bool:
+    """The next of the steps in `ASK_AFTER`. False when somebody else takes it."""
+    checkout = Checkout.objects.with_expert().filter(pk=checkout_id).to_ask_about(now).first()
+    if checkout is None:
+        return False
+    step = min(checkout.polls + 1, len(ASK_AFTER))
+    following = checkout.created_at + ASK_AFTER[step] if step < len(ASK_AFTER) else None
+    claimed = Checkout.objects.filter(pk=checkout.pk, polls=checkout.polls).update(
+        polls=step, next_poll_at=following and max(following, now + timedelta(seconds=30))
+    )
+    if not claimed:
+        return False
+    try:
+        checkout = ask(checkout, now=now)
+    finally:
+        if checkout.expires_at <= now and let_go(checkout, "not paid in time"):
+            close_order(checkout)
+    return True
+
+
+def forget_old(*, now: datetime) -> int:
+    """Delete purchases that came to nothing, with the name and address in them."""
+    nothing = Checkout.objects.filter(state=CheckoutState.EXPIRED, next_poll_at=None)
+    return nothing.filter(created_at__lt=now - KEPT_FOR).delete()[0]

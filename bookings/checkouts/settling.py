@@ -1,0 +1,154 @@
+"""Asking the provider, and writing down what it says: a booking, or money that goes back."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from bookings import emails, intake, refunds, timeline
+from bookings.gateways import Paid, till_of
+from bookings.models import (
+    Booking,
+    Checkout,
+    CheckoutState,
+    Expert,
+    Follower,
+    Payment,
+    Provider,
+)
+from bookings.states import SYSTEM, State
+
+logger = logging.getLogger(__name__)
+
+
+def ask(checkout: Checkout, *, now: datetime) -> Checkout:
+    """Ask the provider and write down what it says. May raise when it does not answer."""
+    till = till_of(checkout.provider)
+    if till is not None and checkout.provider_ref:
+        for paid in till.paid(checkout.provider_ref):
+            settle(checkout, paid, now=now)
+        checkout.refresh_from_db()
+    return checkout
+
+
+def pay_in_sandbox(checkout: Checkout, *, now: datetime) -> Checkout:
+    """The button of the sandbox's own page: it pays what is open, and only there."""
+    if checkout.provider == Provider.SANDBOX and checkout.state == CheckoutState.OPEN:
+        reference = f"sandbox_{checkout.key}"
+        settle(
+            checkout,
+            Paid(reference, checkout.price_minor, checkout.currency, "Sandbox", now),
+            now=now,
+        )
+        checkout.refresh_from_db()
+    return checkout
+
+
+def settle(checkout: Checkout, paid: Paid, *, now: datetime) -> Booking | None:
+    """Money came in: make the booking, or send it back. None when that was done before."""
+    with transaction.atomic():
+        # The expert first, as everywhere a time is claimed; it also puts two of us in a row.
+        Expert.objects.select_for_update(no_key=True).get(pk=checkout.expert_id)
+        checkout = Checkout.objects.with_expert().get(pk=checkout.pk)
+        known = Payment.objects.filter(provider=checkout.provider, provider_ref=paid.provider_ref)
+        if known.exists():
+            return None
+        agreed = (checkout.price_minor, checkout.currency)
+        if checkout.booking is None and (paid.amount_minor, paid.currency) == agreed:
+            try:
+                with transaction.atomic():
+                    return book(checkout, paid, now=now)
+            except IntegrityError as error:
+                if "booking_no_overlap" not in str(error):
+                    raise
+                logger.info("checkout %s: the time is gone", checkout.pk)
+        return _send_back(checkout, paid, now=now)
+
+
+def book(checkout: Checkout, paid: Paid | None, *, now: datetime) -> Booking:
+    new = _draft(checkout, paid, now=now, state=State.SCHEDULED)
+    intake.save([new])
+    _close(checkout, new.booking, CheckoutState.PAID)
+    for event in new.events:
+        emails.queue_for(event, booking=new.booking, now=now, not_before=now)
+    return new.booking
+
+
+def _send_back(checkout: Checkout, paid: Paid, *, now: datetime) -> Booking:
+    """A booking that was never to be, so that its refund is driven and shown like any other."""
+    new = _draft(checkout, paid, now=now, state=State.CANCELLED)
+    new = replace(new, events=new.events[:1])
+    intake.save([new])
+    booking = new.booking
+    event = timeline.append(
+        booking,
+        "time_taken",
+        actor=SYSTEM,
+        at=now,
+        from_state=State.SCHEDULED,
+        data={
+            "refund_minor": paid.amount_minor,
+            "currency": paid.currency,
+            "is_second": checkout.booking is not None,
+        },
+    )
+    refunds.request(booking, event=event, amount_minor=paid.amount_minor, now=now, not_before=now)
+    emails.queue_for(event, booking=booking, now=now, not_before=now)
+    if checkout.booking is None:
+        _close(checkout, booking, CheckoutState.REFUNDED)
+    return booking
+
+
+def _draft(
+    checkout: Checkout, paid: Paid | None, *, now: datetime, state: State
+) -> intake.NewBooking:
+    return intake.draft(
+        expert=checkout.expert,
+        follower=_follower(checkout),
+        service=checkout.service,
+        starts_at=checkout.starts_at,
+        ends_at=checkout.ends_at,
+        now=now,
+        price_minor=paid.amount_minor if paid else 0,
+        currency=paid.currency if paid else checkout.currency,
+        payment=_facts(checkout, paid) if paid else None,
+        state=state,
+        origin=intake.CHECKOUT if state == State.SCHEDULED else "",
+    )
+
+
+def _facts(checkout: Checkout, paid: Paid) -> intake.PaymentFacts:
+    return intake.PaymentFacts(
+        provider=checkout.provider,
+        provider_ref=paid.provider_ref,
+        paid_at=paid.paid_at,
+        method=paid.method,
+    )
+
+
+def _close(checkout: Checkout, booking: Booking, state: CheckoutState) -> None:
+    checkout.booking, checkout.state = booking, state
+    checkout.next_poll_at = None
+    checkout.save(update_fields=["booking", "state", "next_poll_at"])
+
+
+def _follower(checkout: Checkout) -> Follower:
+    """The one with this address. Their name stays: anybody can write an address into a form."""
+    known = Follower.objects.filter(email__iexact=checkout.email)
+    if (follower := known.first()) is None:
+        try:
+            with transaction.atomic():
+                return Follower.objects.create(
+                    name=checkout.name,
+                    email=checkout.email,
+                    time_zone=checkout.time_zone,
+                    clock=checkout.clock,
+                )
+        except IntegrityError:
+            follower = known.get()
+    follower.time_zone, follower.clock = checkout.time_zone, checkout.clock
+    follower.save(update_fields=["time_zone", "clock"])
+    return follower
