@@ -41,8 +41,6 @@ def state_chip(booking: Booking) -> SafeString:
 
 def _refusal(verb: Verb) -> Any:
     def say(booking: Booking, actor: Actor, now: datetime) -> str:
-        if verb == Verb.DECIDE and booking.expert.user_id == actor.user_id:
-            return "Nobody decides their own case."
         refused = rules.refusal(booking, verb, actor, now=now)
         return refused.sentence if refused else ""
 

@@ -13,16 +13,15 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bookings import refunds
+from bookings import refunds, rules
 from bookings.admin.acting import ActingAdmin, StaffAction
 from bookings.admin.base import NONE, ReadOnlyAdmin, age, moment, money
 from bookings.admin.rows import refund_chip
 from bookings.forms.staff import PaidByHandForm
 from bookings.models import Payment, Refund, RefundState
 from bookings.refunds import holds
-from bookings.states import Actor, TransitionNotAllowed
+from bookings.states import Actor
 
-OWN_CASE = "Nobody decides their own case."
 OVER = (RefundState.DECLINED, RefundState.REVERSED)
 
 
@@ -49,21 +48,10 @@ def _not_own(say: Callable[[Refund, Actor, datetime], str]) -> Callable[..., str
     """A refund of one's own call is neither held back nor called paid by oneself."""
 
     def refusal(row: Refund, actor: Actor, now: datetime) -> str:
-        is_own = row.booking.expert.user_id == actor.user_id
-        return OWN_CASE if is_own else say(row, actor, now)
+        own = rules.own_case(row.booking, actor)
+        return own.sentence if own else say(row, actor, now)
 
     return refusal
-
-
-def _run_for_others(verb: Callable[..., Refund], done: str) -> Callable[..., str]:
-    run = _run(verb, done)
-
-    def checked(row: Refund, *, actor: Actor, now: datetime, details: dict[str, Any]) -> str:
-        if row.booking.expert.user_id == actor.user_id:
-            raise TransitionNotAllowed("own_case", OWN_CASE)
-        return run(row, actor=actor, now=now, details=details)
-
-    return checked
 
 
 def _only(*states: str) -> Callable[[Refund, Actor, datetime], str]:
@@ -94,7 +82,7 @@ ACTIONS = (
         "hold",
         "Hold",
         "Keeps the refund from being sent until it is released.",
-        _run_for_others(refunds.hold, "On hold."),
+        _run(refunds.hold, "On hold."),
         refusal=_not_own(_held_or_sent),
     ),
     StaffAction(
@@ -115,7 +103,7 @@ ACTIONS = (
         "paid_by_hand",
         "Record as paid by hand",
         "Closes the refund with the reference of your bank transfer. The follower is told.",
-        _run_for_others(refunds.record_paid_by_hand, "Recorded as paid by hand."),
+        _run(refunds.record_paid_by_hand, "Recorded as paid by hand."),
         PaidByHandForm,
         _not_own(_only(RefundState.MANUAL_DUE, *OVER)),
     ),

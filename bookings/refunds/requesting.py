@@ -6,8 +6,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from bookings.gateways import gateway_of
-from bookings.models import Booking, Payment, Refund, RefundState, TimelineEvent
+from bookings.models import Booking, Payment, Provider, Refund, RefundState, TimelineEvent
 from bookings.refunds import breaker, holds, points
 from bookings.refunds.recording import tell
 from bookings.states import TransitionNotAllowed
@@ -74,7 +73,7 @@ def plan(
     hold_reason: str = "",
 ) -> Refund:
     """The row itself, with the words the provider will be asked with."""
-    is_manual = gateway_of(payment.provider) is None
+    is_manual = payment.provider == Provider.MANUAL
     refund = Refund(
         payment=payment,
         booking=booking,

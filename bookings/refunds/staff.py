@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from bookings import emails, timeline
+from bookings import emails, rules, timeline
 from bookings.models import Payment, Refund, RefundState
 from bookings.refunds import holds
 from bookings.states import Actor, ActorKind, TransitionNotAllowed
@@ -43,8 +43,9 @@ def retry(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund
 
 
 def hold(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund:
-    """Keep a refund that has not been sent from being sent."""
+    """Keep a refund that has not been sent from being sent. Never the one of one's own case."""
     refund = _lock(refund_id, actor, reason)
+    _check_not_own(refund, actor)
     if refund.state != RefundState.DUE:
         raise _not_now(refund)
     changes = {"hold_reason": reason[:200], "next_attempt_at": None}
@@ -61,7 +62,8 @@ def release(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refu
     if refund.hold_reason == holds.DISPUTE:  # a person has decided that a refund still helps
         Payment.objects.filter(pk=refund.payment_id).update(is_disputed=False)
     is_by_hand = refund.state == RefundState.MANUAL_DUE
-    changes = {"hold_reason": "", "next_attempt_at": None if is_by_hand else now}
+    due_at = max(now, refund.booking.undo_until or now)  # the expert may still undo it
+    changes = {"hold_reason": "", "next_attempt_at": None if is_by_hand else due_at}
     return _change(refund, "refund_released", changes, actor=actor, now=now, reason=reason)
 
 
@@ -70,6 +72,7 @@ def record_paid_by_hand(
 ) -> Refund:
     """Staff has paid it: the bank's reference closes the refund."""
     refund = _lock(refund_id, actor, reason)
+    _check_not_own(refund, actor)
     if not reference.strip():
         raise TransitionNotAllowed("details_missing", "Give the reference of the bank transfer.")
     by_hand = (RefundState.MANUAL_DUE, RefundState.DECLINED, RefundState.REVERSED)
@@ -91,7 +94,12 @@ def _lock(refund_id: int, actor: Actor, reason: str) -> Refund:
         raise TransitionNotAllowed("not_yours", "Only staff may do this.")
     if not reason.strip():
         raise TransitionNotAllowed("reason_missing", "Give a reason.")
-    return Refund.objects.select_related("booking", "payment").get(pk=refund_id)
+    return Refund.objects.select_related("booking__expert", "payment").get(pk=refund_id)
+
+
+def _check_not_own(refund: Refund, actor: Actor) -> None:
+    if own := rules.own_case(refund.booking, actor):
+        raise own
 
 
 def _change(
