@@ -101,14 +101,14 @@ GUARDS = (
     ),
     Guard(
         "M09", "What is unsent gives way to money that went back another way",
-        f"{ENGINE}/reconciling.py",
+        f"{ENGINE}/outside.py",
         "voided = make_room(payment, rows, now=now) if more else 0",
         "voided = 0",
         "tests/test_refund_outside.py::test_m09_a_full_refund_outside_voids_ours_before_it_is_sent",
     ),
     Guard(
         "M09", "More back than came in: staff is told (I7)",
-        f"{ENGINE}/reconciling.py",
+        f"{ENGINE}/outside.py",
         "        tell_if_too_much(payment, now=now)\n    return voided",
         "    return voided",
         "tests/test_refund_outside.py"
@@ -265,7 +265,7 @@ GUARDS = (
     ),
     Guard(
         "M24", "A refund of ours that we do not know counts as returned",
-        f"{ENGINE}/reconciling.py",
+        f"{ENGINE}/outside.py",
         "            outside += entry.amount_minor",
         "            outside += 0 if entry.refund_uuid else entry.amount_minor",
         "tests/test_refund_holds.py"

@@ -10,7 +10,7 @@ from django.db import transaction
 from bookings import timeline
 from bookings.models import Payment
 from bookings.refunds import holds
-from bookings.refunds.reconciling import is_unsent, lock_refunds, make_room, tell_if_too_much
+from bookings.refunds.outside import is_unsent, lock_refunds, make_room, tell_if_too_much
 from bookings.states import SYSTEM
 
 LISTS_LOST_ONES = ("razorpay",)

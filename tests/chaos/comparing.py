@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bookings.models import Booking, Payment, Refund, RefundState
-from bookings.refunds.reconciling import is_paid_by_hand
+from bookings.refunds.outside import is_paid_by_hand
 from bookings.states import State
 
 IN_HAND = (RefundState.DUE, RefundState.SENDING, RefundState.UNKNOWN, RefundState.ACCEPTED)
