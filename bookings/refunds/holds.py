@@ -76,8 +76,9 @@ def let_go(
 
 def _let_go(refund: Refund, *, now: datetime, note: str, actor: Actor) -> bool:
     is_by_hand = refund.state == RefundState.MANUAL_DUE
+    due_at = max(now, refund.booking.undo_until or now)  # the expert may still undo it
     with transaction.atomic():
-        if not as_read(refund, hold_reason="", next_attempt_at=None if is_by_hand else now):
+        if not as_read(refund, hold_reason="", next_attempt_at=None if is_by_hand else due_at):
             return False
         # A form acts once; this is one form over many refunds, and one booking may have two.
         tell(refund, "refund_released", now=now, note=note, actor=Actor(actor.kind, actor.user_id))
