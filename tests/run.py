@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("sqlite", "postgres", "broker", "browser")
 OURS = re.compile(
     r"(SITE_|POLICY_|EMAIL_URL|DATABASE_URL|REDIS_URL|DEFAULT_FROM|STAFF_EMAIL|SECRET_KEY|DEBUG"
-    r"|ALLOWED_HOSTS|TRUSTED_PROXIES|DATA_DIR|SWEEP_EVERY|LOG_|HOST$|PORT$|DEMO$)"
+    r"|ALLOWED_HOSTS|TRUSTED_PROXIES|DATA_DIR|SWEEP_EVERY|LOG_|STRIPE_|RAZORPAY_|PROVIDER_|BREAKER_|REFUNDS_HOST$|PORT$|DEMO$)"
 )
 RED, GREEN, PLAIN = ("\033[31m", "\033[32m", "\033[0m") if sys.stdout.isatty() else ("", "", "")
 

@@ -136,19 +136,17 @@ def _close(checkout: Checkout, booking: Booking, state: CheckoutState) -> None:
 
 
 def _follower(checkout: Checkout) -> Follower:
-    """The one with this address. Their name stays: anybody can write an address into a form."""
+    """The one with this address, unchanged: anybody can write an address into a form."""
     known = Follower.objects.filter(email__iexact=checkout.email)
-    if (follower := known.first()) is None:
-        try:
-            with transaction.atomic():
-                return Follower.objects.create(
-                    name=checkout.name,
-                    email=checkout.email,
-                    time_zone=checkout.time_zone,
-                    clock=checkout.clock,
-                )
-        except IntegrityError:
-            follower = known.get()
-    follower.time_zone, follower.clock = checkout.time_zone, checkout.clock
-    follower.save(update_fields=["time_zone", "clock"])
-    return follower
+    if (follower := known.first()) is not None:
+        return follower
+    try:
+        with transaction.atomic():
+            return Follower.objects.create(
+                name=checkout.name,
+                email=checkout.email,
+                time_zone=checkout.time_zone,
+                clock=checkout.clock,
+            )
+    except IntegrityError:
+        return known.get()
