@@ -15,7 +15,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from bookings import checkouts, emails, provider_events, refunds
-from bookings.models import Booking, Checkout, OutboxEmail, ProviderEvent, Refund
+from bookings.models import Booking, OutboxEmail, ProviderEvent, Refund
 
 if TYPE_CHECKING:
     from topmate.broker import WakeUpTask
@@ -49,25 +49,11 @@ def wake_for_event(event: ProviderEvent) -> None:
     cast("WakeUpTask", work_on_event).delay_on_commit(event.pk)
 
 
-def wake_for_checkout(checkout: Checkout) -> None:
-    """After the commit, have the provider asked whether this is paid."""
-    cast("WakeUpTask", ask_about_checkout).delay_on_commit(checkout.pk)
-
-
 @shared_task(ignore_result=True)
 def work_on_event(event_id: int) -> None:
     now = timezone.now()
     work_on_all([event_id], now=now)
     deliver_all(OutboxEmail.objects.due(now).ids(AT_ONCE), now=now)
-
-
-@shared_task(ignore_result=True)
-def ask_about_checkout(checkout_id: int) -> None:
-    """Somebody came back from paying. An answer that does not come is left to the polls."""
-    now = timezone.now()
-    for checkout in Checkout.objects.with_expert().filter(pk=checkout_id):
-        if (booking := checkouts.ask(checkout, now=now).booking) is not None:
-            follow_up(booking.pk)
 
 
 @shared_task(ignore_result=True)

@@ -30,7 +30,7 @@ def serve() -> Iterator[Callable[[Talk], str]]:
                 except OSError:
                     return
                 with wire:
-                    wire.recv(65536)
+                    _read_whole(wire)  # closing on unread bytes would reset the connection
                     try:
                         talk(wire)
                     except OSError:
@@ -41,6 +41,12 @@ def serve() -> Iterator[Callable[[Talk], str]]:
 
     yield start
     listening.close()
+
+
+def _read_whole(wire: socket.socket) -> None:
+    read = b""
+    while not read.endswith(b"x=1") and (more := wire.recv(65536)):
+        read += more
 
 
 def ask(url: str) -> module.Reply:
