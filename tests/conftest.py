@@ -132,11 +132,14 @@ def unguarded_flush(django_db_setup: None) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def house(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[Any]:
     """The whole site as `make run` starts it; see tests/house.py."""
-    from tests.house import House
+    from tests.house import House, new_page
 
     house = House(tmp_path_factory.mktemp("house"))
     house.start()
-    yield house
-    house.stop()
+    try:
+        yield house
+        house.look_back(new_page(browser, scripts=True))
+    finally:
+        house.stop()
