@@ -6,13 +6,14 @@ without ever being stored, and a link can be superseded although its token is st
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.urls import reverse
 
-from bookings import clocks
+from bookings import clocks, timeline
 from bookings.models import Booking, PrivateLink, TimelineEvent
 
 Purpose = PrivateLink.Purpose
@@ -40,6 +41,28 @@ def ensure(booking: Booking, purpose: str, *, now: datetime) -> PrivateLink:
     return current(booking, purpose) or issue(booking, purpose, now=now)
 
 
+def ensure_all(bookings: Iterable[Booking], purpose: str, *, now: datetime) -> None:
+    """The same for many, in two statements."""
+    by_pk = {booking.pk: booking for booking in bookings}
+    present = PrivateLink.objects.filter(
+        booking__in=by_pk, purpose=purpose, superseded_at__isnull=True
+    )
+    for pk in present.values_list("booking_id", flat=True):
+        del by_pk[pk]
+    PrivateLink.objects.bulk_create(
+        [
+            PrivateLink(
+                booking=booking,
+                purpose=purpose,
+                created_at=now,
+                expires_at=clocks.after(now, SHOWN_FOR),
+            )
+            for booking in by_pk.values()
+        ],
+        ignore_conflicts=True,  # somebody else has just made it
+    )
+
+
 def current(booking: Booking, purpose: str) -> PrivateLink | None:
     return booking.links.filter(purpose=purpose, superseded_at__isnull=True).first()
 
@@ -50,6 +73,15 @@ def revoke(
     booking.links.filter(purpose=purpose, superseded_at__isnull=True).update(
         superseded_at=now, superseded_by=by
     )
+
+
+def revoke_all(purposes: Iterable[str], *, now: datetime, by: Sequence[TimelineEvent]) -> None:
+    """Of the bookings of these events; each link keeps the event that revoked it."""
+    PrivateLink.objects.filter(
+        booking__in=[event.booking_id for event in by],
+        purpose__in=purposes,
+        superseded_at__isnull=True,
+    ).update(superseded_at=now, superseded_by=timeline.of_its_booking(by))
 
 
 def mark_used(booking: Booking, purpose: str, *, now: datetime) -> None:

@@ -7,7 +7,13 @@ Others write `emails.queue(...)` in the transaction that causes the mail, and a 
 from bookings.emails.delivery import deliver
 from bookings.emails.kinds import KINDS, Kind
 from bookings.emails.letter import Rendered
-from bookings.emails.outbox import cancel_held, queue, queue_for, queue_password_reset
+from bookings.emails.outbox import (
+    cancel_held,
+    queue,
+    queue_for,
+    queue_for_all,
+    queue_password_reset,
+)
 from bookings.emails.promises import AFTER, promised_kinds
 from bookings.emails.rendering import Unsendable, render
 
@@ -22,6 +28,7 @@ __all__ = [
     "promised_kinds",
     "queue",
     "queue_for",
+    "queue_for_all",
     "queue_password_reset",
     "render",
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +16,18 @@ MADE_BY_VERBS = PrivateLink.Purpose.PICK
 """The verbs issue this link themselves; the others are made here when there is none."""
 
 
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """An e-mail to be queued: everything but the time. The same kind for the same event or
+    `dedupe` is queued only once."""
+
+    kind: str
+    booking: Booking | None = None
+    event: TimelineEvent | None = None
+    dedupe: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
 def queue(
     kind: str,
     *,
@@ -22,42 +36,74 @@ def queue(
     event: TimelineEvent | None = None,
     not_before: datetime | None = None,
     dedupe: str = "",
-    facts: dict[str, Any] | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> OutboxEmail:
-    """Write an e-mail to the outbox; the same kind for the same event or `dedupe` only once.
+    """Write one e-mail to the outbox."""
+    wanted = Promise(kind, booking, event, dedupe, facts or {})
+    return queue_all([wanted], now=now, not_before=not_before)[0]
 
-    The private links its text needs exist afterwards, so that sending it writes nothing.
+
+def queue_for(
+    event: TimelineEvent, *, booking: Booking, now: datetime, not_before: datetime
+) -> list[OutboxEmail]:
+    """Queue every e-mail the event promises."""
+    return queue_for_all([(event, booking)], now=now, not_before=not_before)
+
+
+def queue_for_all(
+    pairs: Iterable[tuple[TimelineEvent, Booking]], *, now: datetime, not_before: datetime
+) -> list[OutboxEmail]:
+    """Queue every e-mail these events of these bookings promise."""
+    wanted = [
+        Promise(kind, booking, event) for event, booking in pairs for kind in promised_kinds(event)
+    ]
+    return queue_all(wanted, now=now, not_before=not_before)
+
+
+def queue_all(
+    wanted: Sequence[Promise], *, now: datetime, not_before: datetime | None = None
+) -> list[OutboxEmail]:
+    """One statement, however many e-mails. Of a row that was there already only `pk` is right.
+
+    The private links their texts need exist afterwards, so that sending them writes nothing.
     """
-    known = kind_named(kind)
-    facts = dict(facts or {})
-    if booking is not None:
-        _ensure_links(booking, (*known.links, facts.get("purpose", "")), now=now)
-        facts = {**_as_it_stands(booking), **facts}
-    key = ":".join(
-        str(part)
-        for part in (kind, booking.pk if booking else "-", event.pk if event else "", dedupe)
-        if part != ""
+    _ensure_links(wanted, now=now)
+    return OutboxEmail.objects.bulk_create(
+        [_row(one, now=now, not_before=not_before) for one in wanted],
+        # Written again as it was: the statement tells the id, and nothing else is passed over.
+        update_conflicts=True,
+        unique_fields=["dedupe_key"],
+        update_fields=["dedupe_key"],
     )
-    row, _ = OutboxEmail.objects.get_or_create(
-        dedupe_key=key,
-        defaults={
-            "kind": kind,
-            "audience": known.audience,
-            "booking": booking,
-            "event": event,
-            "facts": facts,
-            "message_id": f"<{secrets.token_hex(16)}@{calendar.site_host()}>",
-            "next_attempt_at": not_before or now,
-            "created_at": now,
-        },
-    )
-    return row
 
 
-def _ensure_links(booking: Booking, purposes: tuple[str, ...], *, now: datetime) -> None:
-    for purpose in purposes:
-        if purpose and purpose != MADE_BY_VERBS:
-            links.ensure(booking, purpose, now=now)
+def _row(wanted: Promise, *, now: datetime, not_before: datetime | None) -> OutboxEmail:
+    booking, event = wanted.booking, wanted.event
+    standing = _as_it_stands(booking) if booking else {}
+    parts = (wanted.kind, booking.pk if booking else "-", event.pk if event else "", wanted.dedupe)
+    return OutboxEmail(
+        dedupe_key=":".join(str(part) for part in parts if part != ""),
+        kind=wanted.kind,
+        audience=kind_named(wanted.kind).audience,
+        booking=booking,
+        event=event,
+        facts={**standing, **wanted.facts},
+        message_id=f"<{secrets.token_hex(16)}@{calendar.site_host()}>",
+        next_attempt_at=not_before or now,
+        created_at=now,
+    )
+
+
+def _ensure_links(wanted: Sequence[Promise], *, now: datetime) -> None:
+    bookings: dict[str, list[Booking]] = {}
+    for one in wanted:
+        if one.booking is None:
+            continue
+        for purpose in (*kind_named(one.kind).links, one.facts.get("purpose", "")):
+            if purpose and purpose != MADE_BY_VERBS:
+                bookings.setdefault(purpose, []).append(one.booking)
+    for purpose, theirs in bookings.items():
+        links.ensure_all(theirs, purpose, now=now)
 
 
 def _as_it_stands(booking: Booking) -> dict[str, Any]:
@@ -67,16 +113,6 @@ def _as_it_stands(booking: Booking) -> dict[str, Any]:
         "starts_at": booking.starts_at.isoformat(),
         "deadline_at": deadline_at.isoformat() if deadline_at else None,
     }
-
-
-def queue_for(
-    event: TimelineEvent, *, booking: Booking, now: datetime, not_before: datetime
-) -> list[OutboxEmail]:
-    """Queue every e-mail the event promises."""
-    return [
-        queue(kind, booking=booking, now=now, event=event, not_before=not_before)
-        for kind in promised_kinds(event)
-    ]
 
 
 def queue_password_reset(user: User, *, now: datetime) -> OutboxEmail:
