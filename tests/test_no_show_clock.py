@@ -97,21 +97,6 @@ def test_a_free_call_closes_with_nothing_to_refund() -> None:
     assert not Refund.objects.exists()
 
 
-def test_one_broken_booking_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second = report(make_booking()), report(make_booking())
-    real = lifecycle.run_deadline
-
-    def breaks_on_first(booking_id: int, **details: object) -> Booking:
-        if booking_id == first.pk:
-            raise RuntimeError("poison")
-        return real(booking_id, **details)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(lifecycle, "run_deadline", breaks_on_first)
-    assert sweeps.run_deadlines(now=NOW + 4 * DAY) == 1
-    assert Booking.objects.get(pk=second.pk).state == State.REFUNDED
-    assert Booking.objects.get(pk=first.pk).state == State.NO_SHOW_REPORTED
-
-
 def test_marking_a_reported_call_needs_where_and_when() -> None:
     booking = report(make_booking())
     with pytest.raises(TransitionNotAllowed) as refused:

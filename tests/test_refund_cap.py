@@ -10,7 +10,7 @@ from django.db import IntegrityError, connections, transaction
 
 from bookings import timeline
 from bookings.models import Payment, Refund
-from bookings.refunds.requesting import plan
+from bookings.refunds.requesting import Wanted, plan
 from bookings.states import SYSTEM
 from tests.builders import HOUR, NOW, make_booking, make_expert, make_follower, make_service
 from tests.effort import effort
@@ -28,7 +28,8 @@ def try_to_refund(payment: Payment, barrier: threading.Barrier, results: list[An
             event = timeline.append(
                 payment.booking, "refund_now", actor=SYSTEM, at=NOW, data={"refund_minor": PART}
             )
-            plan(payment, payment.booking, event=event, amount_minor=PART, now=NOW, not_before=NOW)
+            wanted = Wanted(payment, payment.booking, event, PART)
+            plan(wanted, now=NOW, not_before=NOW).save(force_insert=True)
         results.append("paid")
     except IntegrityError as error:
         results.append("refused" if "payment_refund_cap" in str(error) else error)

@@ -95,7 +95,8 @@ def _send_back(checkout: Checkout, paid: Paid, *, now: datetime) -> Booking:
             "is_second": checkout.booking is not None,
         },
     )
-    refunds.request(booking, event=event, amount_minor=paid.amount_minor, now=now, not_before=now)
+    wanted = refunds.Wanted(booking.payment, booking, event, paid.amount_minor)
+    refunds.request_all([wanted], now=now, not_before=now)
     emails.queue_for(event, booking=booking, now=now, not_before=now)
     if checkout.booking is None:
         _close(checkout, booking, CheckoutState.REFUNDED)

@@ -7,7 +7,7 @@ from typing import Any
 
 from bookings import links
 from bookings.lifecycle import refunding
-from bookings.lifecycle.engine import close_case, tell, transition, verb
+from bookings.lifecycle.engine import close_cases, tell, transition, verb
 from bookings.models import Booking, CompletionMark, Contest, NoShowReport, Offer
 from bookings.states import Actor, State, TransitionNotAllowed, Verb
 
@@ -47,9 +47,8 @@ def mark_completed(
         resume_state="",
         resume_deadline_at=None,
     )
-    close_case(
-        booking,
-        by=event,
+    close_cases(
+        [event],
         now=now,
         report=NoShowReport.Outcome.COMPLETED,
         offer=Offer.Outcome.CLOSED,
@@ -117,7 +116,7 @@ def decide(
         raise TransitionNotAllowed("reason_missing", "Give a written reason.")
     if decision == Contest.Decision.REFUNDED:
         refunding.refund_in_full(
-            booking,
+            [booking],
             Verb.DECIDE,
             actor=actor,
             now=now,

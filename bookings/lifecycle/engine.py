@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, OperationalError, transaction
 
@@ -26,6 +27,7 @@ from bookings.states import (
 )
 
 logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 TRIES = 3
 WORTH_ANOTHER_TRY = {"40001", "40P01", "55P03"}
@@ -50,14 +52,15 @@ def verb(
                 tasks.wake(booking)
                 return booking
 
-            return _in_transaction(once, name)
+            return in_transaction(once, name)
 
         return run
 
     return make
 
 
-def _in_transaction(once: Callable[[], Booking], name: Verb) -> Booking:
+def in_transaction(once: Callable[[], Result], name: str) -> Result:
+    """Run `once`, and again after a deadlock; refused in words where the database refuses."""
     for tries_left in reversed(range(TRIES)):
         try:
             with transaction.atomic():
@@ -108,6 +111,16 @@ def _acted_before(booking: Booking, actor: Actor) -> bool:
     return bool(actor.request_key) and booking.events.filter(request_key=actor.request_key).exists()
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Where one booking goes; what its event says about it, and which columns change besides."""
+
+    booking: Booking
+    to: State
+    data: Mapping[str, Any] = field(default_factory=dict)
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
 def transition(
     booking: Booking,
     name: Verb,
@@ -116,48 +129,64 @@ def transition(
     actor: Actor,
     now: datetime,
     note: str = "",
-    data: dict[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
     **changes: Any,
 ) -> TimelineEvent:
-    """The only code that writes a state: one conditional UPDATE and one event.
+    step = Step(booking, to, data or {}, changes)
+    return transition_all([step], name, actor=actor, now=now, note=note)[0]
 
-    `deadline_at` starts by the rules of the new state unless `changes` names one. `booking`
-    is changed in memory too.
+
+def transition_all(
+    steps: Sequence[Step], name: Verb, *, actor: Actor, now: datetime, note: str = ""
+) -> list[TimelineEvent]:
+    """The only code that writes a state: a conditional UPDATE for all that change alike, and one
+    event each. If one of them is not as it was read, none moves.
+
+    `deadline_at` starts by the rules of the new state unless `changes` names one. The bookings
+    are changed in memory too.
     """
     move = TABLE[name]
-    if move.to and to not in move.to:
-        raise ValueError(f"{name} does not lead to {to}")
-    before = snapshot(booking)
-    from_state, version = booking.state, booking.version
     is_undoable = move.is_undoable and actor.kind == ActorKind.EXPERT
-    changes.setdefault("deadline_at", clocks.deadline_for(to, limits=booking.limits, now=now))
-    changes |= {
-        "state": to.value,
-        "version": version + 1,
-        "undo_until": clocks.after(now, booking.limits.undo_window) if is_undoable else None,
+    alike: dict[tuple[Any, ...], list[Booking]] = {}
+    lines = []
+    for step in steps:
+        if move.to and step.to not in move.to:
+            raise ValueError(f"{name} does not lead to {step.to}")
+        booking = step.booking
+        data = {**step.data, **({"before": snapshot(booking)} if is_undoable else {})}
+        lines.append(timeline.Line(booking, name.value, booking.state, note, data))
+        columns = tuple(sorted(_columns(step, is_undoable=is_undoable, now=now).items()))
+        alike.setdefault((booking.state, booking.version, columns), []).append(booking)
+    for (from_state, version, columns), bookings in alike.items():
+        as_read = Booking.objects.filter(
+            pk__in=[booking.pk for booking in bookings], state=from_state, version=version
+        )
+        if as_read.update(**dict(columns)) != len(bookings):
+            raise changed_meanwhile()
+        for booking in bookings:
+            for column, value in columns:
+                setattr(booking, column, value)
+    return timeline.append_all(lines, actor=actor, at=now)
+
+
+def _columns(step: Step, *, is_undoable: bool, now: datetime) -> dict[str, Any]:
+    booking, limits = step.booking, step.booking.limits
+    columns = {
+        "deadline_at": clocks.deadline_for(step.to, limits=limits, now=now),
+        **step.changes,
+        "state": step.to.value,
+        "version": booking.version + 1,
+        "undo_until": clocks.after(now, limits.undo_window) if is_undoable else None,
         "updated_at": now,
     }
-    changes["next_reminder_at"] = clocks.next_reminder_at(
-        state=to.value,
-        ends_at=changes.get("ends_at", booking.ends_at),
-        deadline_at=changes["deadline_at"],
-        limits=booking.limits,
+    columns["next_reminder_at"] = clocks.next_reminder_at(
+        state=step.to.value,
+        ends_at=columns.get("ends_at", booking.ends_at),
+        deadline_at=columns["deadline_at"],
+        limits=limits,
         now=now,
     )
-    expected = Booking.objects.filter(pk=booking.pk, state=from_state, version=version)
-    if expected.update(**changes) != 1:
-        raise changed_meanwhile()
-    for column, value in changes.items():
-        setattr(booking, column, value)
-    return timeline.append(
-        booking,
-        name.value,
-        actor=actor,
-        at=now,
-        from_state=from_state,
-        note=note,
-        data={**(data or {}), "before": before} if is_undoable else data,
-    )
+    return columns
 
 
 RESTORED_BY_UNDO = (
@@ -185,23 +214,32 @@ def not_before(booking: Booking, now: datetime) -> datetime:
 
 def tell(event: TimelineEvent, booking: Booking, *, now: datetime) -> None:
     """Queue the e-mails this change of state promises."""
-    emails.queue_for(event, booking=booking, now=now, not_before=not_before(booking, now))
+    tell_all([event], [booking], now=now)
 
 
-def close_case(
-    booking: Booking,
+def tell_all(
+    events: Sequence[TimelineEvent], bookings: Sequence[Booking], *, now: datetime
+) -> None:
+    """The same for many, all of them with the same verb of the same actor."""
+    emails.queue_for_all(
+        zip(events, bookings, strict=True), now=now, not_before=not_before(bookings[0], now)
+    )
+
+
+def close_cases(
+    by: Sequence[TimelineEvent],
     *,
-    by: TimelineEvent,
     now: datetime,
     report: NoShowReport.Outcome | None = None,
     offer: Offer.Outcome | None = None,
 ) -> None:
-    """Close the open report and the open offer, each with its outcome; None leaves it open."""
+    """Close the open report and the open offer of these events' bookings, each with its outcome;
+    None leaves it open."""
+    bookings = [event.booking_id for event in by]
+    closed: dict[str, Any] = {"closed_at": now, "closed_by": timeline.of_its_booking(by)}
     if report is not None:
-        booking.reports.filter(outcome=NoShowReport.Outcome.OPEN).update(
-            outcome=report, closed_at=now, closed_by=by
-        )
+        reports = NoShowReport.objects.filter(booking__in=bookings)
+        reports.filter(outcome=NoShowReport.Outcome.OPEN).update(outcome=report, **closed)
     if offer is not None:
-        booking.offers.filter(outcome=Offer.Outcome.OPEN).update(
-            outcome=offer, closed_at=now, closed_by=by
-        )
+        offers = Offer.objects.filter(booking__in=bookings)
+        offers.filter(outcome=Offer.Outcome.OPEN).update(outcome=offer, **closed)

@@ -9,7 +9,15 @@ from django.db import transaction
 
 from bookings import clocks, emails, links, rules, slots, tasks, timeline
 from bookings.lifecycle import refunding
-from bookings.lifecycle.engine import close_case, tell, transition, verb
+from bookings.lifecycle.engine import (
+    Step,
+    close_cases,
+    tell,
+    tell_all,
+    transition,
+    transition_all,
+    verb,
+)
 from bookings.models import Booking, NoShowReport, Offer, OfferedSlot, TimelineEvent
 from bookings.states import Actor, State, TransitionNotAllowed, Verb
 
@@ -99,8 +107,8 @@ def _check_slots(booking: Booking, listed: Sequence[datetime], *, mode: str, now
 @verb(Verb.WITHDRAW_OFFER)
 def withdraw_offer(booking: Booking, *, actor: Actor, now: datetime) -> None:
     """Back to the state before, with its original deadline: stopping the clock gains nothing."""
-    event = _resume(booking, Verb.WITHDRAW_OFFER, actor=actor, now=now)
-    close_case(booking, by=event, now=now, offer=Offer.Outcome.WITHDRAWN)
+    (event,) = _resume([booking], Verb.WITHDRAW_OFFER, actor=actor, now=now)
+    close_cases([event], now=now, offer=Offer.Outcome.WITHDRAWN)
     links.revoke(booking, links.Purpose.PICK, now=now, by=event)
     tell(event, booking, now=now)
 
@@ -151,9 +159,8 @@ def _move_to(
         marked_at=None,
         contested_at=None,
     )
-    close_case(
-        booking,
-        by=event,
+    close_cases(
+        [event],
         now=now,
         report=NoShowReport.Outcome.RESCHEDULED,
         offer=Offer.Outcome.PICKED,
@@ -167,30 +174,35 @@ def _move_to(
 @verb(Verb.REFUND_INSTEAD)
 def refund_instead(booking: Booking, *, actor: Actor, now: datetime) -> None:
     """The follower takes the money back rather than a new time."""
-    refunding.refund_in_full(booking, Verb.REFUND_INSTEAD, actor=actor, now=now)
+    refunding.refund_in_full([booking], Verb.REFUND_INSTEAD, actor=actor, now=now)
 
 
-def lapse(booking: Booking, *, actor: Actor, now: datetime) -> None:
+def lapse(bookings: Sequence[Booking], *, actor: Actor, now: datetime) -> None:
     """Nobody picked: the money goes back after a report, else nothing has changed."""
-    if booking.has_open_report:
-        refunding.refund_in_full(booking, Verb.OFFER_LAPSED, actor=actor, now=now)
-        return
-    event = _resume(booking, Verb.OFFER_LAPSED, actor=actor, now=now)
-    close_case(booking, by=event, now=now, offer=Offer.Outcome.LAPSED)
-    tell(event, booking, now=now)
+    if reported := [booking for booking in bookings if booking.has_open_report]:
+        refunding.refund_in_full(reported, Verb.OFFER_LAPSED, actor=actor, now=now)
+    if unasked := [booking for booking in bookings if booking not in reported]:
+        events = _resume(unasked, Verb.OFFER_LAPSED, actor=actor, now=now)
+        close_cases(events, now=now, offer=Offer.Outcome.LAPSED)
+        tell_all(events, unasked, now=now)
 
 
-def _resume(booking: Booking, name: Verb, *, actor: Actor, now: datetime) -> TimelineEvent:
-    return transition(
-        booking,
-        name,
-        State(booking.resume_state),
-        actor=actor,
-        now=now,
-        deadline_at=booking.resume_deadline_at,
-        resume_state="",
-        resume_deadline_at=None,
-    )
+def _resume(
+    bookings: Sequence[Booking], name: Verb, *, actor: Actor, now: datetime
+) -> list[TimelineEvent]:
+    steps = [
+        Step(
+            booking,
+            State(booking.resume_state),
+            changes={
+                "deadline_at": booking.resume_deadline_at,
+                "resume_state": "",
+                "resume_deadline_at": None,
+            },
+        )
+        for booking in bookings
+    ]
+    return transition_all(steps, name, actor=actor, now=now)
 
 
 def resend_offer(booking_id: int, *, actor: Actor, now: datetime) -> Booking:

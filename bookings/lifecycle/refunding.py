@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from bookings import clocks, links, refunds, rules
-from bookings.lifecycle.engine import close_case, not_before, tell, transition, verb
+from bookings.lifecycle.engine import (
+    Step,
+    close_cases,
+    not_before,
+    tell_all,
+    transition_all,
+    verb,
+)
 from bookings.models import Booking, NoShowReport, Offer
-from bookings.refunds.requesting import refundable_minor
 from bookings.states import Actor, ActorKind, State, TransitionNotAllowed, Verb
 
 
 def refund_in_full(
-    booking: Booking,
+    bookings: Sequence[Booking],
     name: Verb,
     *,
     actor: Actor,
@@ -21,44 +28,59 @@ def refund_in_full(
     to: State = State.REFUNDED,
     amount_minor: int | None = None,
     note: str = "",
-    data: dict[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> None:
-    """End the booking and send back everything that is left, or `amount_minor` of it.
+    """End these bookings and send back everything that is left, or `amount_minor` of it.
 
     A free call ends the same way, with nothing to refund.
     """
-    amount = _checked_amount(amount_minor, left=refundable_minor(booking))
-    was_future = not clocks.has_started(booking, now)
-    event = transition(
-        booking,
-        name,
-        to,
-        actor=actor,
-        now=now,
-        note=note,
-        data={
-            **(data or {}),
-            "refund_minor": amount,
-            "currency": booking.currency,
-            "was_future": was_future,
-        },
-        calendar_sequence=booking.calendar_sequence + was_future,
-        resume_state="",
-        resume_deadline_at=None,
-        has_open_report=False,
-    )
-    close_case(
-        booking,
-        by=event,
+    payments = refunds.lock_payments(bookings)
+    steps = []
+    for booking in bookings:
+        payment = payments.get(booking.pk)
+        left = payment.refundable_minor if payment else 0
+        amount = _checked_amount(amount_minor, left=left)
+        steps.append(_ending(booking, to, amount, data or {}, now=now))
+    events = transition_all(steps, name, actor=actor, now=now, note=note)
+    close_cases(
+        events,
         now=now,
         report=NoShowReport.Outcome.REFUNDED,
         offer=Offer.Outcome.LAPSED if name == Verb.OFFER_LAPSED else Offer.Outcome.CLOSED,
     )
-    links.revoke(booking, links.Purpose.PICK, now=now, by=event)
-    refunds.request(
-        booking, event=event, amount_minor=amount, now=now, not_before=not_before(booking, now)
+    links.revoke_all([links.Purpose.PICK], now=now, by=events)
+    refunds.request_all(
+        [
+            refunds.Wanted(payments[booking.pk], booking, event, event.data["refund_minor"])
+            for booking, event in zip(bookings, events, strict=True)
+            if event.data["refund_minor"]
+        ],
+        now=now,
+        not_before=not_before(bookings[0], now),
     )
-    tell(event, booking, now=now)
+    tell_all(events, bookings, now=now)
+
+
+def _ending(
+    booking: Booking, to: State, amount_minor: int, data: Mapping[str, Any], *, now: datetime
+) -> Step:
+    was_future = not clocks.has_started(booking, now)
+    return Step(
+        booking,
+        to,
+        data={
+            **data,
+            "refund_minor": amount_minor,
+            "currency": booking.currency,
+            "was_future": was_future,
+        },
+        changes={
+            "calendar_sequence": booking.calendar_sequence + was_future,
+            "resume_state": "",
+            "resume_deadline_at": None,
+            "has_open_report": False,
+        },
+    )
 
 
 def _checked_amount(amount_minor: int | None, *, left: int) -> int:
@@ -89,7 +111,7 @@ def refund_now(
     if actor.kind == ActorKind.STAFF and not reason.strip():
         raise TransitionNotAllowed("reason_missing", "Give a reason.")
     refund_in_full(
-        booking, Verb.REFUND_NOW, actor=actor, now=now, amount_minor=amount_minor, note=reason
+        [booking], Verb.REFUND_NOW, actor=actor, now=now, amount_minor=amount_minor, note=reason
     )
 
 
@@ -98,4 +120,4 @@ def cancel(booking: Booking, *, actor: Actor, now: datetime, reason: str) -> Non
     """Call off a call that has not started; the follower gets everything back."""
     if not reason.strip():
         raise TransitionNotAllowed("reason_missing", "Say why you cancel.")
-    refund_in_full(booking, Verb.CANCEL, actor=actor, now=now, to=State.CANCELLED, note=reason)
+    refund_in_full([booking], Verb.CANCEL, actor=actor, now=now, to=State.CANCELLED, note=reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from bookings import clocks, links
-from bookings.lifecycle.engine import close_case, tell, transition, verb
+from bookings.lifecycle.engine import close_cases, tell, transition, verb
 from bookings.models import Booking, NoShowReport, Offer
 from bookings.states import Actor, State, TransitionNotAllowed, Verb
 
@@ -30,7 +30,7 @@ def report_no_show(
         resume_state="",
         resume_deadline_at=None,
     )
-    close_case(booking, by=event, now=now, offer=Offer.Outcome.CLOSED)
+    close_cases([event], now=now, offer=Offer.Outcome.CLOSED)
     NoShowReport.objects.create(
         booking=booking,
         attempt=booking.attempt,
@@ -55,6 +55,6 @@ def withdraw_report(booking: Booking, *, actor: Actor, now: datetime) -> None:
         now=now,
         has_open_report=False,
     )
-    close_case(booking, by=event, now=now, report=NoShowReport.Outcome.WITHDRAWN)
+    close_cases([event], now=now, report=NoShowReport.Outcome.WITHDRAWN)
     links.revoke(booking, links.Purpose.PICK, now=now, by=event)
     tell(event, booking, now=now)

@@ -30,6 +30,10 @@ class BookingQuerySet(models.QuerySet["Booking"]):
     def with_people(self) -> BookingQuerySet:
         return self.select_related("expert", "follower")
 
+    def locked_for_us(self) -> BookingQuerySet:
+        """Those that nobody else holds, locked; SQLite has one writer anyway."""
+        return self.select_for_update(of=("self",), no_key=True, skip_locked=True).with_people()
+
     def needing_action(self) -> BookingQuerySet:
         """Your turn: a no-show is reported, the next deadline first."""
         return self.filter(state="no_show_reported").order_by("deadline_at", "id")

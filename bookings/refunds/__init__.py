@@ -1,6 +1,6 @@
 """Refunds: plan one, drive it through the provider, compare with its books, let staff step in.
 
-`request` writes the row inside the verb's transaction; `execute` talks to the provider outside
+`request_all` writes the rows inside the verb's transaction; `execute` talks to the provider outside
 of any; `refetch` brings our rows in line with the provider's list, whoever noticed that they
 might differ; `disputed` writes down what a bank dispute does to them. The rest is what people
 do with a refund that needs them.
@@ -10,19 +10,21 @@ from bookings.refunds.breaker import continue_all
 from bookings.refunds.disputes import disputed
 from bookings.refunds.driving import execute
 from bookings.refunds.reconciling import reconcile, refetch
-from bookings.refunds.requesting import request, void
+from bookings.refunds.requesting import Wanted, lock_payments, request_all, void
 from bookings.refunds.staff import hold, record_paid_by_hand, release, retry
 
 __all__ = [
+    "Wanted",
     "continue_all",
     "disputed",
     "execute",
     "hold",
+    "lock_payments",
     "reconcile",
     "record_paid_by_hand",
     "refetch",
     "release",
-    "request",
+    "request_all",
     "retry",
     "void",
 ]

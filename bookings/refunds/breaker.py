@@ -17,13 +17,13 @@ CONTINUED = "breaker continued"
 GAP = "sweep gap"
 
 
-def is_tripped(*, now: datetime) -> bool:
-    """Asked before each refund is planned."""
+def room(*, now: datetime) -> int:
+    """How many more may be planned now; 0 or less: it has tripped."""
     began = now - HOUR
     if (continued := _beat(CONTINUED)) and began < continued.finished_at <= now:
         began = continued.finished_at
     planned = Refund.objects.filter(created_at__gt=began, created_at__lte=now).count()
-    return planned >= settings.BREAKER_LEAST and planned >= limit(now=now)
+    return limit(now=now) - planned
 
 
 def limit(*, now: datetime) -> int:

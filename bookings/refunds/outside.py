@@ -13,7 +13,7 @@ from bookings.gateways import ListedRefund
 from bookings.models import Booking, Payment, Refund, RefundState
 from bookings.models.money import NOT_LIVE
 from bookings.refunds.recording import as_read, tell
-from bookings.refunds.requesting import plan
+from bookings.refunds.requesting import Wanted, plan
 from bookings.states import SYSTEM
 
 logger = logging.getLogger(__name__)
@@ -110,14 +110,11 @@ def _again_smaller(refund: Refund, amount_minor: int, *, now: datetime) -> None:
         data={"refund_minor": amount_minor, "currency": refund.currency},
     )
     plan(
-        refund.payment,
-        refund.booking,
-        event=event,
-        amount_minor=amount_minor,
+        Wanted(refund.payment, refund.booking, event, amount_minor),
         now=now,
         not_before=refund.next_attempt_at or now,
         hold_reason=refund.hold_reason,
-    )
+    ).save(force_insert=True)
 
 
 def tell_if_too_much(payment: Payment, *, now: datetime) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
@@ -12,73 +14,61 @@ from bookings.refunds.recording import tell
 from bookings.states import TransitionNotAllowed
 
 
-def refundable_minor(booking: Booking) -> int:
-    """What could go back now, in minor units; the payment row is locked until the end."""
-    payment = Payment.objects.select_for_update(no_key=True).filter(booking=booking).first()
-    return payment.refundable_minor if payment else 0
+def lock_payments(bookings: Sequence[Booking]) -> dict[int, Payment]:
+    """The payments of these bookings by booking id, locked until the end of the transaction; a
+    free call has none."""
+    payments = Payment.objects.select_for_update(no_key=True).filter(booking__in=bookings)
+    return {payment.booking_id: payment for payment in payments.order_by("pk")}
 
 
-def request(
-    booking: Booking,
-    *,
-    event: TimelineEvent,
-    amount_minor: int,
-    now: datetime,
-    not_before: datetime,
-) -> Refund | None:
-    """One refund for one cause (`event`), not sent before `not_before`; None for nothing.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One refund for one cause. The payment is locked or new, so what is left of it is true."""
 
-    The caller has asked `refundable_minor` in the same transaction, so the payment is locked;
-    the database refuses more than was captured in any case.
-    """
-    if amount_minor == 0:
-        return None
-    payment = Payment.objects.get(booking=booking)
-    if not 0 < amount_minor <= payment.refundable_minor:
-        raise TransitionNotAllowed("bad_amount", "This is more than can still be refunded.")
-    hold_reason = _reason_to_hold(payment, now=now)
-    refund = plan(
-        payment,
-        booking,
-        event=event,
-        amount_minor=amount_minor,
-        now=now,
-        not_before=not_before,
-        hold_reason=hold_reason,
-    )
+    payment: Payment
+    booking: Booking
+    event: TimelineEvent
+    amount_minor: int
+
+
+def request_all(wanted: Sequence[Wanted], *, now: datetime, not_before: datetime) -> list[Refund]:
+    """A refund for each cause, not sent before `not_before`; the database refuses more than was
+    captured in any case."""
+    if not wanted:
+        return []
+    room = breaker.room(now=now)
+    planned: list[Refund] = []
+    for one in wanted:
+        if not 0 < one.amount_minor <= one.payment.refundable_minor:
+            raise TransitionNotAllowed("bad_amount", "This is more than can still be refunded.")
+        reason = _reason_to_hold(one.payment, room=room - len(planned), now=now)
+        planned.append(plan(one, now=now, not_before=not_before, hold_reason=reason))
+    Refund.objects.bulk_create(planned)
     points.reached("refund_inserted")
-    if hold_reason == holds.DISPUTE:
-        tell(refund, "refund_held", now=now, note=hold_reason)
-    elif hold_reason:
-        tell(refund, "refund_paused", now=now, note=hold_reason)
-    return refund
+    for refund in planned:
+        if refund.hold_reason:
+            verb = "refund_held" if refund.hold_reason == holds.DISPUTE else "refund_paused"
+            tell(refund, verb, now=now, note=refund.hold_reason)
+    return planned
 
 
-def _reason_to_hold(payment: Payment, *, now: datetime) -> str:
+def _reason_to_hold(payment: Payment, *, room: int, now: datetime) -> str:
     if payment.is_disputed:
         return holds.DISPUTE
     if settings.REFUNDS_HOLD:
         return holds.RESTORE
-    return breaker.trip(now=now) if breaker.is_tripped(now=now) else ""
+    return "" if room > 0 else breaker.trip(now=now)
 
 
-def plan(
-    payment: Payment,
-    booking: Booking,
-    *,
-    event: TimelineEvent,
-    amount_minor: int,
-    now: datetime,
-    not_before: datetime,
-    hold_reason: str = "",
-) -> Refund:
-    """The row itself, with the words the provider will be asked with."""
+def plan(wanted: Wanted, *, now: datetime, not_before: datetime, hold_reason: str = "") -> Refund:
+    """The row itself, not saved yet, with the words the provider will be asked with."""
+    payment = wanted.payment
     is_manual = payment.provider == Provider.MANUAL
     refund = Refund(
         payment=payment,
-        booking=booking,
-        event=event,
-        amount_minor=amount_minor,
+        booking=wanted.booking,
+        event=wanted.event,
+        amount_minor=wanted.amount_minor,
         currency=payment.currency,
         state=RefundState.MANUAL_DUE if is_manual else RefundState.DUE,
         hold_reason=hold_reason,
@@ -88,12 +78,11 @@ def plan(
     )
     refund.request = {
         "payment_ref": payment.provider_ref,
-        "amount_minor": amount_minor,
+        "amount_minor": wanted.amount_minor,
         "currency": payment.currency,
-        "booking_code": booking.code,
+        "booking_code": wanted.booking.code,
         "refund_uuid": str(refund.uuid),
     }
-    refund.save(force_insert=True)
     return refund
 
 
