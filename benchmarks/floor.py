@@ -1,0 +1,19 @@
+"""The floor: what any page of a signed-in user costs with Django and this middleware.
+
+Three queries (session, user, one row by its key) and a template of about 480 bytes with a base.
+Every page is measured as a multiple of it, in the same run.
+"""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from bookings.models import Expert
+
+
+@login_required
+def minimal(request: HttpRequest) -> HttpResponse:
+    expert = Expert.objects.get(user_id=request.user.pk)
+    return render(request, "benchmarks/minimal.html", {"expert": expert})
