@@ -1,16 +1,26 @@
-"""The chaos run can see what it looks for: each kind of difference between the ledgers."""
+"""The chaos run can see what it looks for: each kind of difference between the ledgers, and
+whatever was answered and is forgotten. And a seed says who is killed when."""
 
 from __future__ import annotations
 
+import hashlib
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
-from bookings.models import Refund, RefundState
+from bookings.models import OutboxEmail, ProviderEvent, Refund, RefundState
 from bookings.standin.server import StandIn
+from tests.chaos import killing
 from tests.chaos.arming import _use_a_fresh_key_per_try
-from tests.chaos.comparing import Comparison, compare
+from tests.chaos.comparing import Comparison, compare, find_forgotten
+from tests.chaos.killing import Reaper
+from tests.chaos.options import KINDS, kinds_in
+from tests.chaos.processes import Program
 from tests.engine import connect, drive, paid, refetch, refund_of
 from tests.providers import Provider, running, until
 
@@ -79,3 +89,94 @@ def test_outside_money_that_is_not_written_down_is_a_mismatch(provider: Provider
     assert len(compared(provider).mismatched) == 1
     refetch(refund)
     assert compared(provider).is_clean
+
+
+# --- what must not be forgotten -----------------------------------------------------------------
+
+
+def test_a_verb_that_was_answered_and_is_not_there_is_forgotten(provider: Provider) -> None:
+    booking = finished(provider).booking
+    OutboxEmail.objects.update(next_attempt_at=None)
+    answered = {booking.external_ref: booking.version}
+    assert find_forgotten(answered, []) == []
+    assert len(find_forgotten({booking.external_ref: booking.version + 1}, [])) == 1
+    assert len(find_forgotten({**answered, "a booking that is gone": 1}, [])) == 1
+
+
+def test_a_webhook_that_was_taken_and_is_not_there_is_forgotten() -> None:
+    taken = {"id": "evt_1", "body": "{}", "delivered": 2}
+    assert len(find_forgotten({}, [taken])) == 1
+    assert find_forgotten({}, [{**taken, "delivered": 0}]) == []
+    row = ProviderEvent.objects.create(
+        provider="stripe", event_id="evt_1", body_sha256=hashlib.sha256(b"{}").hexdigest(),
+        kind="x", body="{}", received_at=timezone.now(), next_attempt_at=timezone.now(),
+    )  # fmt: skip
+    assert len(find_forgotten({}, [taken])) == 1, "kept, but nobody works on it"
+    ProviderEvent.objects.filter(pk=row.pk).update(next_attempt_at=None)
+    assert find_forgotten({}, [taken]) == []
+
+
+def test_an_email_that_was_never_sent_is_forgotten(provider: Provider) -> None:
+    finished(provider)
+    waiting = OutboxEmail.objects.exclude(next_attempt_at=None).count()
+    assert waiting
+    assert len(find_forgotten({}, [])) == waiting
+
+
+# --- who is killed ------------------------------------------------------------------------------
+
+
+def sleepers(folder: Path) -> list[Program]:
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    return [Program(kind, kind, command, folder, folder / "log") for kind in KINDS]
+
+
+def test_a_seed_says_who_is_killed_whoever_else_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(killing.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(Program, "kill", lambda self, dice, down_for=0.0: self.name)
+
+    def played(seed: int, kinds: tuple[str, ...]) -> list[tuple[float, str]]:
+        clock[0] = 0.0
+        reaper, seen = Reaper(sleepers(tmp_path), seed, kinds), []
+        for step in range(1, 2000):
+            clock[0], before = step / 20, reaper.kills.copy()
+            reaper.turn(tries=step)
+            seen += [(clock[0], name) for name in reaper.kills - before]
+        return seen
+
+    everybody = played(7, KINDS)
+    assert everybody == played(7, KINDS)
+    assert everybody != played(8, KINDS)
+    assert {name for _, name in everybody} == set(KINDS)
+    alone = played(7, ("database",))
+    assert alone == [(at, name) for at, name in everybody if name == "database"]
+
+
+def test_what_is_killed_is_started_again_and_what_falls_is_counted(tmp_path: Path) -> None:
+    program = sleepers(tmp_path)[0]
+    try:
+        program.keep_up()
+        first = program.process
+        program.end(down_for=60)
+        program.keep_up()
+        assert (program.process, program.is_up) == (first, False), "it stays down for a while"
+        program.up_at = 0
+        program.keep_up()
+        assert (program.is_up, program.fell) == (True, 0)
+        assert isinstance(program.process, subprocess.Popen)
+        program.process.kill()
+        program.process.wait(10)
+        program.keep_up()
+        assert program.fell == 1
+    finally:
+        program.end()
+
+
+def test_only_known_kinds_can_be_chosen() -> None:
+    assert kinds_in("database, workers") == ("workers", "database")
+    assert kinds_in("") == KINDS
+    with pytest.raises(ValueError, match="moon"):
+        kinds_in("moon")

@@ -16,6 +16,7 @@ import pytest
 
 from bookings.gateways.webhooks import verify_razorpay, verify_stripe
 from bookings.standin.server import StandIn
+from bookings.standin.webhooks import Noise
 from tests.providers import Provider, moment, running, until
 from tests.standin_client import refund
 
@@ -100,3 +101,57 @@ def test_events_can_be_read_replayed_and_switched_off(stripe: Provider) -> None:
     stripe.tell(webhooks={"stripe": site.url}, deliver=[events[1]["id"]] * 3)
     until(lambda: len(site.taken) >= 3)
     site.shutdown()
+
+
+# --- a bad line ---------------------------------------------------------------------------------
+
+
+def test_a_bad_line_doubles_delays_and_loses_as_its_seed_says() -> None:
+    def drawn(seed: str) -> list[list[float]]:
+        noise = Noise(seed, most_copies=3, longest_delay=2.0, lost=0.2)
+        return [noise.waits() for _ in range(200)]
+
+    waits = drawn("7")
+    assert waits == drawn("7")
+    assert waits != drawn("8")
+    assert {len(one) for one in waits} == {0, 1, 2, 3}
+    assert 20 <= sum(not one for one in waits) <= 60
+    leaves = [(min(one), number) for number, one in enumerate(waits) if one]
+    assert leaves != sorted(leaves), "the second may come first"
+    assert 1.5 < max(max(one) for one in waits if one) <= 2.0
+
+
+def test_a_lost_event_is_never_sent_and_the_others_are_counted(stripe: Provider) -> None:
+    site = Site()
+    noise = {"seed": "1", "most_copies": 1, "longest_delay": 0.0, "lost": 1.0}
+    stripe.tell(webhooks={"stripe": site.url, "noise": noise})
+    stripe.pay()
+    stripe.tell(webhooks={"noise": None})
+    stripe.pay()
+    until(lambda: [event["delivered"] for event in events_of(stripe)] == [0, 1])
+    assert [event["is_lost"] for event in events_of(stripe)] == [True, False]
+    assert [event["tries"] for event in events_of(stripe)] == [0, 2], "one was refused"
+    site.shutdown()
+
+
+def test_what_was_not_delivered_is_sent_after_a_restart(tmp_path: Any) -> None:
+    """The provider is killed with an event in hand; its books are on disk."""
+    file = str(tmp_path / "books.sqlite3")
+    with running(file=file) as before:
+        Provider(before, "stripe").pay()  # there is no address yet: nothing is delivered
+    site = Site()
+    with running(file=file) as after:
+        after.webhooks.send_to(site.url)
+        until(lambda: len(site.taken) >= 2)
+        provider = Provider(after, "stripe")
+        until(lambda: [event["delivered"] for event in events_of(provider)] == [1])
+        after.webhooks.send_to(site.url)
+        provider.pay()
+        until(lambda: [event["delivered"] for event in events_of(provider)] == [1, 1])
+        assert [event["tries"] for event in events_of(provider)] == [2, 1], "once is enough"
+    site.shutdown()
+
+
+def events_of(provider: Provider) -> list[dict[str, Any]]:
+    with urllib.request.urlopen(provider.server.url + "/_events", timeout=5) as answer:
+        return list(json.load(answer)["events"])

@@ -8,7 +8,7 @@ from typing import Any
 from bookings.standin.books import Books
 from bookings.standin.calls import Call, Reply
 from bookings.standin.faults import RANDOM_KINDS, Dice, Faults
-from bookings.standin.webhooks import Webhooks
+from bookings.standin.webhooks import Noise, Webhooks
 
 
 class Control:
@@ -105,8 +105,11 @@ class Control:
         return self.books.now()
 
     def _webhooks(self, told: dict[str, Any]) -> None:
-        """{"stripe": URL, "razorpay": URL, "copies": 3, "is_off": true}"""
+        """{"stripe": URL, "razorpay": URL, "copies": 3, "is_off": true}; "noise": {"seed": "7",
+        "most_copies": 3, "longest_delay": 5, "lost": 0.1} instead of copies, null ends it"""
         for provider, target in self.webhooks.targets.items():
             target.url = told.get(provider, target.url)
         self.webhooks.copies = int(told.get("copies", self.webhooks.copies))
+        if "noise" in told:
+            self.webhooks.noise = told["noise"] and Noise(**told["noise"])
         self.webhooks.is_off = bool(told.get("is_off", self.webhooks.is_off))

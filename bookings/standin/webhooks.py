@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import http.client
 import json
 import queue
+import random
 import threading
 import time
 import urllib.request
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bookings.standin.books import Books
@@ -49,6 +51,29 @@ class Target:
     secret: str = ""
 
 
+@dataclass
+class Noise:
+    """A bad line: events are doubled, late, out of order or lost, as drawn from the seed."""
+
+    seed: str
+    most_copies: int = 1
+    longest_delay: float = 0.0
+    """seconds; each copy has its own, which makes the order"""
+    lost: float = 0.0
+    dice: random.Random = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Not a secret; the point is that it can be played again.
+        self.dice = random.Random(self.seed)  # noqa: S311
+
+    def waits(self) -> list[float]:
+        """Seconds before each copy leaves; none at all for an event that is lost."""
+        if self.dice.random() < self.lost:
+            return []
+        copies = self.dice.randint(1, self.most_copies)
+        return [self.dice.uniform(0, self.longest_delay) for _ in range(copies)]
+
+
 class Webhooks:
     """Each event is kept in the store, whether it can be delivered or not."""
 
@@ -57,9 +82,19 @@ class Webhooks:
         self.targets = {"stripe": Target(), "razorpay": Target()}
         self.copies = 1
         self.is_off = False
-        self.due: queue.Queue[Doc] = queue.Queue()
+        self.noise: Noise | None = None
+        self.due: queue.Queue[tuple[Doc, float]] = queue.Queue()
         books.changed = self.note
         threading.Thread(target=self._deliver_all, daemon=True).start()
+
+    def send_to(self, site: str, *, noise: Noise | None = None) -> None:
+        """From now on, to this site; first what was not delivered before this process began."""
+        for provider, target in self.targets.items():
+            target.url = f"{site.rstrip('/')}/webhooks/{provider}/"
+        self.noise = noise
+        for event in list(self.books.store.all("event").values()):
+            if not event["delivered"] and not event["is_lost"]:
+                self.due.put((event, 0.0))
 
     def note(self, name: str, provider: str, doc: Doc) -> None:
         names = (STRIPE if provider == "stripe" else RAZORPAY).get(name, [])
@@ -69,14 +104,16 @@ class Webhooks:
             body = self._stripe(one, doc) if provider == "stripe" else self._razorpay(one, doc)
             key = body.pop("header_id", "") or body["id"]
             event = {"id": key, "provider": provider, "type": one, "body": json.dumps(body)}
-            self.books.store.save("event", key, {**event, "delivered": 0})
-            if not self.is_off:
-                for _ in range(self.copies):
-                    self.due.put(event)
+            waits = self.noise.waits() if self.noise else [0.0] * self.copies
+            waits = [] if self.is_off else waits
+            counts = {"tries": 0, "delivered": 0, "is_lost": not waits}
+            self.books.store.save("event", key, {**event, **counts})
+            for wait in waits:
+                self.due.put((event, wait))
 
     def deliver(self, event_ids: list[str]) -> None:
         for key in event_ids:
-            self.due.put(self.books.store.all("event")[key])
+            self.due.put((self.books.store.all("event")[key], 0.0))
 
     def headers(self, event: Doc) -> dict[str, str]:
         """As they would be sent now."""
@@ -134,22 +171,32 @@ class Webhooks:
 
     def _deliver_all(self) -> None:
         while True:
-            event = self.due.get()
-            threading.Thread(target=self._deliver, args=(event,), daemon=True).start()
+            threading.Thread(target=self._deliver, args=self.due.get(), daemon=True).start()
 
-    def _deliver(self, event: Doc) -> None:
+    def _deliver(self, event: Doc, late: float) -> None:
         url = self.targets[event["provider"]].url
+        time.sleep(late)
         for wait in TRIES if url else ():
             time.sleep(wait)
-            headers = {"Content-Type": "application/json", **self.headers(event)}
-            # The address is the one this program was started with.
-            request = urllib.request.Request(url, event["body"].encode(), headers)  # noqa: S310
-            try:
-                with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
-                    answer.read(1024)
-            except (OSError, ValueError):
-                continue
-            kept = self.books.store.all("event").get(event["id"])
-            if kept:
-                self.books.store.save("event", kept["id"], {**kept, "delivered": 1})
-            return
+            is_taken = self._is_taken(event, url)
+            self._count(event["id"], is_taken)
+            if is_taken:
+                return
+
+    def _is_taken(self, event: Doc, url: str) -> bool:
+        headers = {"Content-Type": "application/json", **self.headers(event)}
+        # The address is the one this program was started with.
+        request = urllib.request.Request(url, event["body"].encode(), headers)  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
+                answer.read(1024)
+        except (OSError, ValueError, http.client.HTTPException):
+            return False
+        return True
+
+    def _count(self, event_id: str, is_taken: bool) -> None:
+        with self.books.store.work():
+            if kept := self.books.store.all("event").get(event_id):
+                kept = {**kept, "tries": kept["tries"] + 1}
+                kept["delivered"] += is_taken
+                self.books.store.save("event", event_id, kept)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.chaos.run import Options, run
+from tests.chaos.options import Options, kinds_in
+from tests.chaos.run import run
 
 
 def main() -> int:
@@ -13,11 +14,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--minutes", type=float, default=600)
+    parser.add_argument("--only", type=kinds_in, default=kinds_in(""))
     parser.add_argument("--fault-rate", type=float, default=0.5)
     parser.add_argument("--crash-rate", type=float, default=0.03)
     parser.add_argument("--crash-at", default="")
     parser.add_argument("--sqlite", action="store_true")
     parser.add_argument("--fresh-keys", action="store_true")
+    parser.add_argument("--lazy-commits", action="store_true")
     options = Options(**vars(parser.parse_args()))
     return 0 if run(options, lambda line: print(line, flush=True)) else 1
 

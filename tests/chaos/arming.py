@@ -8,26 +8,49 @@ import random
 import signal
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 SCALED = (
     "LEASE", "SECOND_LOOK", "STORED_AGAIN", "PROBE_EVERY", "SPREAD", "RETRY_AFTER", "POLL_AFTER",
 )  # fmt: skip
 DAY_HERE = timedelta(seconds=6)
+AGAIN_HERE = [timedelta(seconds=seconds) for seconds in (0.2, 1, 3, 6)]
 
 
 def arm() -> None:
+    from bookings import provider_events
+    from bookings.emails import delivery
     from bookings.refunds import pace, points, reconciling
 
-    scale = float(os.environ.get("CHAOS_PACE", "0.02"))
-    for name in SCALED:
-        value = getattr(pace, name)
-        is_list = isinstance(value, list)
-        setattr(pace, name, [one * scale for one in value] if is_list else value * scale)
+    _scale(pace, SCALED)
+    _scale(delivery, ("LEASE", "RETRY_AFTER"))
+    _scale(provider_events, ("LEASE",))
+    provider_events.TRY_AGAIN_AFTER = AGAIN_HERE
     reconciling.DAILY = DAY_HERE
+    _count_tasks()
     if os.environ.get("CHAOS_FRESH_KEYS"):
         _use_a_fresh_key_per_try()
     if os.environ.get("CHAOS_CRASH_RATE"):
         points.reached = Killer().reached
+
+
+def _scale(module: Any, names: tuple[str, ...]) -> None:
+    scale = float(os.environ.get("CHAOS_PACE", "0.02"))
+    for name in names:
+        value = getattr(module, name)
+        is_list = isinstance(value, list)
+        setattr(module, name, [one * scale for one in value] if is_list else value * scale)
+
+
+def _count_tasks() -> None:
+    """One line for each task that a worker ends: to see who works after the broker was away."""
+    from celery.signals import task_postrun
+
+    def note(task: Any, **_: Any) -> None:
+        name = str(task.request.hostname or "?").partition("@")[0]
+        append(Path(os.environ["CHAOS_FOLDER"]) / "tasks", f"{name}\n")
+
+    task_postrun.connect(note, weak=False)
 
 
 class Killer:
@@ -61,6 +84,11 @@ def append(path: Path, text: str) -> int:
     with open(path, "ab", buffering=0) as file:
         file.write(text.encode())
         return file.tell()
+
+
+def lines(path: Path) -> list[str]:
+    """What was appended so far."""
+    return path.read_text().split() if path.exists() else []
 
 
 def _use_a_fresh_key_per_try() -> None:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bookings.models import Booking, Payment, Refund, RefundState
+from bookings.models import (
+    Booking,
+    OutboxEmail,
+    Payment,
+    ProviderEvent,
+    Refund,
+    RefundState,
+)
 from bookings.refunds.outside import is_paid_by_hand
 from bookings.states import State
 
@@ -19,10 +28,11 @@ class Comparison:
     doubled: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     mismatched: list[str] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
 
     @property
     def is_clean(self) -> bool:
-        return not (self.doubled or self.lost or self.mismatched)
+        return not (self.doubled or self.lost or self.mismatched or self.forgotten)
 
 
 def compare(books: dict[str, Any]) -> Comparison:
@@ -32,6 +42,26 @@ def compare(books: dict[str, Any]) -> Comparison:
         _compare_payment(payment, books[payment.provider_ref], found)
     for booking in Booking.objects.filter(state=State.NO_SHOW_REPORTED):
         found.lost.append(f"{booking.code}: the clock of its report has run out")
+    return found
+
+
+def find_forgotten(promised: Mapping[str, int], events: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What was answered and is not in the database: verbs, and webhooks that we took; and what
+    is there and was never done: webhooks without work, e-mails that were never sent."""
+    found = []
+    versions = dict(Booking.objects.values_list("external_ref", "version"))
+    for ref, version in promised.items():
+        if versions.get(ref, 0) < version:
+            found.append(f"booking {ref}: version {version} was answered, not {versions.get(ref)}")
+    kept = set(ProviderEvent.objects.values_list("body_sha256", flat=True))
+    for event in events:
+        digest = hashlib.sha256(event["body"].encode()).hexdigest()
+        if event["delivered"] and digest not in kept:
+            found.append(f"webhook {event['id']}: taken, and not in the inbox")
+    for row in ProviderEvent.objects.exclude(next_attempt_at=None):
+        found.append(f"webhook {row.event_id}: never worked on ({row.last_error})")
+    for mail in OutboxEmail.objects.exclude(next_attempt_at=None):
+        found.append(f"e-mail {mail.dedupe_key}: never sent ({mail.last_error})")
     return found
 
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Sum
 from django.utils import timezone
 
 from bookings import intake, lifecycle
-from bookings.models import Expert, Follower, Payment, Refund, Service, User
+from bookings.models import Booking, Expert, Follower, Payment, Refund, Service, User
 from bookings.policy import Policy
-from bookings.refunds.driving import _DRIVEN
-from bookings.standin.server import StandIn
 from bookings.states import Actor, ActorKind, TransitionNotAllowed
+from tests.chaos.comparing import IN_HAND
+from tests.chaos.provider import Away, Provider
 
+T = TypeVar("T")
 PRICE = 9000
 QUICK = {
     "no_show_window": timedelta(seconds=1),
@@ -28,9 +32,14 @@ QUICK = {
 
 
 class Customers:
-    def __init__(self, server: StandIn, dice: random.Random) -> None:
-        self.server, self.dice = server, dice
+    """`promised`: for each booking the version that a verb has answered with. Whatever dies, the
+    database must never forget it."""
+
+    def __init__(self, provider: Provider, dice: random.Random) -> None:
+        self.provider, self.dice = provider, dice
         self.calls = 0
+        self.promised: dict[str, int] = {}
+        self.turned_away: Counter[str] = Counter()
         self.limits = replace(Policy.in_force(), **QUICK)
         user = User.objects.create_user(email="staff@example.org", password=None, is_staff=True)
         self.staff = Actor(ActorKind.STAFF, user.pk)
@@ -46,65 +55,82 @@ class Customers:
         )
         self.to_undo: list[tuple[int, datetime]] = []
 
-    def in_hand(self) -> int:
-        return Refund.objects.filter(state__in=_DRIVEN).count()
+    def act(self, at_once: int) -> None:
+        """Whatever they want to do now; they go away when the site or the provider is down."""
+        self._try(self._undo)
+        if (in_hand := self._try(self._in_hand)) is not None and in_hand < at_once:
+            self._try(self._come)
 
-    def tries(self) -> int:
-        """All that was tried so far."""
-        return int(Refund.objects.aggregate(sum=Sum("attempts"))["sum"] or 0)
+    def tries(self) -> int | None:
+        """How often the provider was asked so far; None while the database is away."""
+        return self._try(lambda: int(Refund.objects.aggregate(sum=Sum("attempts"))["sum"] or 0))
 
-    def come(self) -> None:
+    def _try(self, act: Callable[[], T]) -> T | None:
+        try:
+            return act()
+        except (OperationalError, InterfaceError):
+            self.turned_away["database"] += 1
+            connection.close()
+        except Away:
+            self.turned_away["provider"] += 1
+        return None
+
+    def _in_hand(self) -> int:
+        return Refund.objects.filter(state__in=IN_HAND).count()
+
+    def _answered(self, booking: Booking) -> None:
+        self.promised[booking.external_ref] = booking.version
+
+    def _come(self) -> None:
         """One more call that did not happen."""
         now = timezone.now()
         booking = self._book(now)
+        self._answered(booking)
         match self.dice.choice(["part", "part", "clock", "undone", "outside"]):
             case "part":  # a third: the provider would take it three times
                 self._refund(booking, now, amount_minor=PRICE // 3)
             case "clock":
-                lifecycle.report_no_show(
+                reported = lifecycle.report_no_show(
                     booking.pk, actor=Actor(ActorKind.FOLLOWER), now=now,
                     reason="expert_absent", text="Nobody came.",
                 )  # fmt: skip
+                self._answered(reported)
             case "undone":
                 actor = Actor(ActorKind.EXPERT, self.expert.user_id)
-                lifecycle.refund_now(booking.pk, actor=actor, now=now)
+                self._answered(lifecycle.refund_now(booking.pk, actor=actor, now=now))
                 later = now + timedelta(seconds=self.dice.choice([0.2, 0.9, 1.0]))
                 self.to_undo.append((booking.pk, later))
             case "outside":  # somebody refunds a part in the provider's dashboard as well
                 self._refund(booking, now, amount_minor=PRICE // 3)
                 self._outside(Payment.objects.get(booking=booking), self.dice.choice([2000, 8000]))
 
-    def _refund(self, booking: Any, now: datetime, **details: Any) -> None:
-        lifecycle.refund_now(booking.pk, actor=self.staff, now=now, reason="Sorry", **details)
+    def _refund(self, booking: Booking, now: datetime, **details: Any) -> None:
+        self._answered(
+            lifecycle.refund_now(booking.pk, actor=self.staff, now=now, reason="Sorry", **details)
+        )
 
     def _outside(self, payment: Payment, amount: int) -> None:
-        from bookings.standin.books import NotRefundable
+        """It may be refused: too little is left."""
+        told = {"payment": payment.provider_ref, "amount": amount}
+        self.provider.tell(external_refund=told)
 
-        with self.server.books.store.work():
-            doc = self.server.books.payment(payment.provider, payment.provider_ref)
-            assert doc is not None
-            try:
-                self.server.books.refund(doc, amount, is_external=True)
-            except NotRefundable:
-                return
-
-    def undo(self) -> None:
+    def _undo(self) -> None:
         """Clicks on Undo at the last moment: either it is undone, or it is refunded."""
         now = timezone.now()
         actor = Actor(ActorKind.EXPERT, self.expert.user_id)
         for booking_id, at in [item for item in self.to_undo if item[1] <= now]:
             self.to_undo.remove((booking_id, at))
             try:
-                lifecycle.undo(booking_id, actor=actor, now=now)
+                self._answered(lifecycle.undo(booking_id, actor=actor, now=now))
             except TransitionNotAllowed:
                 continue
 
-    def _book(self, now: datetime) -> Any:
+    def _book(self, now: datetime) -> Booking:
         n = self.calls
         self.calls += 1
         provider = ("stripe", "razorpay")[n % 2]
-        with self.server.books.store.work():
-            ref = self.server.books.pay(provider, PRICE, "INR")["id"]
+        payment = {"provider": provider, "amount": PRICE, "currency": "INR"}
+        ref = self.provider.tell(payments=[payment])["payments"][0]
         starts_at = now - timedelta(hours=n + 2)
         return intake.create_booking(
             expert=self.expert,

@@ -1,90 +1,86 @@
-"""The processes of a site, started, killed and started again."""
+"""The processes of a run: started, killed, and started again as they were."""
 
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
-import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.servers import dies_with_us
 
-CELERY = [sys.executable, "-m", "celery", "--app", "topmate", "--quiet"]
-WORKER = [*CELERY, "worker", "--pool", "prefork", "--concurrency", "2", "--loglevel", "ERROR"]
-COMMANDS = {
-    "worker-1": [*WORKER, "--hostname", "one@%h"],
-    "worker-2": [*WORKER, "--hostname", "two@%h"],
-    "beat": [*CELERY, "beat", "--pidfile=", "--loglevel", "ERROR"],
-    "sweeper": [sys.executable, "-m", "tests.chaos.sweeper"],
-}
-OFTEN = ("worker-1", "worker-2", "sweeper") * 5 + ("beat",)
-"""Beat has no children and does little; the others are where refunds are driven."""
-WHOLE = 0.06
-"""How often all of a program is killed rather than one of its children: it is slow to start."""
-
 
 @dataclass
-class Site:
-    env: dict[str, str]
-    folder: Path
-    root: Path
-    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    kills: dict[str, int] = field(default_factory=dict)
+class Program:
+    name: str
+    kind: str
+    command: Sequence[str | Path]
+    cwd: Path
+    log: Path
+    env: Mapping[str, str] | None = None
+    run_as: Mapping[str, Any] = field(default_factory=dict)
+    whole: float = 1.0
+    """how often all of it is killed rather than one of its children"""
+    process: subprocess.Popen[bytes] | None = None
+    up_at: float = 0.0
+    was_killed: bool = True
+    fell: int = 0
+    """how often it ended without being killed"""
+
+    @property
+    def is_up(self) -> bool:
+        return self.process is not None and self.process.poll() is None
 
     def keep_up(self) -> None:
-        """Start what is not running."""
-        for name, command in COMMANDS.items():
-            process = self.running.get(name)
-            if process is None or process.poll() is not None:
-                self.running[name] = self._start(name, command)
-
-    def _start(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
-        with open(self.folder / f"{name}.log", "ab") as log:
-            return subprocess.Popen(
-                command,
+        """Start it when it is down and its time has come."""
+        if self.is_up or time.monotonic() < self.up_at:
+            return
+        self.fell += not self.was_killed
+        self.was_killed = False
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [*self.command],
                 env=self.env,
-                cwd=self.root,
+                cwd=self.cwd,
                 stdout=log,
                 stderr=log,
                 preexec_fn=dies_with_us(signal.SIGKILL),
+                **self.run_as,
             )
 
-    def kill(self, dice: object) -> bool:
-        """kill -9 of one process of the site; False when there was none to kill."""
-        import random
+    def kill(self, dice: random.Random, down_for: float = 0.0) -> str:
+        """kill -9 of one child, or of it all; what was killed, or nothing when it still starts."""
+        if self.process is None or not self.is_up:
+            return ""
+        children = children_of(self.process.pid)
+        if children and dice.random() >= self.whole:
+            return f"child of {self.name}" if _kill(dice.choice(children)) else ""
+        if not children and self.whole < 1:
+            return ""
+        self.end(down_for)
+        return self.name
 
-        assert isinstance(dice, random.Random)
-        name = dice.choice(OFTEN)
-        process = self.running.get(name)
-        if process is None or process.poll() is not None:
-            return False
-        victims = children_of(process.pid)
-        is_whole = not victims or dice.random() < WHOLE
-        if not victims and name != "beat":
-            return False  # still starting
-        pid = process.pid if is_whole else dice.choice(victims)
-        orphans = victims if is_whole else []
-        try:
-            for one in [pid, *orphans]:
-                os.kill(one, signal.SIGKILL)
-        except ProcessLookupError:
-            return False
-        what = name if is_whole else f"child of {name}"
-        self.kills[what] = self.kills.get(what, 0) + 1
-        return True
+    def end(self, down_for: float = 0.0) -> None:
+        """Itself and its children, at once; down for so many seconds."""
+        if self.process is None:
+            return
+        for pid in [self.process.pid, *children_of(self.process.pid)]:
+            _kill(pid)
+        self.process.wait(10)
+        self.was_killed, self.up_at = True, time.monotonic() + down_for
 
-    def stop(self) -> None:
-        for process in self.running.values():
-            for pid in [process.pid, *children_of(process.pid)]:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
-        for process in self.running.values():
-            process.wait(10)
+
+def _kill(pid: int) -> bool:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def children_of(parent: int) -> list[int]:
@@ -97,8 +93,3 @@ def children_of(parent: int) -> list[int]:
         if int(fields[1]) == parent and fields[0] != "Z":
             found.append(int(path.parent.name))
     return sorted(found)
-
-
-def wait(seconds: float) -> float:
-    time.sleep(seconds)
-    return time.monotonic()

@@ -15,6 +15,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
+FLAGS = ("sqlite", "fresh_keys", "lazy_commits")
 
 
 class Command(BaseCommand):
@@ -25,9 +26,15 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--kills", type=int, default=300)
         parser.add_argument("--minutes", type=float, default=600, help="kill no longer than that")
+        parser.add_argument(
+            "--only", default="", help="of workers, web, broker, database, provider; with commas"
+        )
         parser.add_argument("--sqlite", action="store_true", help="instead of PostgreSQL")
         parser.add_argument(
             "--fresh-keys", action="store_true", help="a new key per try: must show doubles"
+        )
+        parser.add_argument(
+            "--lazy-commits", action="store_true", help="answer early: must show forgotten verbs"
         )
         parser.add_argument("--fault-rate", type=float, default=0.5)
         parser.add_argument("--crash-rate", type=float, default=0.03, help="at each named point")
@@ -36,10 +43,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not (ROOT / "tests" / "chaos").is_dir():
             raise CommandError("The chaos run is part of the tests, which are not installed here.")
-        names = ("seed", "kills", "minutes", "fault_rate", "crash_rate", "crash_at")
+        names = ("seed", "kills", "minutes", "fault_rate", "crash_rate", "crash_at", "only")
         given = [f"--{name.replace('_', '-')}={options[name]}" for name in names]
-        given += [f"--{name.replace('_', '-')}" for name in ("sqlite", "fresh_keys")
-                  if options[name]]  # fmt: skip
+        given += [f"--{name.replace('_', '-')}" for name in FLAGS if options[name]]
         # A process of its own: this one has read the settings of the site already.
         clean = {n: v for n, v in os.environ.items() if n in ("PATH", "HOME", "LANG", "TMPDIR")}
         command = [sys.executable, "-m", "tests.chaos", *given]
