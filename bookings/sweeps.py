@@ -8,32 +8,33 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from celery import shared_task
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 
 from bookings import (
     checkouts,
-    clocks,
     emails,
     lifecycle,
     provider_events,
     refunds,
+    reminders,
     tasks,
-    timeline,
 )
+from bookings.lifecycle.engine import in_transaction
 from bookings.models import Booking, Checkout, Heartbeat, OutboxEmail, ProviderEvent, Refund
-from bookings.models.booking import BookingQuerySet
+from bookings.models.booking import BookingQuerySet, Place
 from bookings.refunds import breaker, holds, points, reconciling, recovery
-from bookings.states import SYSTEM, State, TransitionNotAllowed
+from bookings.states import TransitionNotAllowed
 
 logger = logging.getLogger(__name__)
 
 BATCH = 500
-DEADLINES = 20_000
+MOST_BOOKINGS = 20_000
 AT_MOST = 2000
 """of each kind in one run, so that a run ends; the next one goes on"""
 COMPARED = 20
@@ -78,96 +79,77 @@ def forget_old(*, now: datetime) -> int:
 
 
 def run_deadlines(*, now: datetime) -> int:
-    """Ask the verbs of the bookings whose deadline has passed, many in one transaction."""
-    moved = 0
-    last: tuple[datetime, int] | None = None
-    for _ in range(DEADLINES // BATCH):
-        due = Booking.objects.overdue(now, after=last)[:BATCH]
+    """What a passed deadline asks for, by the verbs' own rules."""
+
+    def alone(booking: Booking) -> bool:
         try:
-            batch = lifecycle.run_deadlines(due, now=now)
-        except Exception:
-            logger.exception("deadlines did not pass together; now one by one")
-            batch = _one_by_one(due, now=now)
-        moved += batch.moved
-        last = batch.last
-        if batch.looked_at < BATCH:
-            break
-    return moved
+            lifecycle.run_deadline(booking.pk, state=booking.state, now=now)
+        except TransitionNotAllowed as refused:  # somebody was faster, or the grace is not over
+            logger.debug("booking %s: %s", booking, refused)
+            return False
+        return True
 
-
-def _one_by_one(due: BookingQuerySet, *, now: datetime) -> lifecycle.Batch:
-    """So that one poisoned row stops nobody."""
-    bookings = list(due)
-    moved = sum(_run_deadline(booking, now=now) for booking in bookings)
-    last = (bookings[-1].deadline_at or now, bookings[-1].pk) if bookings else None
-    return lifecycle.Batch(len(bookings), moved, last)
-
-
-def _run_deadline(booking: Booking, *, now: datetime) -> bool:
-    try:
-        lifecycle.run_deadline(booking.pk, state=booking.state, now=now)
-    except TransitionNotAllowed as refused:  # somebody was faster, or the grace is not over
-        logger.debug("booking %s: %s", booking, refused)
-        return False
-    except Exception:
-        logger.exception("deadline of booking %s failed; the next sweep tries again", booking)
-        return False
-    return True
-
-
-_REMINDERS = {
-    State.SCHEDULED: "after_call",
-    State.NO_SHOW_REPORTED: "time_left",
-    State.RESCHEDULE_OFFERED: "offer_reminder",
-    State.CONTESTED: "staff_contest_reminder",
-}
+    return _in_batches(
+        "deadline_at", Booking.objects.overdue, lifecycle.run_deadlines, alone, now=now
+    )
 
 
 def send_reminders(*, now: datetime) -> int:
     """Queue the reminder that is due for each booking, and set its next one."""
-    sent = 0
-    for booking_id in Booking.objects.reminder_due(now).values_list("pk", flat=True)[:AT_MOST]:
+
+    def alone(booking: Booking) -> bool:
+        return reminders.send_one(booking.pk, now=now)
+
+    return _in_batches(
+        "next_reminder_at", Booking.objects.reminder_due, reminders.send, alone, now=now
+    )
+
+
+def _in_batches(
+    column: str,
+    due: Callable[..., BookingQuerySet],
+    together: Callable[..., int],
+    alone: Callable[[Booking], bool],
+    *,
+    now: datetime,
+) -> int:
+    """Many in one transaction, of those that nobody else holds; where that fails one by one, so
+    that one poisoned row stops nobody. `column` is what `due` goes by."""
+
+    def in_one_transaction(chosen: BookingQuerySet) -> tuple[list[Place], int]:
+        bookings = list(chosen.locked_for_us())
+        places = [_place(booking, column) for booking in bookings]
+        return places, together(bookings, now=now) if bookings else 0
+
+    def one_by_one(chosen: BookingQuerySet) -> tuple[list[Place], int]:
+        bookings = list(chosen)
+        return [_place(booking, column) for booking in bookings], sum(map(tried, bookings))
+
+    def tried(booking: Booking) -> bool:
         try:
-            sent += remind(booking_id, now=now)
+            return alone(booking)
         except Exception:
-            logger.exception("reminder of booking %s failed; the next sweep tries", booking_id)
-    return sent
+            logger.exception("%s of %s failed; the next sweep tries again", column, booking)
+            return False
+
+    done = 0
+    last: Place | None = None
+    for _ in range(MOST_BOOKINGS // BATCH):
+        chosen = due(now, after=last)[:BATCH]
+        try:
+            places, done_now = in_transaction(partial(in_one_transaction, chosen), column)
+        except Exception:
+            logger.exception("%s: a batch did not pass together; now one by one", column)
+            places, done_now = one_by_one(chosen)
+        done += done_now
+        if len(places) < BATCH:
+            break
+        last = places[-1]
+    return done
 
 
-def remind(booking_id: int, *, now: datetime) -> bool:
-    """In one transaction: move `next_reminder_at` on, and queue the mail only if that was us."""
-    with transaction.atomic():
-        booking = (
-            Booking.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
-            .with_people()
-            .filter(pk=booking_id, next_reminder_at__lte=now)
-            .first()
-        )
-        if booking is None:
-            return False
-        due_at = booking.next_reminder_at
-        following = clocks.next_reminder_at(
-            state=booking.state,
-            ends_at=booking.ends_at,
-            deadline_at=booking.deadline_at,
-            limits=booking.limits,
-            now=now,
-        )
-        moved = Booking.objects.filter(pk=booking.pk, next_reminder_at=due_at).update(
-            next_reminder_at=following
-        )
-        kind = _REMINDERS.get(State(booking.state))
-        if not moved or kind is None:
-            return False
-        facts = {}
-        if booking.deadline_at is not None and due_at is not None:
-            facts["hours"] = round((booking.deadline_at - due_at) / timedelta(hours=1))
-        event = timeline.append(
-            booking, "reminder", actor=SYSTEM, at=now, data={"kind": kind, **facts}
-        )
-        emails.queue(kind, booking=booking, now=now, event=event, facts=facts)
-        tasks.wake(booking)
-    return True
+def _place(booking: Booking, column: str) -> Place:
+    return getattr(booking, column), booking.pk
 
 
 def watch_refunds(*, now: datetime) -> None:

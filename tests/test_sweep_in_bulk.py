@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
-from bookings import lifecycle, sweeps
+from bookings import lifecycle, reminders, sweeps
 from bookings.lifecycle import refunding
 from bookings.models import (
     Booking,
@@ -24,7 +25,6 @@ from bookings.models import (
     Refund,
     TimelineEvent,
 )
-from bookings.models.booking import BookingQuerySet
 from bookings.policy import Policy
 from bookings.states import State, TransitionNotAllowed
 from tests.builders import DAY, HOUR, NOW, contest, make_booking, make_expert, offer, report
@@ -81,7 +81,8 @@ def everything() -> dict[str, list[Any]]:
 
 def one_by_one() -> None:
     for booking in Booking.objects.overdue(LATE):
-        sweeps._run_deadline(booking, now=LATE)
+        with suppress(TransitionNotAllowed):
+            lifecycle.run_deadline(booking.pk, state=booking.state, now=LATE)
 
 
 def test_together_comes_to_the_same_as_one_by_one() -> None:
@@ -159,21 +160,47 @@ def test_a_batch_that_dies_leaves_nothing_half_done(monkeypatch: pytest.MonkeyPa
     assert sweeps.run_deadlines(now=LATE) == (KINDS - 1) * 2
 
 
-def test_a_row_that_changed_under_us_moves_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without row locks, as on SQLite with another kind of transaction: the UPDATE notices."""
+def test_a_row_that_changed_under_us_moves_nobody() -> None:
+    """Where a row lock is missing, the UPDATE notices."""
     first, second = report(make_booking()), report(make_booking())
-    real = BookingQuerySet.locked_for_us
-
-    def read_too_early(due: BookingQuerySet) -> Any:
-        rows = list(real(due))
-        Booking.objects.filter(pk=first.pk).update(version=first.version + 7)
-        return rows
-
-    monkeypatch.setattr(BookingQuerySet, "locked_for_us", read_too_early)
+    read = list(Booking.objects.overdue(LATE).with_people())
+    Booking.objects.filter(pk=first.pk).update(version=first.version + 7)
     with pytest.raises(TransitionNotAllowed), transaction.atomic():
-        lifecycle.run_deadlines(Booking.objects.overdue(LATE), now=LATE)
+        lifecycle.run_deadlines(read, now=LATE)
     assert Booking.objects.get(pk=second.pk).state == State.NO_SHOW_REPORTED
     assert not Refund.objects.exists()
+
+
+def test_reminders_together_are_the_same_as_one_by_one() -> None:
+    a_desk()
+    when = NOW + DAY + 2 * HOUR
+    with transaction.atomic():
+        for booking in Booking.objects.reminder_due(when):
+            assert reminders.send_one(booking.pk, now=when)
+            assert not reminders.send_one(booking.pk, now=when)
+        alone = everything()
+        transaction.set_rollback(True)
+    due = Booking.objects.reminder_due(when).count()
+    assert due > 4
+    assert sweeps.send_reminders(now=when) == due
+    assert everything() == alone
+    assert sweeps.send_reminders(now=when) == 0
+
+
+def test_one_broken_reminder_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = report(make_booking()), report(make_booking())
+    real = reminders._facts
+
+    def breaks_on_first(booking: Booking) -> dict[str, Any]:
+        if booking.pk == first.pk:
+            raise RuntimeError("poison")
+        return real(booking)
+
+    monkeypatch.setattr(reminders, "_facts", breaks_on_first)
+    assert sweeps.send_reminders(now=NOW + 2 * DAY) == 1
+    assert set(OutboxEmail.objects.filter(kind="time_left").values_list("booking", flat=True)) == {
+        second.pk
+    }
 
 
 @pytest.mark.django_db(transaction=True)

@@ -14,7 +14,6 @@ app = Celery("topmate", task_cls="topmate.broker:WakeUpTask")
 app.config_from_object("topmate.broker:configuration")
 app.autodiscover_tasks()
 app.autodiscover_tasks(related_name="sweeps")  # the sweep stands above the tasks it may start
-app.autodiscover_tasks(related_name="sweeps")
 
 
 @setup_logging.connect

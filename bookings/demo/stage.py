@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from bookings import free_times, intake, lifecycle, refunds, slots, sweeps
+from bookings import free_times, intake, lifecycle, refunds, reminders, slots
 from bookings.demo import mailbox
 from bookings.models import Booking, Expert, Follower, Provider, Refund
 from bookings.policy import Policy
@@ -155,7 +155,7 @@ def _live_until(booking: Booking, until: datetime, *, is_mailed: bool) -> None:
 def _steps(booking_id: int, *, is_mailed: bool) -> Iterator[_Step]:
     booking = Booking.objects.get(pk=booking_id)
     if booking.next_reminder_at:
-        yield _Step(booking.next_reminder_at, lambda at: sweeps.remind(booking_id, now=at))
+        yield _Step(booking.next_reminder_at, lambda at: reminders.send_one(booking_id, now=at))
     if booking.deadline_at:
         state = booking.state
         yield _Step(

@@ -8,8 +8,10 @@ from bookings.emails.delivery import deliver
 from bookings.emails.kinds import KINDS, Kind
 from bookings.emails.letter import Rendered
 from bookings.emails.outbox import (
+    Promise,
     cancel_held,
     queue,
+    queue_all,
     queue_for,
     queue_for_all,
     queue_password_reset,
@@ -21,12 +23,14 @@ __all__ = [
     "AFTER",
     "KINDS",
     "Kind",
+    "Promise",
     "Rendered",
     "Unsendable",
     "cancel_held",
     "deliver",
     "promised_kinds",
     "queue",
+    "queue_all",
     "queue_for",
     "queue_for_all",
     "queue_password_reset",

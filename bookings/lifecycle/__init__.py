@@ -6,7 +6,7 @@ refused with TransitionNotAllowed. What may follow what is in `states.TABLE`, th
 """
 
 from bookings.lifecycle.completion import contest, decide, mark_completed
-from bookings.lifecycle.deadlines import Batch, run_deadline, run_deadlines
+from bookings.lifecycle.deadlines import run_deadline, run_deadlines
 from bookings.lifecycle.offers import (
     move_instead,
     offer_reschedule,
@@ -20,7 +20,6 @@ from bookings.lifecycle.reports import report_no_show, withdraw_report
 from bookings.lifecycle.undoing import undo
 
 __all__ = [
-    "Batch",
     "cancel",
     "contest",
     "decide",

@@ -23,6 +23,10 @@ def new_code() -> str:
     return "TM-" + "".join(secrets.choice(CODE_ALPHABET) for _ in range(7))
 
 
+Place = tuple[datetime, int]
+"""Instant and id of the last row of a batch: the next batch starts behind it."""
+
+
 class BookingQuerySet(models.QuerySet["Booking"]):
     def of_expert(self, expert: Expert) -> BookingQuerySet:
         return self.filter(expert=expert)
@@ -48,21 +52,19 @@ class BookingQuerySet(models.QuerySet["Booking"]):
     def upcoming(self, now: datetime) -> BookingQuerySet:
         return self.filter(ends_at__gt=now).order_by("ends_at", "id")
 
-    def overdue(
-        self, now: datetime, *, after: tuple[datetime, int] | None = None
-    ) -> BookingQuerySet:
-        """Deadline passed, the grace not counted; `after` is the (deadline, id) to go on from."""
-        due = self.filter(deadline_at__isnull=False, deadline_at__lte=now)
-        if after is not None:
-            due = due.filter(deadline_at__gte=after[0]).exclude(
-                deadline_at=after[0], id__lte=after[1]
-            )
-        return due.order_by("deadline_at", "id")
+    def overdue(self, now: datetime, *, after: Place | None = None) -> BookingQuerySet:
+        """Deadline passed, the grace not counted."""
+        return self._due("deadline_at", now, after)
 
-    def reminder_due(self, now: datetime) -> BookingQuerySet:
-        return self.filter(next_reminder_at__isnull=False, next_reminder_at__lte=now).order_by(
-            "next_reminder_at", "id"
-        )
+    def reminder_due(self, now: datetime, *, after: Place | None = None) -> BookingQuerySet:
+        return self._due("next_reminder_at", now, after)
+
+    def _due(self, column: str, now: datetime, after: Place | None) -> BookingQuerySet:
+        due = self.filter(**{f"{column}__isnull": False, f"{column}__lte": now})
+        if after is not None:
+            due = due.filter(**{f"{column}__gte": after[0]})
+            due = due.exclude(**{column: after[0], "id__lte": after[1]})
+        return due.order_by(column, "id")
 
 
 class Booking(models.Model):
