@@ -1,0 +1,99 @@
+"""python -m benchmarks PART: one part of the bench, or the short set of all of them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from benchmarks import measure
+from benchmarks.databases import ROOT, Place, place
+from benchmarks.transport import gunicorn
+
+PARTS = ("pages", "profile")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("part", nargs="?", default="short", choices=["short", *PARTS])
+    parser.add_argument("--bookings", type=int, default=1_000_000)
+    parser.add_argument("--database", default="postgresql", choices=["postgresql", "sqlite"])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--folder", type=Path, help="where databases are kept; var/benchmarks")
+    parser.add_argument("--page", default="completed calls", help="for profile")
+    parser.add_argument("--slow", default="", help="queries with this text in them ...")
+    parser.add_argument("--slow-by", type=float, default=2, help="... take so many ms longer")
+    return parser.parse_args()
+
+
+@contextmanager
+def site(options: argparse.Namespace) -> Iterator[tuple[Place, dict[str, str]]]:
+    """Django set up on a copy of the generated database, with a broker; its environment."""
+    folder = options.folder or Path(os.environ.get("DATA_DIR") or ROOT / "var") / "benchmarks"
+    with ExitStack() as stack:
+        where = stack.enter_context(place(folder, with_postgres=options.database == "postgresql"))
+        name = where.generated(options.bookings, options.database)
+        copy = stack.enter_context(where.copy_of(name, options.database))
+        environment = where.environment(where.url(copy, options.database), REDIS_URL=_broker(stack))
+        os.environ.clear()
+        os.environ.update(environment)
+        import django
+        from django.core.management import call_command
+
+        django.setup()
+        call_command("collectstatic", interactive=False, verbosity=0)
+        try:
+            yield where, environment
+        finally:
+            from django.db import connections
+
+            connections.close_all()
+
+
+def _broker(stack: ExitStack) -> str:
+    from tests import servers
+
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))
+    try:
+        running = servers.start_redis(Path(folder))
+    except servers.Missing as missing:
+        raise SystemExit(f"No broker: {missing}") from missing
+    stack.callback(running.stop)
+    return running.url
+
+
+def run_pages(options: argparse.Namespace, environment: dict[str, str]) -> list[measure.Goal]:
+    from benchmarks import pages, visits
+
+    print("\nThrough the whole handler of one process")
+    found = pages.run(rounds=options.rounds, slow=options.slow, slow_by=options.slow_by / 1000)
+    print("\nOver HTTP, gunicorn with one worker")
+    over_http = [*visits.pages(), visits.action(3)]
+    with gunicorn(environment) as (transport, _):
+        pages.print_table(pages.measure(over_http, transport, rounds=options.rounds))
+    return found
+
+
+def main() -> int:
+    options = arguments()
+    began = time.monotonic()
+    with site(options) as (_, environment):
+        print(f"{options.bookings:,} bookings on {options.database}")
+        if options.part == "profile":
+            from benchmarks import pages
+
+            pages.profile(options.page)
+            return 0
+        found = run_pages(options, environment)
+    print(f"\nAfter {time.monotonic() - began:.0f} s:")
+    missed = measure.verdict(found)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
