@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,10 +18,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from bookings import (
-    checkouts,
     emails,
+    housekeeping,
     lifecycle,
-    provider_events,
     refunds,
     reminders,
     tasks,
@@ -42,13 +42,14 @@ COMPARED = 20
 LATE_AFTER_PERIODS = 3
 
 
-@shared_task(name="bookings.tasks.sweep", ignore_result=True)
+@shared_task(name="bookings.tasks.sweep", ignore_result=True, soft_time_limit=240, time_limit=270)
 def sweep() -> dict[str, int]:
     return run(now=timezone.now())
 
 
 def run(*, now: datetime) -> dict[str, int]:
     """One sweep; how many rows of each kind it has moved."""
+    began = time.monotonic()
     points.reached("sweep_began")
     _tell_if_late(now)
     deadlines = run_deadlines(now=now)
@@ -60,22 +61,14 @@ def run(*, now: datetime) -> dict[str, int]:
         "events": tasks.work_on_all(ProviderEvent.objects.due(now).ids(AT_MOST), now=now),
         "checkouts": tasks.poll_all(Checkout.objects.to_ask_about(now).ids(AT_MOST), now=now),
         "refunds": tasks.execute_all(Refund.objects.to_drive(now).ids(AT_MOST), now=now),
-        "emails": tasks.deliver_all(OutboxEmail.objects.due(now).ids(AT_MOST), now=now),
     }
-    counts["forgotten"] = forget_old(now=now)
+    then = now + timedelta(seconds=time.monotonic() - began)  # mails of what has just happened, too
+    counts["emails"] = tasks.deliver_all(OutboxEmail.objects.due(then).ids(AT_MOST), now=then)
+    counts["forgotten"] = housekeeping.forget_old(now=now)
     Heartbeat.objects.update_or_create(
         name="sweep", defaults={"finished_at": timezone.now(), "counts": counts}
     )
     return counts
-
-
-def forget_old(*, now: datetime) -> int:
-    """Delete what nobody needs any more: webhooks and purchases that came to nothing."""
-    try:
-        return provider_events.forget_old(now=now) + checkouts.forget_old(now=now)
-    except Exception:
-        logger.exception("old rows could not be deleted; the next sweep tries again")
-        return 0
 
 
 def run_deadlines(*, now: datetime) -> int:

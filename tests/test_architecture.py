@@ -25,7 +25,7 @@ LEVELS: dict[str, int] = {
             "checkouts",
             "provider_events",
             "tasks",
-            "lifecycle helpdesk reminders",
+            "lifecycle helpdesk reminders housekeeping",
             "sweeps imports invariants access forms presenters",
             "views admin staff_site demo demo_sign_ins templatetags context",
             "urls management apps",

@@ -22,7 +22,7 @@ else:
 
 logger = logging.getLogger(__name__)
 
-VISIBILITY_TIMEOUT = 300  # longer than any task: 90 s limit, 120 s lease
+VISIBILITY_TIMEOUT = 300  # longer than any task (90 s, the sweep 270 s) and any lease
 PAUSE_AFTER_FAILURE = 15.0  # seconds in which a process does not try the broker again
 
 

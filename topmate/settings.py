@@ -168,6 +168,7 @@ AXES_CLIENT_IP_CALLABLE = "topmate.proxies.client_ip"
 AXES_LOCKOUT_CALLABLE = "bookings.views.accounts.too_many_sign_ins"
 AXES_SENSITIVE_PARAMETERS = ["password"]
 AXES_VERBOSE = False
+AXES_DISABLE_ACCESS_LOG = True  # who signed in from where is in the logs, and not kept for ever
 
 # --- HTTP -------------------------------------------------------------------------------------
 SECURE_CSP: dict[str, list[str]] = {

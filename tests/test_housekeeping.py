@@ -1,0 +1,61 @@
+"""Rows that nobody needs any more go, and only those."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from axes.models import AccessAttempt, AccessLog
+from django.contrib.sessions.models import Session
+from django.test import Client
+
+from bookings import housekeeping, sweeps
+from tests.builders import DAY, NOW, PASSWORD, make_expert
+
+pytestmark = pytest.mark.django_db
+
+
+def sessions() -> None:
+    for name, over_for in (("over", timedelta(seconds=1)), ("open", -DAY)):
+        Session.objects.create(session_key=name, session_data="", expire_date=NOW - over_for)
+
+
+def test_sessions_that_are_over_go() -> None:
+    sessions()
+    sweeps.run(now=NOW)
+    assert [session.session_key for session in Session.objects.all()] == ["open"]
+
+
+def test_attempts_to_sign_in_are_kept_for_a_day() -> None:
+    for name, age in (("old", 25), ("new", 23)):
+        attempt = AccessAttempt.objects.create(username=name, failures_since_start=1)
+        at = NOW - timedelta(hours=age)
+        AccessAttempt.objects.filter(pk=attempt.pk).update(attempt_time=at)
+    assert housekeeping.forget_old(now=NOW) == 1
+    assert [attempt.username for attempt in AccessAttempt.objects.all()] == ["new"]
+
+
+def test_a_bounded_number_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(housekeeping, "AT_MOST", 2)
+    for n in range(3):
+        Session.objects.create(session_key=str(n), session_data="", expire_date=NOW - DAY)
+    assert [housekeeping.forget_old(now=NOW) for _ in range(3)] == [2, 1, 0]
+
+
+def test_what_fails_does_not_stop_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*, now: object) -> int:
+        raise RuntimeError("locked")
+
+    monkeypatch.setattr(housekeeping.checkouts, "forget_old", fails)
+    sessions()
+    assert housekeeping.forget_old(now=NOW) == 1
+
+
+def test_no_list_of_who_signed_in_from_where(client: Client, settings: Any) -> None:
+    expert = make_expert()
+    answer = client.post(
+        "/sign-in/", {"username": expert.user.email, "password": PASSWORD}, follow=True
+    )
+    assert answer.context["user"].is_authenticated
+    assert not AccessLog.objects.exists()
