@@ -14,6 +14,10 @@ from bookings.states import State
 if TYPE_CHECKING:
     from bookings.models import Booking
 
+COMPARED_EVERY = timedelta(days=1)
+WATCHED_FOR = timedelta(days=7)
+"""A payment is compared with its provider's books as long after it was made, or last refunded."""
+
 
 def after(instant: datetime, duration: timedelta) -> datetime:
     """`duration` of elapsed time after `instant`, in UTC."""
@@ -107,3 +111,8 @@ def next_reminder_at(
     }.get(state, ())
     coming = [deadline_at - lead for lead in lead_times if deadline_at - lead > now]
     return min(coming, default=None)
+
+
+def next_compare_at(watched_since: datetime, *, now: datetime) -> datetime | None:
+    """When a payment is compared with its provider's books next; None: not any more."""
+    return after(now, COMPARED_EVERY) if now - watched_since < WATCHED_FOR else None

@@ -83,7 +83,7 @@ def draft(
     )
     return NewBooking(
         booking,
-        _payment(booking, payment),
+        _payment(booking, payment, now=now),
         _events(booking, payment, actor=actor, now=now, origin=origin),
     )
 
@@ -147,7 +147,7 @@ def _belongings(drafts: list[NewBooking]) -> Iterator[Payment | TimelineEvent]:
         yield from new.events
 
 
-def _payment(booking: Booking, facts: PaymentFacts | None) -> Payment | None:
+def _payment(booking: Booking, facts: PaymentFacts | None, *, now: datetime) -> Payment | None:
     if facts is None or booking.price_minor == 0:
         return None
     return Payment(
@@ -159,6 +159,7 @@ def _payment(booking: Booking, facts: PaymentFacts | None) -> Payment | None:
         captured_minor=booking.price_minor,
         returned_external_minor=facts.returned_minor,
         paid_at=facts.paid_at,
+        next_compare_at=clocks.next_compare_at(facts.paid_at, now=now),
     )
 
 

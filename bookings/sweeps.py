@@ -7,7 +7,6 @@ refuse what is not due. One failure is logged and the rest goes on.
 from __future__ import annotations
 
 import logging
-import random
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -26,7 +25,15 @@ from bookings import (
     tasks,
 )
 from bookings.lifecycle.engine import in_transaction
-from bookings.models import Booking, Checkout, Heartbeat, OutboxEmail, ProviderEvent, Refund
+from bookings.models import (
+    Booking,
+    Checkout,
+    Heartbeat,
+    OutboxEmail,
+    Payment,
+    ProviderEvent,
+    Refund,
+)
 from bookings.models.booking import BookingQuerySet, Place
 from bookings.refunds import breaker, holds, points, reconciling, recovery
 from bookings.states import TransitionNotAllowed
@@ -37,7 +44,7 @@ BATCH = 500
 MOST_BOOKINGS = 20_000
 AT_MOST = 2000
 """of each kind in one run, so that a run ends; the next one goes on"""
-COMPARED = 20
+COMPARED = 60
 """payments with the provider's books in one run; each is compared once a day"""
 LATE_AFTER_PERIODS = 3
 
@@ -153,9 +160,7 @@ def watch_refunds(*, now: datetime) -> None:
             holds.hold_restored(waiting.select_related("booking")[:AT_MOST], now=now)
         reconciling.tell_of_old(now=now)
         recovery.probe(now=now)
-        due = reconciling.to_compare(since=now - reconciling.WATCHED_FOR, now=now)
-        # Any of them, so that one that always fails does not keep the others waiting.
-        some = random.sample(due, min(COMPARED, len(due)))
+        some = Payment.objects.to_compare(now).ids(COMPARED)
         refunds.reconcile(some, now=now, most_failures=1)
     except Exception:
         logger.exception("refunds were not watched; the next sweep tries again")

@@ -22,6 +22,17 @@ class Provider(models.TextChoices):
     MANUAL = "manual", "By hand"
 
 
+class PaymentQuerySet(models.QuerySet["Payment"]):
+    def ids(self, at_most: int | None = None) -> list[int]:
+        return list(self.values_list("pk", flat=True)[:at_most])
+
+    def to_compare(self, now: datetime) -> PaymentQuerySet:
+        """With their provider's books, the longest due first."""
+        return self.filter(next_compare_at__isnull=False, next_compare_at__lte=now).order_by(
+            "next_compare_at", "id"
+        )
+
+
 class Payment(models.Model):
     """What a follower paid for a booking, once. A free call has none."""
 
@@ -45,12 +56,24 @@ class Payment(models.Model):
     reconciled_at = models.DateTimeField(
         null=True, blank=True, help_text="when it was last compared with the provider's books"
     )
+    next_compare_at = models.DateTimeField(
+        null=True, blank=True, help_text="when it is compared with them next"
+    )
     alerted_at = models.DateTimeField(
         null=True, blank=True, help_text="staff knows that more went back than came in"
     )
     paid_at = models.DateTimeField()
 
+    objects = PaymentQuerySet.as_manager()
+
     class Meta:
+        indexes = (
+            models.Index(
+                fields=["next_compare_at", "id"],
+                condition=Q(next_compare_at__isnull=False),
+                name="payment_next_compare",
+            ),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=["provider", "provider_ref"], name="payment_provider_ref_once"
@@ -156,6 +179,11 @@ class Refund(models.Model):
                 name="refund_next_attempt",
             ),
             models.Index(fields=["created_at"], name="refund_created"),
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state="manual_due", alerted_at__isnull=True),
+                name="refund_by_hand",
+            ),
         )
         constraints = (
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_of_something"),

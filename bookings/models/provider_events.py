@@ -157,6 +157,11 @@ class Checkout(models.Model):
         )
         indexes = (
             models.Index(
+                fields=["created_at"],
+                condition=Q(state="expired"),
+                name="checkout_expired",
+            ),
+            models.Index(
                 fields=["next_poll_at", "id"],
                 condition=Q(next_poll_at__isnull=False),
                 name="checkout_next_poll",

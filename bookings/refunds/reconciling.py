@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
+from bookings import clocks
 from bookings.gateways import Answer, ListedRefund, Status, gateway_of
 from bookings.gateways.listing import find_in
 from bookings.models import Payment, Refund, RefundState
@@ -23,9 +24,8 @@ from bookings.refunds.recording import alert, as_read, record
 
 logger = logging.getLogger(__name__)
 
-DAILY = timedelta(days=1)
-WATCHED_FOR = timedelta(days=7)
-"""A payment is compared every day for as long after it was made, or last refunded."""
+ASK_AGAIN = timedelta(hours=1)
+"""A payment that could not be asked about does not keep the others waiting."""
 _RANK = {RefundState.ACCEPTED: 1, RefundState.SUCCEEDED: 2, RefundState.REVERSED: 3}
 
 
@@ -42,16 +42,13 @@ def refetch(payment_id: int, *, now: datetime) -> int:
     return changed + settle(payment_id, listed, now=now)
 
 
-def to_compare(*, since: datetime, now: datetime, is_daily: bool = True) -> list[int]:
-    """Payments made or refunded since, the ones that were compared longest ago first; without
-    those of today, unless asked for by hand."""
+def touched_since(since: datetime) -> list[int]:
+    """Payments made or refunded since, the ones that were compared longest ago first."""
     recent = Payment.objects.filter(
         Q(paid_at__gte=since)
         | Q(refunds__created_at__gte=since)
         | Q(refunds__finished_at__gte=since)
     )
-    if is_daily:
-        recent = recent.filter(Q(reconciled_at=None) | Q(reconciled_at__lte=now - DAILY))
     order = F("reconciled_at").asc(nulls_first=True)
     # Grouped here, not in the database: one payment has several refunds.
     return list(dict.fromkeys(recent.order_by(order, "pk").values_list("pk", flat=True)))
@@ -70,7 +67,20 @@ def reconcile(
         except Exception as error:  # one that cannot be asked about must not stop the others
             logger.warning("payment %s not compared (%s: %s)", pk, type(error).__name__, error)
             failed += 1
+            Payment.objects.filter(pk=pk).update(next_compare_at=clocks.after(now, ASK_AGAIN))
+        else:
+            Payment.objects.filter(pk=pk).update(next_compare_at=_next_compare_at(pk, now=now))
     return changed, failed
+
+
+def _next_compare_at(payment_id: int, *, now: datetime) -> datetime | None:
+    """While a refund is on its way, and for a week after the last thing that happened."""
+    payment = Payment.objects.prefetch_related("refunds").get(pk=payment_id)
+    moments = [payment.paid_at]
+    for refund in payment.refunds.all():
+        is_over = refund.state == RefundState.VOID
+        moments.append(refund.finished_at or (refund.created_at if is_over else now))
+    return clocks.next_compare_at(max(moments), now=now)
 
 
 def _align(refund: Refund, listed: list[ListedRefund], *, now: datetime) -> bool:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.conf import settings
 
+from bookings import clocks
 from bookings.models import Booking, Payment, Provider, Refund, RefundState, TimelineEvent
 from bookings.refunds import breaker, holds, points
 from bookings.refunds.recording import tell
@@ -44,6 +45,9 @@ def request_all(wanted: Sequence[Wanted], *, now: datetime, not_before: datetime
         reason = _reason_to_hold(one.payment, room=room - len(planned), now=now)
         planned.append(plan(one, now=now, not_before=not_before, hold_reason=reason))
     Refund.objects.bulk_create(planned)
+    Payment.objects.filter(pk__in=[refund.payment_id for refund in planned]).update(
+        next_compare_at=clocks.next_compare_at(now, now=now)
+    )
     points.reached("refund_inserted")
     for refund in planned:
         if refund.hold_reason:

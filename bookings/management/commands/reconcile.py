@@ -24,7 +24,7 @@ class Command(BaseCommand):
             since = now - parse_duration(options["since"])
         except ValueError as error:
             raise CommandError(f"--since: {error}.") from error
-        due = reconciling.to_compare(since=since, now=now, is_daily=False)
+        due = reconciling.touched_since(since)
         changed, failed = refunds.reconcile(due, now=now)
         self.stdout.write(f"{len(due)} payments compared, {changed} rows changed, {failed} failed.")
         if failed:
