@@ -15,12 +15,12 @@ from benchmarks import measure
 from benchmarks.databases import ROOT, Place, place
 from benchmarks.transport import gunicorn
 
-PARTS = ("pages", "profile")
+PARTS = ("pages", "sweep")
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("part", nargs="?", default="short", choices=["short", *PARTS])
+    parser.add_argument("part", nargs="?", default="short", choices=["short", *PARTS, "profile"])
     parser.add_argument("--bookings", type=int, default=1_000_000)
     parser.add_argument("--database", default="postgresql", choices=["postgresql", "sqlite"])
     parser.add_argument("--rounds", type=int, default=5)
@@ -39,7 +39,9 @@ def site(options: argparse.Namespace) -> Iterator[tuple[Place, dict[str, str]]]:
         where = stack.enter_context(place(folder, with_postgres=options.database == "postgresql"))
         name = where.generated(options.bookings, options.database)
         copy = stack.enter_context(where.copy_of(name, options.database))
-        environment = where.environment(where.url(copy, options.database), REDIS_URL=_broker(stack))
+        environment = where.environment(
+            where.url(copy, options.database), REDIS_URL=_broker(stack), BREAKER_LEAST="1000000"
+        )
         os.environ.clear()
         os.environ.update(environment)
         import django
@@ -79,9 +81,19 @@ def run_pages(options: argparse.Namespace, environment: dict[str, str]) -> list[
     return found
 
 
+def run_sweep(options: argparse.Namespace, environment: dict[str, str]) -> list[measure.Goal]:
+    from benchmarks import sweep
+
+    return sweep.run(rounds=options.rounds)
+
+
+RUN = {"pages": run_pages, "sweep": run_sweep}
+
+
 def main() -> int:
     options = arguments()
     began = time.monotonic()
+    found: list[measure.Goal] = []
     with site(options) as (_, environment):
         print(f"{options.bookings:,} bookings on {options.database}")
         if options.part == "profile":
@@ -89,7 +101,9 @@ def main() -> int:
 
             pages.profile(options.page)
             return 0
-        found = run_pages(options, environment)
+        for part in PARTS if options.part == "short" else [options.part]:
+            print(f"\n--- {part}", flush=True)
+            found += RUN[part](options, environment)
     print(f"\nAfter {time.monotonic() - began:.0f} s:")
     missed = measure.verdict(found)
     return 1 if missed else 0

@@ -11,19 +11,23 @@ SHOWN_FOR = 400 * 24 * 3600
 
 def write(writer: Writer) -> None:
     for name, story in STORIES.items():
-        where = f"story = '{name}'"
-        if "report_no_show" in story.verbs:
-            _report(writer, where, story)
-        if "offer_reschedule" in story.verbs:
-            _offer(writer, where, story)
-        if "mark_completed" in story.verbs:
-            _mark(writer, where, story)
-        if "contest" in story.verbs:
-            _contest(writer, where, story)
-        if story.is_refunded:
-            _refund(writer, f"{where} AND price > 0", story)
-        if story.steps:
-            _link(writer, where, "status", "t1", "NULL")
+        write_one(writer, name, story)
+
+
+def write_one(writer: Writer, name: str, story: Story) -> None:
+    where = f"story = '{name}'"
+    if "report_no_show" in story.verbs:
+        _report(writer, where, story)
+    if "offer_reschedule" in story.verbs:
+        _offer(writer, where, story)
+    if "mark_completed" in story.verbs:
+        _mark(writer, where, story)
+    if "contest" in story.verbs:
+        _contest(writer, where, story)
+    if story.is_refunded:
+        _refund(writer, f"{where} AND price > 0", story)
+    if story.steps:
+        _link(writer, where, "status", "t1", "NULL")
 
 
 def _report(writer: Writer, where: str, story: Story) -> None:

@@ -48,7 +48,11 @@ class Place:
     def generated(self, bookings: int, vendor: str) -> str:
         """The name of the database with that many bookings; it is made if it is not there."""
         name = f"bookings_{bookings}_{_digest()}"
-        if name not in self._names(vendor):
+        names = self._names(vendor)
+        if name not in names:
+            for stale in names:
+                if stale.startswith(f"bookings_{bookings}_"):
+                    self.drop(stale, vendor)
             self._generate(name, bookings, vendor)
         return name
 

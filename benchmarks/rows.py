@@ -146,13 +146,17 @@ class Writer:
         booked = (("starts_at", starts), ("price_minor", "price"), ("currency", "'INR'"))
         self._event("", 0, Step("booked", "follower", data=booked), "")
         for name, story in STORIES.items():
-            before = "scheduled"
-            for number, step in enumerate(story.steps, start=1):
-                where = f"story = '{name}'" + (" AND price > 0" if step.is_about_money else "")
-                self._event(where, number, step, before)
-                before = step.to or before
-                for kind, audience in step.mails:
-                    self._mail(where, number, kind, audience)
+            self.history(name, story)
+
+    def history(self, name: str, story: Story) -> None:
+        """What happened after the booking, and the e-mails about it."""
+        before = "scheduled"
+        for number, step in enumerate(story.steps, start=1):
+            where = f"story = '{name}'" + (" AND price > 0" if step.is_about_money else "")
+            self._event(where, number, step, before)
+            before = step.to or before
+            for kind, audience in step.mails:
+                self._mail(where, number, kind, audience)
 
     def _event(self, where: str, number: int, step: Step, before: str) -> None:
         data = {key: self._sql(value) for key, value in step.data}
