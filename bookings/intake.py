@@ -88,38 +88,8 @@ def draft(
     )
 
 
-def create_booking(
-    *,
-    expert: Expert,
-    follower: Follower,
-    service: Service,
-    starts_at: datetime,
-    ends_at: datetime,
-    now: datetime,
-    price_minor: int,
-    currency: str,
-    payment: PaymentFacts | None,
-    external_ref: str = "",
-    place: str = "",
-    limits: Policy | None = None,
-    actor: Actor = BY_FOLLOWER,
-) -> Booking:
-    """A scheduled call. IntegrityError when the expert's time is taken or a reference is used."""
-    new = draft(
-        expert=expert,
-        follower=follower,
-        service=service,
-        starts_at=starts_at,
-        ends_at=ends_at,
-        now=now,
-        price_minor=price_minor,
-        currency=currency,
-        payment=payment,
-        external_ref=external_ref,
-        place=place,
-        limits=limits,
-        actor=actor,
-    )
+def create(new: NewBooking) -> Booking:
+    """Save one. IntegrityError when the expert's time is taken or a reference is used."""
     save([new])
     return new.booking
 

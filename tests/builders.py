@@ -91,22 +91,24 @@ def make_booking(
     """Booked three days before `now`; by default the call ended an hour before `now`."""
     expert = expert or make_expert()
     starts_at = starts_at or now - 2 * HOUR
-    return intake.create_booking(
-        expert=expert,
-        follower=follower or make_follower(),
-        service=service or make_service(expert, duration_minutes=minutes),
-        starts_at=starts_at,
-        ends_at=starts_at + timedelta(minutes=minutes),
-        now=min(now, starts_at) - 3 * DAY,
-        price_minor=price_minor,
-        currency=currency,
-        payment=intake.PaymentFacts(
-            provider=provider,
-            provider_ref=payment_ref or f"pay_{next(_number)}",
-            paid_at=min(now, starts_at) - 3 * DAY,
-            method="Visa ending 4242",
-        ),
-        limits=limits,
+    return intake.create(
+        intake.draft(
+            expert=expert,
+            follower=follower or make_follower(),
+            service=service or make_service(expert, duration_minutes=minutes),
+            starts_at=starts_at,
+            ends_at=starts_at + timedelta(minutes=minutes),
+            now=min(now, starts_at) - 3 * DAY,
+            price_minor=price_minor,
+            currency=currency,
+            payment=intake.PaymentFacts(
+                provider=provider,
+                provider_ref=payment_ref or f"pay_{next(_number)}",
+                paid_at=min(now, starts_at) - 3 * DAY,
+                method="Visa ending 4242",
+            ),
+            limits=limits,
+        )
     )
 
 

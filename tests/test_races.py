@@ -163,7 +163,7 @@ def test_a_deadlock_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     from bookings.lifecycle import engine
 
     booking = make_booking()
-    real, calls = engine._lock, []
+    real, calls = engine.lock, []
 
     class Deadlock(Exception):
         sqlstate = "40P01"
@@ -174,7 +174,7 @@ def test_a_deadlock_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
             raise OperationalError("deadlock detected") from Deadlock()
         return real(booking_id, claims_slot=claims_slot)
 
-    monkeypatch.setattr(engine, "_lock", lock)
+    monkeypatch.setattr(engine, "lock", lock)
     assert connection.vendor == "postgresql"
     assert report(booking).state == State.NO_SHOW_REPORTED
     assert len(calls) == 3

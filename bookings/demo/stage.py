@@ -116,23 +116,25 @@ def _book(scene: Scene, *, now: datetime) -> Booking:
     service = scene.expert.services.get(title=scene.title)
     number = sum(map(ord, scene.ref))
     booked_at = min(scene.starts_at, now) - (3 + number % 5) * DAY - (number % 600) * MINUTE
-    return intake.create_booking(
-        expert=scene.expert,
-        follower=scene.follower,
-        service=service,
-        starts_at=scene.starts_at,
-        ends_at=scene.starts_at + timedelta(minutes=service.duration_minutes),
-        now=booked_at,
-        price_minor=service.price_minor,
-        currency=service.currency,
-        payment=intake.PaymentFacts(
-            provider=scene.provider,
-            provider_ref=f"demo_{scene.refund_word}_{scene.expert.slug}_{scene.ref}",
-            paid_at=booked_at,
-            method=CARDS[number % len(CARDS)],
-        ),
-        external_ref=scene.external_ref,
-        limits=scene.limits or (USUAL if scene.acts else None),
+    return intake.create(
+        intake.draft(
+            expert=scene.expert,
+            follower=scene.follower,
+            service=service,
+            starts_at=scene.starts_at,
+            ends_at=scene.starts_at + timedelta(minutes=service.duration_minutes),
+            now=booked_at,
+            price_minor=service.price_minor,
+            currency=service.currency,
+            payment=intake.PaymentFacts(
+                provider=scene.provider,
+                provider_ref=f"demo_{scene.refund_word}_{scene.expert.slug}_{scene.ref}",
+                paid_at=booked_at,
+                method=CARDS[number % len(CARDS)],
+            ),
+            external_ref=scene.external_ref,
+            limits=scene.limits or (USUAL if scene.acts else None),
+        )
     )
 
 

@@ -54,22 +54,24 @@ class Stage:
             expert=expert, title="UX audit", duration_minutes=60, price_minor=540000, currency="INR"
         )
         starts_at = (now - 3 * HOUR).replace(minute=0, second=0, microsecond=0)
-        booking = intake.create_booking(
-            expert=expert,
-            follower=follower,
-            service=service,
-            starts_at=starts_at,
-            ends_at=starts_at + HOUR,
-            now=starts_at - timedelta(days=4),
-            price_minor=540000,
-            currency="INR",
-            place="https://meet.example.com/maya",
-            payment=intake.PaymentFacts(
-                provider="sandbox",
-                provider_ref=f"sample_{tag}",
-                paid_at=starts_at - timedelta(days=4),
-                method="Visa ending 4242",
-            ),
+        booking = intake.create(
+            intake.draft(
+                expert=expert,
+                follower=follower,
+                service=service,
+                starts_at=starts_at,
+                ends_at=starts_at + HOUR,
+                now=starts_at - timedelta(days=4),
+                price_minor=540000,
+                currency="INR",
+                place="https://meet.example.com/maya",
+                payment=intake.PaymentFacts(
+                    provider="sandbox",
+                    provider_ref=f"sample_{tag}",
+                    paid_at=starts_at - timedelta(days=4),
+                    method="Visa ending 4242",
+                ),
+            )
         )
         return cls(booking, now)
 

@@ -43,7 +43,7 @@ def verb(
         @functools.wraps(body)
         def run(booking_id: int, *, actor: Actor, now: datetime, **details: Any) -> Booking:
             def once() -> Booking:
-                booking = _lock(booking_id, claims_slot=claims_slot)
+                booking = lock(booking_id, claims_slot=claims_slot)
                 if _acted_before(booking, actor):
                     return booking
                 if refused := rules.refusal(booking, name, actor, now=now):
@@ -90,7 +90,7 @@ def _refused_by_database(error: IntegrityError) -> Exception:
     return error
 
 
-def _lock(booking_id: int, *, claims_slot: bool) -> Booking:
+def lock(booking_id: int, *, claims_slot: bool = False) -> Booking:
     """The row, locked on PostgreSQL; SQLite has one writer, and `transition` checks anyway."""
     if claims_slot:
         expert_of = Booking.objects.filter(pk=booking_id).values("expert_id")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from django.db import transaction
-
-from bookings import clocks, emails, links, rules, slots, tasks, timeline
+from bookings import clocks, links, rules, slots, tasks, timeline
 from bookings.lifecycle import refunding
 from bookings.lifecycle.engine import (
     Step,
     close_cases,
+    in_transaction,
+    lock,
     tell,
     tell_all,
     transition,
@@ -207,12 +207,9 @@ def _resume(
 
 def resend_offer(booking_id: int, *, actor: Actor, now: datetime) -> Booking:
     """Mail the link of the open offer once more; no change of state, no new deadline."""
-    with transaction.atomic():
-        booking = (
-            Booking.objects.select_for_update(of=("self",), no_key=True)
-            .with_people()
-            .get(pk=booking_id)
-        )
+
+    def once() -> Booking:
+        booking = lock(booking_id)
         refused = rules.refusal(booking, Verb.WITHDRAW_OFFER, actor, now=now)
         if refused and refused.code != "would_silence":  # that offer stays, and so does its link
             raise refused
@@ -224,6 +221,8 @@ def resend_offer(booking_id: int, *, actor: Actor, now: datetime) -> Booking:
                 "too_often", "The link was sent a few minutes ago. Try again in ten minutes."
             )
         event = timeline.append(booking, "link_resent", actor=actor, at=now)
-        emails.queue_for(event, booking=booking, now=now, not_before=now)
+        tell(event, booking, now=now)
         tasks.wake(booking)
-    return booking
+        return booking
+
+    return in_transaction(once, "link_resent")

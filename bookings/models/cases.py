@@ -11,7 +11,34 @@ from django.db.models import Q
 from bookings.models.booking import Booking
 
 
-class NoShowReport(models.Model):
+class Said(models.Model):
+    """What somebody said about a call, with the line of the timeline that says so."""
+
+    made_by = models.ForeignKey(
+        "bookings.TimelineEvent", on_delete=models.PROTECT, related_name="made_%(class)s_set"
+    )
+
+    class Meta:
+        abstract = True
+
+
+class Closable(Said):
+    """Open until another line of the timeline closes it."""
+
+    closed_at = models.DateTimeField(null=True, blank=True)
+    closed_by = models.ForeignKey(
+        "bookings.TimelineEvent",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="closed_%(class)s_set",
+    )
+
+    class Meta:
+        abstract = True
+
+
+class NoShowReport(Closable):
     """The follower says the call did not happen; opens a case and starts the 72-hour clock."""
 
     class Reason(models.TextChoices):
@@ -34,17 +61,6 @@ class NoShowReport(models.Model):
     reported_at = models.DateTimeField()
     due_at = models.DateTimeField()
     outcome = models.CharField(max_length=12, choices=Outcome, default=Outcome.OPEN)
-    closed_at = models.DateTimeField(null=True, blank=True)
-    made_by = models.ForeignKey(
-        "bookings.TimelineEvent", on_delete=models.PROTECT, related_name="made_%(class)s_set"
-    )
-    closed_by = models.ForeignKey(
-        "bookings.TimelineEvent",
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="closed_%(class)s_set",
-    )
 
     class Meta:
         constraints = (
@@ -57,7 +73,7 @@ class NoShowReport(models.Model):
         return f"{self.booking}: {self.get_reason_display()}"
 
 
-class Offer(models.Model):
+class Offer(Closable):
     """The expert's invitation to pick a new time; a private link by e-mail."""
 
     class Mode(models.TextChoices):
@@ -80,17 +96,6 @@ class Offer(models.Model):
     offered_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     outcome = models.CharField(max_length=12, choices=Outcome, default=Outcome.OPEN)
-    closed_at = models.DateTimeField(null=True, blank=True)
-    made_by = models.ForeignKey(
-        "bookings.TimelineEvent", on_delete=models.PROTECT, related_name="made_%(class)s_set"
-    )
-    closed_by = models.ForeignKey(
-        "bookings.TimelineEvent",
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="closed_%(class)s_set",
-    )
 
     class Meta:
         constraints = (
@@ -119,7 +124,7 @@ class OfferedSlot(models.Model):
         return f"{self.starts_at:%Y-%m-%d %H:%M} UTC"
 
 
-class CompletionMark(models.Model):
+class CompletionMark(Said):
     """The expert says the call was held, where and when, or that the follower did not come."""
 
     class Outcome(models.TextChoices):
@@ -143,9 +148,6 @@ class CompletionMark(models.Model):
     note = models.CharField(max_length=1000, blank=True)
     marked_at = models.DateTimeField()
     undone_at = models.DateTimeField(null=True, blank=True)
-    made_by = models.ForeignKey(
-        "bookings.TimelineEvent", on_delete=models.PROTECT, related_name="made_%(class)s_set"
-    )
 
     def __str__(self) -> str:
         return f"{self.booking}: {self.get_outcome_display()}"

@@ -132,16 +132,18 @@ class Customers:
         payment = {"provider": provider, "amount": PRICE, "currency": "INR"}
         ref = self.provider.tell(payments=[payment])["payments"][0]
         starts_at = now - timedelta(hours=n + 2)
-        return intake.create_booking(
-            expert=self.expert,
-            follower=self.follower,
-            service=self.service,
-            starts_at=starts_at,
-            ends_at=starts_at + timedelta(minutes=30),
-            now=starts_at - timedelta(days=1),
-            price_minor=PRICE,
-            currency="INR",
-            external_ref=uuid.uuid4().hex,
-            payment=intake.PaymentFacts(provider=provider, provider_ref=ref, paid_at=now),
-            limits=self.limits,
+        return intake.create(
+            intake.draft(
+                expert=self.expert,
+                follower=self.follower,
+                service=self.service,
+                starts_at=starts_at,
+                ends_at=starts_at + timedelta(minutes=30),
+                now=starts_at - timedelta(days=1),
+                price_minor=PRICE,
+                currency="INR",
+                external_ref=uuid.uuid4().hex,
+                payment=intake.PaymentFacts(provider=provider, provider_ref=ref, paid_at=now),
+                limits=self.limits,
+            )
         )
