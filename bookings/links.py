@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
@@ -26,7 +27,7 @@ def issue(
     booking: Booking, purpose: str, *, now: datetime, by: TimelineEvent | None = None
 ) -> PrivateLink:
     """A new link; an older one for the same purpose is superseded."""
-    revoke(booking, purpose, now=now, by=by)
+    _supersede([booking.pk], [purpose], now=now, by=by)
     return PrivateLink.objects.create(
         booking=booking,
         purpose=purpose,
@@ -41,14 +42,16 @@ def ensure(booking: Booking, purpose: str, *, now: datetime) -> PrivateLink:
     return current(booking, purpose) or issue(booking, purpose, now=now)
 
 
-def ensure_all(bookings: Iterable[Booking], purpose: str, *, now: datetime) -> None:
-    """The same for many, in two statements."""
-    by_pk = {booking.pk: booking for booking in bookings}
+def ensure_all(wanted: Iterable[tuple[Booking, str]], *, now: datetime) -> None:
+    """The same for many bookings and purposes, in two statements."""
+    missing = {(booking.pk, str(purpose)): booking for booking, purpose in wanted}
     present = PrivateLink.objects.filter(
-        booking__in=by_pk, purpose=purpose, superseded_at__isnull=True
+        booking__in={pk for pk, _ in missing},
+        purpose__in={purpose for _, purpose in missing},
+        superseded_at__isnull=True,
     )
-    for pk in present.values_list("booking_id", flat=True):
-        del by_pk[pk]
+    for found in present.values_list("booking_id", "purpose") if missing else ():
+        missing.pop(found, None)
     PrivateLink.objects.bulk_create(
         [
             PrivateLink(
@@ -57,7 +60,7 @@ def ensure_all(bookings: Iterable[Booking], purpose: str, *, now: datetime) -> N
                 created_at=now,
                 expires_at=clocks.after(now, SHOWN_FOR),
             )
-            for booking in by_pk.values()
+            for (_, purpose), booking in missing.items()
         ],
         ignore_conflicts=True,  # somebody else has just made it
     )
@@ -67,21 +70,17 @@ def current(booking: Booking, purpose: str) -> PrivateLink | None:
     return booking.links.filter(purpose=purpose, superseded_at__isnull=True).first()
 
 
-def revoke(
-    booking: Booking, purpose: str, *, now: datetime, by: TimelineEvent | None = None
-) -> None:
-    booking.links.filter(purpose=purpose, superseded_at__isnull=True).update(
-        superseded_at=now, superseded_by=by
+def revoke(*purposes: str, now: datetime, by: Sequence[TimelineEvent]) -> None:
+    """Of the bookings of these events; each link keeps the event that revoked it."""
+    _supersede(
+        [event.booking_id for event in by], purposes, now=now, by=timeline.of_its_booking(by)
     )
 
 
-def revoke_all(purposes: Iterable[str], *, now: datetime, by: Sequence[TimelineEvent]) -> None:
-    """Of the bookings of these events; each link keeps the event that revoked it."""
+def _supersede(bookings: Sequence[int], purposes: Sequence[str], *, now: datetime, by: Any) -> None:
     PrivateLink.objects.filter(
-        booking__in=[event.booking_id for event in by],
-        purpose__in=purposes,
-        superseded_at__isnull=True,
-    ).update(superseded_at=now, superseded_by=timeline.of_its_booking(by))
+        booking__in=bookings, purpose__in=purposes, superseded_at__isnull=True
+    ).update(superseded_at=now, superseded_by=by)
 
 
 def mark_used(booking: Booking, purpose: str, *, now: datetime) -> None:

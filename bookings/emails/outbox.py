@@ -95,15 +95,16 @@ def _row(wanted: Promise, *, now: datetime, not_before: datetime | None) -> Outb
 
 
 def _ensure_links(wanted: Sequence[Promise], *, now: datetime) -> None:
-    bookings: dict[str, list[Booking]] = {}
-    for one in wanted:
-        if one.booking is None:
-            continue
-        for purpose in (*kind_named(one.kind).links, one.facts.get("purpose", "")):
-            if purpose and purpose != MADE_BY_VERBS:
-                bookings.setdefault(purpose, []).append(one.booking)
-    for purpose, theirs in bookings.items():
-        links.ensure_all(theirs, purpose, now=now)
+    links.ensure_all(
+        [
+            (one.booking, purpose)
+            for one in wanted
+            if one.booking is not None
+            for purpose in (*kind_named(one.kind).links, one.facts.get("purpose", ""))
+            if purpose and purpose != MADE_BY_VERBS
+        ],
+        now=now,
+    )
 
 
 def _as_it_stands(booking: Booking) -> dict[str, Any]:

@@ -226,6 +226,10 @@ def tell_all(
     )
 
 
+HAS_AN_OFFER = State.RESCHEDULE_OFFERED
+MAY_BE_REPORTED = (State.NO_SHOW_REPORTED, State.RESCHEDULE_OFFERED)
+
+
 def close_cases(
     by: Sequence[TimelineEvent],
     *,
@@ -234,12 +238,15 @@ def close_cases(
     offer: Offer.Outcome | None = None,
 ) -> None:
     """Close the open report and the open offer of these events' bookings, each with its outcome;
-    None leaves it open."""
-    bookings = [event.booking_id for event in by]
-    closed: dict[str, Any] = {"closed_at": now, "closed_by": timeline.of_its_booking(by)}
-    if report is not None:
-        reports = NoShowReport.objects.filter(booking__in=bookings)
-        reports.filter(outcome=NoShowReport.Outcome.OPEN).update(outcome=report, **closed)
-    if offer is not None:
-        offers = Offer.objects.filter(booking__in=bookings)
-        offers.filter(outcome=Offer.Outcome.OPEN).update(outcome=offer, **closed)
+    None leaves it open. The state they came from says whether there was one."""
+    closed: dict[str, Any] = {"closed_at": now}
+    if report and (asked := [event for event in by if event.from_state in MAY_BE_REPORTED]):
+        closed["closed_by"] = timeline.of_its_booking(asked)
+        NoShowReport.objects.filter(
+            booking__in=[event.booking_id for event in asked], outcome=NoShowReport.Outcome.OPEN
+        ).update(outcome=report, **closed)
+    if offer and (offered := [event for event in by if event.from_state == HAS_AN_OFFER]):
+        closed["closed_by"] = timeline.of_its_booking(offered)
+        Offer.objects.filter(
+            booking__in=[event.booking_id for event in offered], outcome=Offer.Outcome.OPEN
+        ).update(outcome=offer, **closed)

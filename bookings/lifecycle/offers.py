@@ -109,7 +109,7 @@ def withdraw_offer(booking: Booking, *, actor: Actor, now: datetime) -> None:
     """Back to the state before, with its original deadline: stopping the clock gains nothing."""
     (event,) = _resume([booking], Verb.WITHDRAW_OFFER, actor=actor, now=now)
     close_cases([event], now=now, offer=Offer.Outcome.WITHDRAWN)
-    links.revoke(booking, links.Purpose.PICK, now=now, by=event)
+    links.revoke(links.Purpose.PICK, now=now, by=[event])
     tell(event, booking, now=now)
 
 
@@ -166,8 +166,7 @@ def _move_to(
         offer=Offer.Outcome.PICKED,
     )
     links.mark_used(booking, links.Purpose.PICK, now=now)
-    for purpose in (links.Purpose.REPORT, links.Purpose.CONTEST):
-        links.revoke(booking, purpose, now=now, by=event)
+    links.revoke(links.Purpose.REPORT, links.Purpose.CONTEST, now=now, by=[event])
     tell(event, booking, now=now)
 
 

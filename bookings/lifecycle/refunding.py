@@ -48,7 +48,7 @@ def refund_in_full(
         report=NoShowReport.Outcome.REFUNDED,
         offer=Offer.Outcome.LAPSED if name == Verb.OFFER_LAPSED else Offer.Outcome.CLOSED,
     )
-    links.revoke_all([links.Purpose.PICK], now=now, by=events)
+    links.revoke(links.Purpose.PICK, now=now, by=events)
     refunds.request_all(
         [
             refunds.Wanted(payments[booking.pk], booking, event, event.data["refund_minor"])

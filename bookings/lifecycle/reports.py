@@ -40,7 +40,7 @@ def report_no_show(
         due_at=clocks.after(now, booking.limits.no_show_window),
         made_by=event,
     )
-    links.revoke(booking, links.Purpose.PICK, now=now, by=event)
+    links.revoke(links.Purpose.PICK, now=now, by=[event])
     links.mark_used(booking, links.Purpose.REPORT, now=now)
     tell(event, booking, now=now)
 
@@ -56,5 +56,5 @@ def withdraw_report(booking: Booking, *, actor: Actor, now: datetime) -> None:
         has_open_report=False,
     )
     close_cases([event], now=now, report=NoShowReport.Outcome.WITHDRAWN)
-    links.revoke(booking, links.Purpose.PICK, now=now, by=event)
+    links.revoke(links.Purpose.PICK, now=now, by=[event])
     tell(event, booking, now=now)

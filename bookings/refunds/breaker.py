@@ -17,23 +17,33 @@ CONTINUED = "breaker continued"
 GAP = "sweep gap"
 
 
-def room(*, now: datetime) -> int:
-    """How many more may be planned now; 0 or less: it has tripped."""
+def room(wanted: int, *, now: datetime) -> int:
+    """How many of the `wanted` refunds may be planned now; the others wait for a person."""
+    beats = _beats()
     began = now - HOUR
-    if (continued := _beat(CONTINUED)) and began < continued.finished_at <= now:
+    if (continued := beats.get(CONTINUED)) and began < continued.finished_at <= now:
         began = continued.finished_at
     planned = Refund.objects.filter(created_at__gt=began, created_at__lte=now).count()
-    return limit(now=now) - planned
+    if planned + wanted <= settings.BREAKER_LEAST:
+        return wanted  # so few that it does not matter what is usual
+    return min(wanted, max(0, _limit(beats.get(GAP), now=now) - planned))
 
 
 def limit(*, now: datetime) -> int:
     """How many may be planned in an hour: some, or several times what is usual. After a gap in
     the sweeps the work of all its hours comes at once."""
+    return _limit(_beats().get(GAP), now=now)
+
+
+def _limit(gap: Heartbeat | None, *, now: datetime) -> int:
     week = Refund.objects.filter(created_at__gt=now - WEEK, created_at__lte=now - HOUR).count()
     usual = math.ceil(settings.BREAKER_TIMES * week / (WEEK / HOUR))
-    gap = _beat(GAP)
     hours = gap.counts.get("hours", 1) if gap and now - gap.finished_at < HOUR else 1
     return max(settings.BREAKER_LEAST, usual) * max(1, hours)
+
+
+def _beats() -> dict[str, Heartbeat]:
+    return {beat.name: beat for beat in Heartbeat.objects.filter(name__in=[CONTINUED, GAP])}
 
 
 def trip(*, now: datetime) -> str:
@@ -58,7 +68,3 @@ def note_gap(silent_for: timedelta, *, now: datetime) -> None:
     Heartbeat.objects.update_or_create(
         name=GAP, defaults={"finished_at": now, "counts": {"hours": hours}}
     )
-
-
-def _beat(name: str) -> Heartbeat | None:
-    return Heartbeat.objects.filter(name=name).first()

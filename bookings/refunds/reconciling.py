@@ -69,18 +69,20 @@ def reconcile(
             failed += 1
             Payment.objects.filter(pk=pk).update(next_compare_at=clocks.after(now, ASK_AGAIN))
         else:
-            Payment.objects.filter(pk=pk).update(next_compare_at=_next_compare_at(pk, now=now))
+            _set_next_compare(pk, now=now)
     return changed, failed
 
 
-def _next_compare_at(payment_id: int, *, now: datetime) -> datetime | None:
+def _set_next_compare(payment_id: int, *, now: datetime) -> None:
     """While a refund is on its way, and for a week after the last thing that happened."""
-    payment = Payment.objects.prefetch_related("refunds").get(pk=payment_id)
-    moments = [payment.paid_at]
-    for refund in payment.refunds.all():
-        is_over = refund.state == RefundState.VOID
-        moments.append(refund.finished_at or (refund.created_at if is_over else now))
-    return clocks.next_compare_at(max(moments), now=now)
+    with transaction.atomic():
+        payment = Payment.objects.select_for_update(no_key=True).get(pk=payment_id)
+        moments = [payment.paid_at]
+        for refund in payment.refunds.all():
+            is_over = refund.state == RefundState.VOID
+            moments.append(refund.finished_at or (refund.created_at if is_over else now))
+        payment.next_compare_at = clocks.next_compare_at(max(moments), now=now)
+        payment.save(update_fields=["next_compare_at"])
 
 
 def _align(refund: Refund, listed: list[ListedRefund], *, now: datetime) -> bool:

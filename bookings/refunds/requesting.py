@@ -37,7 +37,7 @@ def request_all(wanted: Sequence[Wanted], *, now: datetime, not_before: datetime
     captured in any case."""
     if not wanted:
         return []
-    room = breaker.room(now=now)
+    room = breaker.room(len(wanted), now=now)
     planned: list[Refund] = []
     for one in wanted:
         if not 0 < one.amount_minor <= one.payment.refundable_minor:
@@ -45,9 +45,9 @@ def request_all(wanted: Sequence[Wanted], *, now: datetime, not_before: datetime
         reason = _reason_to_hold(one.payment, room=room - len(planned), now=now)
         planned.append(plan(one, now=now, not_before=not_before, hold_reason=reason))
     Refund.objects.bulk_create(planned)
-    Payment.objects.filter(pk__in=[refund.payment_id for refund in planned]).update(
-        next_compare_at=clocks.next_compare_at(now, now=now)
-    )
+    if unwatched := [one.payment.pk for one in wanted if one.payment.next_compare_at is None]:
+        again_at = clocks.next_compare_at(now, now=now)
+        Payment.objects.filter(pk__in=unwatched).update(next_compare_at=again_at)
     points.reached("refund_inserted")
     for refund in planned:
         if refund.hold_reason:
