@@ -15,7 +15,7 @@ from benchmarks import measure
 from benchmarks.databases import ROOT, Place, place
 from benchmarks.transport import gunicorn
 
-PARTS = ("pages", "sweep")
+PARTS = ("pages", "sweep", "throughput", "slots", "import")
 
 
 def arguments() -> argparse.Namespace:
@@ -25,6 +25,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--database", default="postgresql", choices=["postgresql", "sqlite"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="where databases are kept; var/benchmarks")
+    parser.add_argument("--lines", type=int, default=100_000, help="for import")
     parser.add_argument("--page", default="completed calls", help="for profile")
     parser.add_argument("--slow", default="", help="queries with this text in them ...")
     parser.add_argument("--slow-by", type=float, default=2, help="... take so many ms longer")
@@ -87,7 +88,31 @@ def run_sweep(options: argparse.Namespace, environment: dict[str, str]) -> list[
     return sweep.run(rounds=options.rounds)
 
 
-RUN = {"pages": run_pages, "sweep": run_sweep}
+def run_throughput(options: argparse.Namespace, environment: dict[str, str]) -> list[measure.Goal]:
+    from benchmarks import throughput
+
+    return throughput.run()
+
+
+def run_slots(options: argparse.Namespace, environment: dict[str, str]) -> list[measure.Goal]:
+    from benchmarks import slots
+
+    return slots.run(rounds=options.rounds)
+
+
+def run_import(options: argparse.Namespace, environment: dict[str, str]) -> list[measure.Goal]:
+    from benchmarks import imports
+
+    return imports.run(lines=options.lines)
+
+
+RUN = {
+    "pages": run_pages,
+    "sweep": run_sweep,
+    "throughput": run_throughput,
+    "slots": run_slots,
+    "import": run_import,
+}
 
 
 def main() -> int:

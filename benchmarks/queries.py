@@ -25,6 +25,20 @@ def watched() -> Iterator[list[tuple[str, Any]]]:
         yield seen
 
 
+@contextmanager
+def counted() -> Iterator[Callable[[], int]]:
+    """How many statements so far; nothing of them is kept."""
+    count = 0
+
+    def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        nonlocal count
+        count += 1
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        yield lambda: count
+
+
 def rows_touched(statements: list[tuple[str, Any]]) -> int | None:
     """Rows that PostgreSQL reads from tables and indexes for these SELECTs; None on SQLite."""
     if connection.vendor != "postgresql":

@@ -69,16 +69,14 @@ def _race(rounds: int) -> tuple[list[float], list[float]]:
     asked = (0, 0)
     for _ in range(rounds):
         ids = make_due(BACKLOG, now=timezone.now())
-        with queries.watched() as statements:
-            seconds = timed(lambda: _sweep(BACKLOG))
-        together.append(BACKLOG / seconds)
+        with queries.counted() as so_far:
+            together.append(BACKLOG / timed(lambda: _sweep(BACKLOG)))
+            queries_together = so_far()
         wrote = _written_for(ids)
-        count = len(statements)
         ids = make_due(ONE_BY_ONE, now=timezone.now())
-        with queries.watched() as statements:
-            seconds = timed(lambda ids=ids: _each(ids))
-        alone.append(ONE_BY_ONE / seconds)
-        asked = (count, len(statements))
+        with queries.counted() as so_far:
+            alone.append(ONE_BY_ONE / timed(lambda ids=ids: _each(ids)))
+            asked = (queries_together, so_far())
     rows = [
         [f"{BACKLOG:,} together", number(statistics.median(together)), number(min(together)),
          number(max(together)), f"{asked[0] / BACKLOG:.2f}"],

@@ -45,6 +45,7 @@ class StandIn(ThreadingHTTPServer):
         self, host: str = "127.0.0.1", port: int = 0, *, file: str = "", keys: Keys | None = None
     ) -> None:
         self.keys = keys = keys or Keys()
+        self.delay_seconds = 0.0
         self.books = Books(Store(file))
         self.faults = Faults()
         self.stripe = StripeShape(self.books, secret_key=keys.stripe_secret_key)
@@ -83,6 +84,7 @@ class StandIn(ThreadingHTTPServer):
             return self.pay_page.answer(call)
         if call.path == "/v1/checkout/embedded":
             return self.pay_page.hosted(call)
+        time.sleep(self.delay_seconds)
         shape = self.shape_of(call.path)
         if not shape.is_allowed(call):
             return Reply(401, shape.error(401, "", "The key is not valid."))

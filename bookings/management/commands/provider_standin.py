@@ -20,6 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=9090)
         parser.add_argument("--file", default="", help="keep the books here, over restarts")
         parser.add_argument("--settles-after", type=float, default=10, help="seconds pending")
+        parser.add_argument("--delay-ms", type=float, default=0, help="before every answer")
         parser.add_argument("--webhooks-to", default="", help="the site's address")
         parser.add_argument("--seed", default="1", help="of the random faults")
         parser.add_argument("--fault-rate", type=float, default=0, help="0.5: every second call")
@@ -32,6 +33,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"Cannot listen on port {options['port']}: {error}") from error
         server.books.settles_after = options["settles_after"]
+        server.delay_seconds = options["delay_ms"] / 1000
         if site := options["webhooks_to"].rstrip("/"):
             for provider, target in server.webhooks.targets.items():
                 target.url = f"{site}/webhooks/{provider}/"
