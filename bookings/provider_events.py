@@ -17,6 +17,7 @@ from django.db.models import Q
 
 from bookings import checkouts, refunds
 from bookings.gateways import hints
+from bookings.gateways.disputes import dispute_named_in
 from bookings.models import Checkout, Payment, Provider, ProviderEvent
 
 logger = logging.getLogger(__name__)
@@ -101,7 +102,8 @@ def work_on(event_id: int, *, now: datetime) -> bool:
 def _ask_about(row: ProviderEvent, *, now: datetime) -> bool:
     """The same questions the polls ask. False when it names nothing that is ours."""
     event = json.loads(row.body)
-    hint, dispute = hints.hint_of(row.provider, event), hints.dispute_of(row.provider, event)
+    hint, said = hints.hint_of(row.provider, event), hints.dispute_of(row.provider, event)
+    dispute_id = dispute_named_in(row.provider, event)
     named = Q(provider_ref__in=hint.orders) | Q(key__in=hint.checkouts)
     of_provider = Checkout.objects.filter(provider=row.provider).exclude(provider_ref="")
     found = list(of_provider.filter(named).with_expert())
@@ -110,9 +112,9 @@ def _ask_about(row: ProviderEvent, *, now: datetime) -> bool:
     payments = Payment.objects.filter(provider=row.provider, provider_ref__in=hint.payments)
     paid = list(payments)
     for payment in paid:
-        if dispute is not None:
-            refunds.disputed(
-                payment.pk, status=dispute.status, amount_minor=dispute.amount_minor, now=now
+        if dispute_id:
+            refunds.hear_of_dispute(
+                payment.pk, dispute_id, may_take_money=said is not None, now=now
             )
         refunds.refetch(payment.pk, now=now)
     return bool(found or paid)

@@ -162,7 +162,7 @@ GUARDS = (
         f"{ENGINE}/disputes.py",
         "if is_unsent(row) and not row.hold_reason:",
         "if False:",
-        "tests/test_refund_outside.py"
+        "tests/test_disputes.py"
         "::test_m15_an_open_dispute_holds_what_is_unsent_and_winning_lets_it_go",
     ),
     Guard(
@@ -170,16 +170,39 @@ GUARDS = (
         f"{ENGINE}/driving.py",
         "filter(pk=refund.payment_id, is_disputed=True).exists()",
         "none().exists()",
-        "tests/test_refund_outside.py"
+        "tests/test_disputes.py"
         "::test_m15_a_dispute_that_opens_while_a_driver_looks_stops_it",
     ),
     Guard(
         "M15", "A lost dispute that is listed as a refund counts once",
-        f"{ENGINE}/disputes.py",
+        f"{ENGINE}/outside.py",
         'LISTS_LOST_ONES = ("razorpay",)',
         "LISTS_LOST_ONES = ()",
-        "tests/test_refund_outside.py"
+        "tests/test_disputes.py"
         "::test_m15_a_lost_dispute_counts_as_returned_and_is_not_paid_again",
+    ),
+    Guard(
+        "M15", "and counts before it is listed",
+        f"{ENGINE}/outside.py",
+        "return sum(amounts) + (0 if is_listed else lost)",
+        'return sum(amounts) + (0 if payment.provider == "razorpay" else lost)',
+        "tests/test_disputes.py"
+        "::test_a_lost_dispute_is_counted_before_any_list_shows_it",
+    ),
+    Guard(
+        "M15", "An event only names a dispute: the provider is asked",
+        f"{ENGINE}/disputes.py",
+        "found = _ask(payment, dispute_id)\n        # One",
+        'found = Dispute(frozenset(), "open", None)\n        # One',
+        "tests/test_disputes.py"
+        "::test_an_old_event_is_not_believed_over_what_the_provider_says_now",
+    ),
+    Guard(
+        "M15", "While nobody can be asked, what is unsent waits",
+        f"{ENGINE}/disputes.py",
+        "if may_take_money:",
+        "if False:",
+        "tests/test_disputes.py::test_while_nobody_can_be_asked_what_is_unsent_waits",
     ),
     Guard(
         "M16", "Nothing to refund is no refund",

@@ -80,7 +80,8 @@ def staff_money_differs(case: Case) -> Letter:
         heading="The money does not add up",
         paragraphs=(
             f"what went back for booking {code} is not what our books say: more went back than "
-            "was paid, or the provider does not know a refund of ours.",
+            "was paid, the provider does not know a refund of ours, a bank dispute was lost, or "
+            "a refund from the provider’s dashboard came back.",
             "Compare the payment with the provider’s dashboard. Nothing more is sent by itself.",
         ),
         button=case.admin_link("Open the booking", "booking", case.booking.pk),

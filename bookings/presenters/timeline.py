@@ -112,6 +112,9 @@ LINES: dict[str, Line] = {
     "refund_voided": Line("bank", "", sentences.says("The refund was not needed any more")),
     "refund_reduced": Line("bank", "money", sentences.says("The refund is smaller now")),
     "returned_elsewhere": Line("bank", "money", sentences.says("{money} went back another way")),
+    "came_back_elsewhere": Line(
+        "info", "bad", sentences.says("{money} that went back another way came back")
+    ),
     "dispute_opened": Line("flag", "bad", sentences.says("The payment is disputed at the bank")),
     "dispute_won": Line("check", "", sentences.says("The bank dispute ended in your favour")),
     "dispute_lost": Line("flag", "bad", sentences.says("The bank dispute was lost")),

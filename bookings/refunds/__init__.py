@@ -2,12 +2,12 @@
 
 `request_all` writes the rows inside the verb's transaction; `execute` talks to the provider outside
 of any; `refetch` brings our rows in line with the provider's list, whoever noticed that they
-might differ; `disputed` writes down what a bank dispute does to them. The rest is what people
+might differ; `hear_of_dispute` asks what a bank dispute does to them. The rest is what people
 do with a refund that needs them.
 """
 
 from bookings.refunds.breaker import continue_all
-from bookings.refunds.disputes import disputed
+from bookings.refunds.disputes import disputed, hear_of_dispute
 from bookings.refunds.driving import execute
 from bookings.refunds.reconciling import reconcile, refetch
 from bookings.refunds.requesting import Wanted, lock_payments, request_all, void
@@ -18,6 +18,7 @@ __all__ = [
     "continue_all",
     "disputed",
     "execute",
+    "hear_of_dispute",
     "hold",
     "lock_payments",
     "reconcile",

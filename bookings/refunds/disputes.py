@@ -1,60 +1,146 @@
-"""A bank dispute: unsent refunds wait while it is open; money lost to it has gone back."""
+"""A bank dispute: unsent refunds wait while it is open; money lost to it has gone back.
+
+An event only names a dispute; what is so is asked. While nobody can be asked, what is unsent
+waits all the same: that costs nothing.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
 
 from django.db import transaction
 
 from bookings import timeline
-from bookings.models import Payment
+from bookings.gateways import ListedRefund, gateway_of
+from bookings.gateways.disputes import Dispute, DisputeStatus, fetch_dispute
+from bookings.models import Payment, Refund
 from bookings.refunds import holds
-from bookings.refunds.outside import is_unsent, lock_refunds, make_room, tell_if_too_much
+from bookings.refunds.outside import (
+    LISTS_LOST_ONES,
+    is_unsent,
+    lock_refunds,
+    make_room,
+    outside_minor,
+    tell_if_too_much,
+    tell_staff,
+)
 from bookings.states import SYSTEM
 
-LISTS_LOST_ONES = ("razorpay",)
-"""Providers that list a lost dispute as a refund; it is counted there."""
+
+def hear_of_dispute(
+    payment_id: int, dispute_id: str, *, may_take_money: bool, now: datetime
+) -> bool:
+    """Ask about a dispute that an event names, and write down what it does to the refunds.
+
+    False when that is known already. Raises when the provider could not be asked.
+    """
+    payment = Payment.objects.get(pk=payment_id)
+    try:
+        found = _ask(payment, dispute_id)
+        # One that has ended may be followed by another. Asked again, so that it is not an
+        # answer from before the end.
+        again = bool(found and found.status == "open" and _has_ended(payment_id))
+        found = _ask(payment, dispute_id) if again else found
+        is_lost = bool(found and found.status == "lost")
+        listed = _refunds_of(payment, now=now) if is_lost else None
+    except Exception:
+        if may_take_money:
+            disputed(payment_id, status="open", now=now)
+        raise
+    if found is None:
+        return False
+    return disputed(
+        payment_id,
+        status=found.status,
+        amount_minor=found.amount_minor,
+        listed=listed,
+        is_another=again,
+        now=now,
+    )
+
+
+def _ask(payment: Payment, dispute_id: str) -> Dispute | None:
+    """None for a dispute of some other payment."""
+    found = fetch_dispute(payment.provider, dispute_id, currency=payment.currency)
+    return found if found and payment.provider_ref in found.payment_refs else None
+
+
+def _refunds_of(payment: Payment, *, now: datetime) -> list[ListedRefund] | None:
+    gateway = gateway_of(payment.provider)
+    return gateway.list_refunds(payment.provider_ref, now=now) if gateway else None
+
+
+def _has_ended(payment_id: int) -> bool:
+    return Payment.objects.filter(pk=payment_id, dispute_ended_at__isnull=False).exists()
 
 
 def disputed(
     payment_id: int,
     *,
-    status: Literal["open", "won", "lost"],
+    status: DisputeStatus,
     now: datetime,
     amount_minor: int | None = None,
+    listed: list[ListedRefund] | None = None,
+    is_another: bool = False,
 ) -> bool:
     """What the provider says of the dispute now; False when that is known already.
 
-    A dispute that has ended does not open again, whatever event comes late.
+    `listed` are all refunds of the payment, among them perhaps what a lost dispute took. A
+    dispute that has ended does not open again, unless it is certainly another one; that one is
+    for a person to close.
     """
     with transaction.atomic():
         rows = lock_refunds(payment_id)
         payment = Payment.objects.select_for_update(no_key=True).get(pk=payment_id)
-        if payment.dispute_ended_at or (status == "open" and payment.is_disputed):
+        is_first = payment.dispute_ended_at is None
+        lost = _lost_minor(payment, amount_minor) if status == "lost" else 0
+        if status == "open":
+            is_news = not payment.is_disputed and (is_first or is_another)
+        else:
+            is_news = is_first or lost > payment.dispute_lost_minor
+        if not is_news:
             return False
-        payment.is_disputed = status == "open"
-        payment.dispute_ended_at = None if status == "open" else now
-        if status == "lost" and payment.provider not in LISTS_LOST_ONES:
-            lost = _lost_minor(payment, amount_minor)
-            payment.dispute_lost_minor = lost
-            payment.returned_external_minor += lost
+        if status == "open":
+            payment.is_disputed = True
+        else:
+            payment.is_disputed = payment.is_disputed and not is_first
+            payment.dispute_ended_at = now
+        if status == "lost":
+            _count_lost(payment, lost, rows, listed)
         payment.save(
             update_fields=[
                 "is_disputed", "dispute_ended_at", "dispute_lost_minor", "returned_external_minor",
             ]
         )  # fmt: skip
         _note(payment, status, now=now)
-        if status == "open":
-            for row in rows:
-                if is_unsent(row) and not row.hold_reason:
-                    holds.hold(row, holds.DISPUTE, now=now)
-            return True
         if status == "lost":
             make_room(payment, rows, now=now)
             tell_if_too_much(payment, now=now)
-        holds.let_go(holds.DISPUTE, now=now, note=f"Dispute {status}.", payment_id=payment_id)
+            tell_staff(payment.booking, now=now, why=f"dispute lost, {lost}")
+        if _waits(payment, status):
+            for row in lock_refunds(payment_id):
+                if is_unsent(row) and not row.hold_reason:
+                    holds.hold(row, holds.DISPUTE, now=now)
+        elif is_first:
+            holds.let_go(holds.DISPUTE, now=now, note=f"Dispute {status}.", payment_id=payment_id)
     return True
+
+
+def _count_lost(
+    payment: Payment, lost: int, rows: list[Refund], listed: list[ListedRefund] | None
+) -> None:
+    more = max(0, lost - payment.dispute_lost_minor)
+    payment.dispute_lost_minor += more
+    if listed is None:
+        payment.returned_external_minor += more
+    else:
+        payment.returned_external_minor = outside_minor(payment, listed, rows)
+
+
+def _waits(payment: Payment, status: DisputeStatus) -> bool:
+    """Whether what is unsent and still fits is for a person to let go: while a dispute is open,
+    and where it cannot be told for certain which entry of a list a lost one is."""
+    return status == "open" or (status == "lost" and payment.provider in LISTS_LOST_ONES)
 
 
 def _lost_minor(payment: Payment, amount_minor: int | None) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 from datetime import datetime
 
@@ -16,7 +15,9 @@ from bookings.refunds.recording import as_read, tell
 from bookings.refunds.requesting import Wanted, plan
 from bookings.states import SYSTEM
 
-logger = logging.getLogger(__name__)
+LISTS_LOST_ONES = ("razorpay",)
+"""Providers that list a lost dispute as a refund, sooner or later. It is counted at once all the
+same, and only once: nothing may be sent meanwhile."""
 
 
 def settle(payment_id: int, listed: list[ListedRefund], *, now: datetime) -> int:
@@ -26,16 +27,17 @@ def settle(payment_id: int, listed: list[ListedRefund], *, now: datetime) -> int
         payment = Payment.objects.select_for_update(no_key=True).get(pk=payment_id)
         if payment.reconciled_at and payment.reconciled_at > now:
             return 0  # a later list has been read already
-        outside = outside_minor(listed, rows) + payment.dispute_lost_minor
+        outside = outside_minor(payment, listed, rows)
         more = outside - payment.returned_external_minor
         Payment.objects.filter(pk=payment_id).update(
             reconciled_at=now, returned_external_minor=outside
         )
         payment.returned_external_minor = outside
         if more > 0:
-            _note(payment, more, now=now)
-        if more < 0:
-            logger.warning("payment %s: %s of outside refunds came back", payment_id, -more)
+            _note(payment, "returned_elsewhere", more, now=now)
+        if more < 0 and _has_failed(listed, rows):
+            _note(payment, "came_back_elsewhere", -more, now=now)
+            tell_staff(payment.booking, now=now, why=f"{-more} came back, {outside} left outside")
         voided = make_room(payment, rows, now=now) if more else 0
         tell_if_too_much(payment, now=now)
     return voided + bool(more)
@@ -47,18 +49,27 @@ def lock_refunds(payment_id: int) -> list[Refund]:
     return list(rows.select_related("booking", "payment").order_by("pk"))
 
 
-def outside_minor(listed: list[ListedRefund], rows: list[Refund]) -> int:
-    """All that is listed and is not the one entry of a live refund of ours."""
+def outside_minor(payment: Payment, listed: list[ListedRefund], rows: list[Refund]) -> int:
+    """All that is listed and is not the one entry of a live refund of ours, and what a lost
+    dispute took, unless that is one of the entries."""
     ours = {row.uuid.hex for row in rows if row.state not in NOT_LIVE and not is_paid_by_hand(row)}
-    outside = 0
+    amounts = []
     for entry in listed:
         if not entry.is_live:
             continue
         if (name := _hex(entry.refund_uuid)) in ours:
             ours.discard(name)
         else:
-            outside += entry.amount_minor
-    return outside
+            amounts.append(entry.amount_minor)
+    lost = payment.dispute_lost_minor
+    is_listed = payment.provider in LISTS_LOST_ONES and lost in amounts
+    return sum(amounts) + (0 if is_listed else lost)
+
+
+def _has_failed(listed: list[ListedRefund], rows: list[Refund]) -> bool:
+    """A refund that was made without us came to nothing."""
+    ours = {row.uuid.hex for row in rows}
+    return any(not entry.is_live and _hex(entry.refund_uuid) not in ours for entry in listed)
 
 
 def _hex(text: str) -> str:
@@ -68,10 +79,10 @@ def _hex(text: str) -> str:
         return ""
 
 
-def _note(payment: Payment, amount_minor: int, *, now: datetime) -> None:
+def _note(payment: Payment, verb: str, amount_minor: int, *, now: datetime) -> None:
     timeline.append(
         payment.booking,
-        "returned_elsewhere",
+        verb,
         actor=SYSTEM,
         at=now,
         data={"amount_minor": amount_minor, "currency": payment.currency},

@@ -10,8 +10,8 @@ from typing import Any
 from bookings.standin.store import Doc, Store
 
 PREFIXES = {
-    "stripe": {"payment": "pi_", "refund": "re_", "order": "cs_"},
-    "razorpay": {"payment": "pay_", "refund": "rfnd_", "order": "order_"},
+    "stripe": {"payment": "pi_", "refund": "re_", "order": "cs_", "dispute": "du_"},
+    "razorpay": {"payment": "pay_", "refund": "rfnd_", "order": "order_", "dispute": "disp_"},
 }
 
 
@@ -83,15 +83,33 @@ class Books:
         found = self.store.all("payment").get(payment_id)
         return found if found and found["provider"] == provider else None
 
-    def dispute(self, payment: Doc, status: str) -> Doc:
+    def dispute(self, payment: Doc, status: str, amount: int | None = None) -> Doc:
         """`open`, `won` or `lost`. Razorpay books a lost one as a refund without notes."""
         payment["dispute"] = status
         self.store.save("payment", payment["id"], payment)
-        self.changed(f"dispute.{status}", payment["provider"], payment)
         left = payment["amount"] - self.returned(payment["id"])
-        if status == "lost" and payment["provider"] == "razorpay" and left:
-            self._book(payment, left, is_external=True)
-        return payment
+        key = PREFIXES[payment["provider"]]["dispute"] + payment["id"].partition("_")[2]
+        doc: Doc = {
+            "id": key,
+            "provider": payment["provider"],
+            "payment": payment["id"],
+            "amount": payment["amount"],
+            "currency": payment["currency"],
+            "created": self.now(),
+            **self.store.all("dispute").get(key, {}),
+            "status": status,
+            **({"amount": amount} if amount else {}),
+        }
+        doc["deducted"] = min(left, doc["amount"]) if status == "lost" else 0
+        self.store.save("dispute", key, doc)
+        self.changed(f"dispute.{status}", payment["provider"], doc)
+        if payment["provider"] == "razorpay" and doc["deducted"]:
+            self._book(payment, doc["deducted"], is_external=True)
+        return doc
+
+    def dispute_of(self, provider: str, dispute_id: str) -> Doc | None:
+        found = self.store.all("dispute").get(dispute_id)
+        return found if found and found["provider"] == provider else None
 
     # --- money back -------------------------------------------------------------------------
 

@@ -72,11 +72,11 @@ class Control:
         return str(refund["id"])
 
     def _dispute(self, told: dict[str, Any]) -> str:
-        """{"payment": "pi_…", "status": "open" | "won" | "lost"}"""
+        """{"payment": "pi_…", "status": "open" | "won" | "lost"}; with "amount" for a part"""
         if told["status"] not in ("open", "won", "lost"):
             raise ValueError("a dispute is open, won or lost")
         payment = self.books.store.all("payment")[told["payment"]]
-        return str(self.books.dispute(payment, told["status"])["id"])
+        return str(self.books.dispute(payment, told["status"], told.get("amount"))["id"])
 
     def _faults(self, scripts: list[dict[str, Any]]) -> int:
         """[{"kind": "drop", "calls": 2, "seconds": 5, "match": "^POST "}]; [] clears them."""

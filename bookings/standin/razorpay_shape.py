@@ -23,6 +23,7 @@ ROUTES = (
     ("POST", r"payments/([^/]+)/refund", "_refund"),
     ("GET", r"payments/([^/]+)/refunds", "_list"),
     ("GET", r"payments/([^/]+)/refunds/([^/]+)", "_one"),
+    ("GET", r"disputes/([^/]+)", "_dispute"),
 )
 
 
@@ -131,6 +132,24 @@ class RazorpayShape:
             "status": STATES[state],
             "speed_processed": "normal",
             "speed_requested": "normal",
+        }
+
+    def _dispute(self, call: Call, fault: Fault, dispute_id: str) -> Reply:
+        if dispute := self.books.dispute_of("razorpay", dispute_id):
+            return Reply(200, self.dispute_json(dispute))
+        raise self._bad("The id provided does not exist")
+
+    def dispute_json(self, dispute: Doc) -> Doc:
+        return {
+            "id": dispute["id"],
+            "entity": "dispute",
+            "payment_id": dispute["payment"],
+            "amount": dispute["amount"],
+            "currency": dispute["currency"],
+            "amount_deducted": dispute["deducted"],
+            "status": dispute["status"],
+            "phase": "chargeback",
+            "created_at": int(dispute["created"]),
         }
 
     # --- payments and orders ------------------------------------------------------------------

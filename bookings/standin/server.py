@@ -73,8 +73,8 @@ class StandIn(ThreadingHTTPServer):
             self.books.tick()
 
     def shape_of(self, path: str) -> StripeShape | RazorpayShape:
-        """The first word after /v1/ tells them apart."""
-        is_razorpay = path.startswith(("/v1/orders", "/v1/payments/"))
+        """The first word after /v1/ tells them apart, or what is asked for."""
+        is_razorpay = path.startswith(("/v1/orders", "/v1/payments/", "/v1/disputes/disp_"))
         return self.razorpay if is_razorpay else self.stripe
 
     def answer(self, call: Call) -> Reply | bytes:

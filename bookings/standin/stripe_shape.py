@@ -137,6 +137,18 @@ class StripeShape:
             },
         }
 
+    def dispute_json(self, dispute: Doc) -> Doc:
+        return {
+            "id": dispute["id"],
+            "object": "dispute",
+            "amount": dispute["amount"],
+            "currency": dispute["currency"].lower(),
+            "payment_intent": dispute["payment"],
+            "charge": "ch_" + dispute["payment"].partition("_")[2],
+            "created": int(dispute["created"]),
+            "status": {"open": "needs_response"}.get(dispute["status"], dispute["status"]),
+        }
+
     # --- payments and checkout ----------------------------------------------------------------
 
     def _one(self, name: str, key: str) -> Doc:
@@ -146,6 +158,8 @@ class StripeShape:
             return self.payment_json(self._payment(key))
         if name == "charges":
             return self.payment_json(self._payment(key))["latest_charge"]  # type: ignore[no-any-return]
+        if name == "disputes" and (dispute := self.books.dispute_of("stripe", key)):
+            return self.dispute_json(dispute)
         if name == "checkout/sessions" and (session := self.books.store.all("order").get(key)):
             return session
         raise self._missing(f"{name}/{key}")

@@ -129,6 +129,8 @@ class Webhooks:
     def _stripe(self, name: str, doc: Doc) -> Doc:
         if name.startswith("refund"):
             shown: Any = self.stripe.refund_json(doc)
+        elif name.startswith("charge.dispute"):
+            shown = self.stripe.dispute_json(doc)
         elif name.startswith("checkout"):
             shown = doc
         else:
@@ -136,14 +138,6 @@ class Webhooks:
             shown = self.stripe.payment_json(payment)
             if name.startswith("charge"):
                 shown = shown["latest_charge"]
-            if name.startswith("charge.dispute"):
-                shown = {
-                    "id": "du_" + shown["id"][3:],
-                    "object": "dispute",
-                    "payment_intent": payment["id"],
-                    "amount": payment["amount"],
-                    "status": {"open": "needs_response"}.get(doc["dispute"], doc["dispute"]),
-                }
         return {
             "id": "evt_" + uuid.uuid4().hex[:24],
             "object": "event",
@@ -158,6 +152,8 @@ class Webhooks:
         shown: Doc = {"payment": {"entity": self.razorpay.payment_json(payment)}} if payment else {}
         if name.startswith("refund"):
             shown["refund"] = {"entity": self.razorpay.refund_json(doc)}
+        if name.startswith("payment.dispute"):
+            shown["dispute"] = {"entity": self.razorpay.dispute_json(doc)}
         if name.startswith("order"):
             shown["order"] = {"entity": doc}
         return {
