@@ -125,6 +125,11 @@ class Booking(models.Model):
                 name="booking_waiting",
             ),
             models.Index(
+                fields=["expert", "state", "-ends_at", "-id"],
+                condition=~Q(state="scheduled"),
+                name="booking_by_outcome",
+            ),
+            models.Index(
                 fields=["deadline_at", "id"],
                 condition=Q(deadline_at__isnull=False),
                 name="booking_deadline",

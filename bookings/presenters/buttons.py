@@ -8,12 +8,11 @@ from datetime import datetime
 from bookings import formats, rules
 from bookings.models import Booking
 from bookings.presenters import addresses
-from bookings.presenters.shown import Shown
 from bookings.states import Actor, ActorKind, Verb
 
 
 @dataclass(frozen=True, slots=True)
-class Button(Shown):
+class Button:
     label: str
     url: str
     key: str = ""

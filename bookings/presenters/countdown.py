@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from bookings import formats
 from bookings.models import Booking
 from bookings.presenters.reader import Reader
-from bookings.presenters.shown import Shown
 from bookings.presenters.stake import at_stake
 from bookings.states import State
 
@@ -17,7 +16,7 @@ SOON_WITHIN = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
-class Countdown(Shown):
+class Countdown:
     iso: str
     urgency: str
     """calm, soon, now, over, or paused while the follower decides"""

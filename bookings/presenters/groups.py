@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import groupby
+from operator import itemgetter
 from urllib.parse import urlencode
+
+from django.utils.safestring import SafeString
 
 from bookings.lists import OUTCOMES
 from bookings.models import Booking
 from bookings.policy import Policy
+from bookings.presenters import markup
 from bookings.presenters.reader import Reader, words
 from bookings.presenters.rows import Row
 
@@ -19,6 +24,7 @@ class Group:
     key: str
     title: str
     rows: list[Row]
+    html: SafeString
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +35,20 @@ class FilterLink:
 
 
 def grouped(
-    bookings: Sequence[Booking], rows: Sequence[Row], reader: Reader, *, source: str
+    bookings: Sequence[Booking],
+    rows: Sequence[Row],
+    reader: Reader,
+    *,
+    source: str,
+    csrf_token: str,
 ) -> list[Group]:
     """In the order of the rows."""
+    titles = (_title(booking, reader, source) for booking in bookings)
     found: list[Group] = []
-    for booking, row in zip(bookings, rows, strict=True):
-        title = _title(booking, reader, source)
-        if not found or found[-1].title != title:
-            found.append(Group(f"g-{row.code}", title, []))
-        found[-1].rows.append(row)
+    for title, pairs in groupby(zip(titles, rows, strict=True), key=itemgetter(0)):
+        members = [row for _, row in pairs]
+        html = markup.html(members, source=source, csrf_token=csrf_token)
+        found.append(Group(f"g-{members[0].code}", title, members, html))
     return found
 
 

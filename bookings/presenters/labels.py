@@ -10,12 +10,11 @@ from bookings import clocks
 from bookings.emails.words import CHANNELS
 from bookings.models import Booking, RefundState
 from bookings.presenters.reader import Reader, words
-from bookings.presenters.shown import Shown
 from bookings.states import State, Verb
 
 
 @dataclass(frozen=True, slots=True)
-class Chip(Shown):
+class Chip:
     label: str
     tone: str
     """ok, warn, bad, info, money or plain: the ending of the class name"""

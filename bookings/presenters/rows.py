@@ -14,7 +14,6 @@ from bookings.presenters.countdown import Countdown, countdown
 from bookings.presenters.future import if_nothing_happens
 from bookings.presenters.labels import Chip
 from bookings.presenters.reader import Reader
-from bookings.presenters.shown import Shown
 from bookings.states import State, Verb
 
 VERBS = {
@@ -24,10 +23,12 @@ VERBS = {
     "upcoming": (Verb.CANCEL, Verb.OFFER_RESCHEDULE),
 }
 """The buttons of a row by the list it is in, where the rules allow them."""
+WITH_DEADLINE = ("need_action", "waiting")
+"""Lists whose rows show the time that is left instead of a label."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row(Shown):
+class Row:
     code: str
     url: str
     name: str
@@ -68,7 +69,7 @@ def row(booking: Booking, reader: Reader, *, source: str) -> Row:
         money=price(booking),
         said=said(booking),
         then=if_nothing_happens(booking) if source == "waiting" else "",
-        countdown=countdown(booking, reader),
+        countdown=countdown(booking, reader) if source in WITH_DEADLINE else None,
         chip=labels.chip(booking, reader, _extra(booking, "last_refund")),
         detail=labels.detail(
             booking, reader, _extra(booking, "last_change"), _extra(booking, "last_refund")

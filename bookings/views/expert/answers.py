@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import reswap, retarget, trigger_client_event
@@ -14,14 +15,13 @@ from django_htmx.http import reswap, retarget, trigger_client_event
 from bookings import lists
 from bookings.access import ExpertRequest
 from bookings.models import Booking, Expert
-from bookings.presenters import counters, rows
+from bookings.presenters import counters, markup, rows
 from bookings.presenters.reader import Reader
 from bookings.presenters.results import Result
 from bookings.states import Actor, ActorKind
 from bookings.views.expert import page
 
 SOURCES = ("need_action", "waiting", "completed_calls", "upcoming", "booking")
-WITH_DEADLINE = ("need_action", "waiting")
 KEY_LENGTH = 64
 
 
@@ -97,23 +97,23 @@ def _row_answer(
 ) -> HttpResponse:
     context = {**counters_of(request.expert, now=now), "result": result, "source": source}
     if is_row or result.is_bad:
-        context |= _row_context(request, code, source, now=now) or {}
-        context |= {"is_focused": True, "notice": result}
+        context |= _row_context(request, code, source, now=now, notice=result) or {}
     response = render(request, "bookings/row_answer.html", context, status=status)
     return reswap(retarget(response, f"#call-{code}"), "outerHTML")
 
 
 def _row_context(
-    request: ExpertRequest, code: str, source: str, *, now: datetime
+    request: ExpertRequest, code: str, source: str, *, now: datetime, notice: Result | None = None
 ) -> dict[str, Any] | None:
-    fresh = lists.one(request.expert, code)
-    if fresh is None or source == "booking":
+    if source == "booking":
         return None
-    return {
-        "rows": [rows.row(fresh, Reader.of(request.expert, now=now), source=source)],
-        "kind": "turn" if source in WITH_DEADLINE else "past",
-        "source": source,
-    }
+    fresh = lists.row(request.expert, code)
+    if fresh is None:
+        return None
+    shown = rows.row(fresh, Reader.of(request.expert, now=now), source=source)
+    token = get_token(request)
+    html = markup.html([shown], source=source, csrf_token=token, notice=notice)
+    return {"row": html, "source": source}
 
 
 def fresh_row(request: ExpertRequest, code: str, source: str, *, now: datetime) -> HttpResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -89,14 +90,16 @@ def _list_context(
     shown = [rows.row(booking, reader, source=source) for booking in found.bookings]
     already = form.shown_before()
     return {
-        "groups": groups.grouped(found.bookings, shown, reader, source=source),
+        "groups": groups.grouped(
+            found.bookings, shown, reader, source=source, csrf_token=get_token(request)
+        ),
         "count": already + len(shown),
         "more_url": form.next_url(found.after, already + len(shown)) if found.after else "",
+        "looked_through": f"{lists.SEARCHED_AT_ONCE:,}" if found.is_cut_short else "",
         "is_continued": bool(form.value("after")),
         "q": form.value("q"),
         "form": form,
         "source": source,
-        "kind": "turn" if source in answers.WITH_DEADLINE else "past",
         "announced": groups.announcement(len(shown), form.value("q"), has_more=bool(found.after)),
     }
 

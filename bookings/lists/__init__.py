@@ -1,0 +1,194 @@
+"""The bookings of an expert's lists: one query for a page, however many there are."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bookings.lists import hydrated, keyset
+from bookings.lists.extras import HISTORY, REPORT
+from bookings.lists.statements import Statement, aware
+from bookings.models import Booking, Expert
+from bookings.policy import Policy
+
+PAGE = 25
+COUNTED_UP_TO = 100
+SEARCHED_AT_ONCE = 5000
+"""So many calls are looked through for a search; then the page offers to look further."""
+OUTCOMES = {
+    "not_confirmed": "Not confirmed",
+    "completed": "Completed",
+    "no_show_reported": "No-show reported",
+    "waiting": "Waiting",
+    "contested": "Contested",
+    "refunded": "Refunded",
+    "cancelled": "Cancelled",
+}
+"""What Completed calls can be narrowed to, and the words for it."""
+LONGEST_CALL = timedelta(minutes=2**15 - 1)
+"""What the column of a service's length can hold."""
+
+NEED_ACTION = "b.state = 'no_show_reported'"
+_cursor = keyset.write  # as benchmarks/visits.py calls it
+WAITING = "b.state = 'reschedule_offered'"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    bookings: list[Booking]
+    after: str
+    """where the next page starts; empty on the last one"""
+    is_cut_short: bool = False
+    """a search stopped at SEARCHED_AT_ONCE; `after` goes on from there"""
+
+
+@dataclass(frozen=True, slots=True)
+class PastFilter:
+    """What Completed calls are narrowed to; an empty one hides nothing."""
+
+    search: str = ""
+    outcome: str = ""
+    starts_from: datetime | None = None
+    starts_before: datetime | None = None
+
+
+def need_action(expert: Expert, *, search: str = "", after: str = "") -> Page:
+    return _page(_by_deadline(expert, NEED_ACTION), search, after)
+
+
+def waiting(expert: Expert, *, search: str = "", after: str = "") -> Page:
+    return _page(_by_deadline(expert, WAITING), search, after)
+
+
+def upcoming(expert: Expert, *, now: datetime, search: str = "", after: str = "") -> Page:
+    calls = Statement(expert, "ends_at", (HISTORY,))
+    calls.begin_at(now + timedelta.resolution)
+    return _page(calls, search, after)
+
+
+def past(expert: Expert, *, now: datetime, wanted: PastFilter, after: str = "") -> Page:
+    calls = Statement(expert, "ends_at", (HISTORY,), newest_first=True)
+    calls.begin_at(now)
+    if wanted.outcome:
+        _narrow(calls, wanted.outcome, now)
+    if wanted.starts_from:
+        calls.where("b.starts_at >= %s AND b.ends_at > %s", *[wanted.starts_from] * 2)
+    if before := wanted.starts_before:
+        calls.where("b.starts_at < %s", before)
+        calls.begin_at(before + LONGEST_CALL)
+    return _page(calls, wanted.search, after)
+
+
+def row(expert: Expert, code: str) -> Booking | None:
+    """One booking with everything that any list shows of it."""
+    call = Statement(expert, "ends_at", (REPORT, HISTORY))
+    call.where("b.code = %s", code)
+    return next(hydrated.bookings(call.rows(1), call), None)
+
+
+def one(expert: Expert, code: str) -> Booking | None:
+    """One booking for its own page."""
+    own = Booking.objects.of_expert(expert).select_related("follower", "payment")
+    booking = own.filter(code=code).first()
+    if booking is not None:
+        booking.expert = expert
+    return booking
+
+
+def several(expert: Expert, codes: list[str]) -> list[Booking]:
+    """Those of `codes` that need action, the next deadline first."""
+    chosen = Booking.objects.of_expert(expert).needing_action().filter(code__in=codes)
+    found = list(chosen.select_related("follower", "payment"))
+    for booking in found:
+        booking.expert = expert
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Stake:
+    """One call that needs action: its deadline, and the money that goes back then."""
+
+    deadline_at: datetime
+    currency: str
+    minor: int
+
+
+def stakes(expert: Expert) -> list[Stake]:
+    """Of the calls that need action, the next deadline first; stops at COUNTED_UP_TO."""
+    found = _by_deadline(expert, NEED_ACTION).only(
+        """b.deadline_at, b.currency,
+        p.captured_minor - p.reserved_minor - p.returned_external_minor""",
+        COUNTED_UP_TO,
+        joins="LEFT JOIN bookings_payment p ON p.booking_id = b.id",
+    )
+    return [
+        Stake(aware(deadline_at), currency, max(0, minor or 0))
+        for deadline_at, currency, minor in found
+    ]
+
+
+def need_count(expert: Expert) -> int:
+    """Counts no further than is shown: an exact count gets slower with every call."""
+    return _by_deadline(expert, NEED_ACTION).count(COUNTED_UP_TO)
+
+
+def waiting_count(expert: Expert) -> int:
+    return _by_deadline(expert, WAITING).count(COUNTED_UP_TO)
+
+
+def queue(expert: Expert) -> list[str]:
+    """Codes of the calls that need action, the next deadline first."""
+    return [code for (code,) in _by_deadline(expert, NEED_ACTION).only("b.code", COUNTED_UP_TO)]
+
+
+def _by_deadline(expert: Expert, state: str) -> Statement:
+    calls = Statement(expert, "deadline_at", (REPORT,))
+    calls.where(state)
+    return calls
+
+
+def _narrow(calls: Statement, outcome: str, now: datetime) -> None:
+    """By the limits in force, as an index can answer it."""
+    reportable_since = now - Policy.in_force().report_window
+    if outcome == "not_confirmed":
+        calls.where("b.state = 'scheduled' AND b.ends_at > %s", reportable_since)
+    elif outcome == "completed":
+        calls.where(
+            "(b.state = 'completed' OR b.state = 'scheduled' AND b.ends_at <= %s)",
+            reportable_since,
+        )
+    else:
+        calls.where(_OUTCOME[outcome])
+
+
+_OUTCOME = {
+    "no_show_reported": "b.state = 'no_show_reported' AND NOT b.state = 'scheduled'",
+    "waiting": "b.state = 'reschedule_offered' AND NOT b.state = 'scheduled'",
+    "contested": "b.state = 'contested' AND NOT b.state = 'scheduled'",
+    "refunded": "b.state = 'refunded' AND NOT b.state = 'scheduled'",
+    "cancelled": "b.state = 'cancelled' AND NOT b.state = 'scheduled'",
+}
+"""Both say the same; SQLite takes the index of these only where its own condition is repeated."""
+
+_CODE = re.compile(r"TM-[0-9A-Z]{7}", re.IGNORECASE)
+
+
+def _page(calls: Statement, search: str, after: str) -> Page:
+    """By keyset: page 4000 costs what page 1 costs, and a new row shifts nothing."""
+    if (position := keyset.read(after)) is not None:
+        calls.after(position)
+    if _CODE.fullmatch(search):
+        calls.where("b.code = %s", search.upper())
+        search = ""
+    if search:
+        found = calls.matching(search, PAGE + 1, among=SEARCHED_AT_ONCE)
+    else:
+        found = calls.rows(PAGE + 1)
+    shown = list(hydrated.bookings(found[:PAGE], calls))
+    if len(found) > PAGE:
+        last = shown[-1]
+        return Page(shown, keyset.write(getattr(last, calls.order), last.pk))
+    if search and (end := calls.position_at(SEARCHED_AT_ONCE)) is not None:
+        return Page(shown, keyset.write(*end), is_cut_short=True)
+    return Page(shown, "")

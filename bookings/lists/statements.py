@@ -1,0 +1,121 @@
+"""The statements of the lists, written out.
+
+The states are literals, because a database takes a partial index only where it can read the
+state. The position in a list is compared as a row, `(ends_at, id) < (…)`, which every page rides
+along its index. Putting such a statement together through the ORM takes longer than running it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import connection
+
+from bookings.lists.extras import Extra
+from bookings.lists.keyset import Position
+from bookings.models import Booking, Expert
+
+COLUMNS = [column.column for column in Booking._meta.concrete_fields]
+
+
+@dataclass
+class Statement:
+    """The calls of an expert in one order. Conditions are text of ours; values are parameters."""
+
+    expert: Expert
+    order: str
+    """the column a list is sorted by, and after it the id"""
+    extras: tuple[Extra, ...] = ()
+    newest_first: bool = False
+    conditions: list[str] = field(default_factory=lambda: ["b.expert_id = %s"])
+    values: list[Any] = field(default_factory=list)
+    edge: datetime | None = None
+
+    def __post_init__(self) -> None:
+        self.values.append(self.expert.pk)
+
+    def where(self, condition: str, *values: Any) -> None:
+        self.conditions.append(condition)
+        self.values += map(_adapted, values)
+
+    def begin_at(self, instant: datetime) -> None:
+        """The list starts there or later. Of several such instants the last one reached counts:
+        SQLite enters an index by one of them only, and not by the best."""
+        nearest = min if self.newest_first else max
+        self.edge = instant if self.edge is None else nearest(self.edge, instant)
+
+    def after(self, position: Position) -> None:
+        self.begin_at(position[0])
+        self.where(f"(b.{self.order}, b.id) {self._beyond()} (%s, %s)", *position)
+
+    def rows(self, at_most: int) -> list[tuple[Any, ...]]:
+        return self._run(f"{self._select('bookings_booking')} {self._chosen()}", at_most)
+
+    def matching(self, text: str, at_most: int, *, among: int) -> list[tuple[Any, ...]]:
+        """Those of the next `among` calls whose follower or code contains `text`."""
+        near = f"""SELECT b.id, b.code, b.follower_id, b.{self.order}
+            FROM bookings_booking b {self._chosen()}"""
+        matching = f"""SELECT b.id FROM ({near}) b JOIN bookings_follower f ON f.id = b.follower_id
+            WHERE LOWER(f.name) LIKE LOWER(%s) ESCAPE '!' OR LOWER(b.code) LIKE LOWER(%s) ESCAPE '!'
+            {self._sorted()}"""
+        pattern = f"%{_like(text)}%"
+        sql = f"{self._select('bookings_booking')} WHERE b.id IN ({matching}) {self._sorted()}"
+        return self._run(sql, among, pattern, pattern, at_most, at_most)
+
+    def position_at(self, number: int) -> Position | None:
+        """Where the call `number` of the list stands; None when it has fewer."""
+        sql = f"SELECT b.{self.order}, b.id FROM bookings_booking b {self._chosen()} OFFSET %s"
+        found = self._run(sql, 1, number - 1)
+        return (aware(found[0][0]), found[0][1]) if found else None
+
+    def count(self, up_to: int) -> int:
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM bookings_booking b {self._chosen()}) c"
+        return int(self._run(sql, up_to)[0][0])
+
+    def only(self, columns: str, at_most: int, *, joins: str = "") -> list[tuple[Any, ...]]:
+        """Nothing of the follower and not the whole booking."""
+        sql = f"SELECT {columns} FROM bookings_booking b {joins} {self._chosen()}"
+        return self._run(sql, at_most)
+
+    def _select(self, source: str) -> str:
+        columns = [f"b.{name}" for name in COLUMNS] + ["f.name"]
+        joins = ["JOIN bookings_follower f ON f.id = b.follower_id"]
+        for extra in self.extras:
+            columns += extra.columns
+            joins.append(extra.joins)
+        return f"SELECT {', '.join(columns)} FROM {source} b {' '.join(joins)}"
+
+    def _beyond(self) -> str:
+        return "<" if self.newest_first else ">"
+
+    def _chosen(self) -> str:
+        edge = f"b.{self.order} {self._beyond()}= %s" if self.edge else None
+        return f"WHERE {' AND '.join(filter(None, [*self.conditions, edge]))} {self._sorted()}"
+
+    def _sorted(self) -> str:
+        way = "DESC" if self.newest_first else "ASC"
+        return f"ORDER BY b.{self.order} {way}, b.id {way} LIMIT %s"
+
+    def _run(self, sql: str, *more: Any) -> list[tuple[Any, ...]]:
+        with connection.cursor() as cursor:
+            edge = [_adapted(self.edge)] if self.edge else []
+            cursor.execute(sql, [*self.values, *edge, *more])
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
+
+
+def aware(instant: datetime) -> datetime:
+    """As it came out of a cursor: SQLite knows no zones and means UTC."""
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
+
+
+def _adapted(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    return value
+
+
+def _like(text: str) -> str:
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
