@@ -12,15 +12,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks import measure
-from benchmarks.databases import ROOT, Place, place
+from benchmarks.databases import ROOT, place
 from benchmarks.transport import gunicorn
 
 PARTS = ("pages", "sweep", "throughput", "slots", "import")
+APART = ("profile", "ten-times", "sqlite")
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("part", nargs="?", default="short", choices=["short", *PARTS, "profile"])
+    parser.add_argument("part", nargs="?", default="short", choices=["short", *PARTS, *APART])
     parser.add_argument("--bookings", type=int, default=1_000_000)
     parser.add_argument("--database", default="postgresql", choices=["postgresql", "sqlite"])
     parser.add_argument("--rounds", type=int, default=5)
@@ -32,16 +33,22 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def folder_of(options: argparse.Namespace) -> Path:
+    found = options.folder or Path(os.environ.get("DATA_DIR") or ROOT / "var") / "benchmarks"
+    return Path(found)
+
+
 @contextmanager
-def site(options: argparse.Namespace) -> Iterator[tuple[Place, dict[str, str]]]:
+def site(options: argparse.Namespace) -> Iterator[dict[str, str]]:
     """Django set up on a copy of the generated database, with a broker; its environment."""
-    folder = options.folder or Path(os.environ.get("DATA_DIR") or ROOT / "var") / "benchmarks"
+    vendor = options.database
     with ExitStack() as stack:
-        where = stack.enter_context(place(folder, with_postgres=options.database == "postgresql"))
-        name = where.generated(options.bookings, options.database)
-        copy = stack.enter_context(where.copy_of(name, options.database))
+        where = stack.enter_context(place(folder_of(options), with_postgres=vendor == "postgresql"))
+        copy = stack.enter_context(where.copy_of(where.generated(options.bookings, vendor), vendor))
         environment = where.environment(
-            where.url(copy, options.database), REDIS_URL=_broker(stack), BREAKER_LEAST="1000000"
+            where.url(copy, vendor),
+            REDIS_URL=_broker(stack),
+            BREAKER_LEAST="1000000",  # ten thousand refunds an hour are meant here
         )
         os.environ.clear()
         os.environ.update(environment)
@@ -51,7 +58,7 @@ def site(options: argparse.Namespace) -> Iterator[tuple[Place, dict[str, str]]]:
         django.setup()
         call_command("collectstatic", interactive=False, verbosity=0)
         try:
-            yield where, environment
+            yield environment
         finally:
             from django.db import connections
 
@@ -115,20 +122,33 @@ RUN = {
 }
 
 
+def run_compare(options: argparse.Namespace) -> list[measure.Goal]:
+    from benchmarks import compare
+
+    first = (options.bookings, "postgresql")
+    second = (options.bookings, "sqlite")
+    if options.part == "ten-times":
+        second = (10 * options.bookings, "postgresql")
+    with place(folder_of(options), with_postgres=True) as where:
+        return compare.run(where, first, second, rounds=options.rounds)
+
+
 def main() -> int:
     options = arguments()
     began = time.monotonic()
     found: list[measure.Goal] = []
-    with site(options) as (_, environment):
-        print(f"{options.bookings:,} bookings on {options.database}")
-        if options.part == "profile":
-            from benchmarks import pages
+    if options.part in ("ten-times", "sqlite"):
+        found = run_compare(options)
+    else:
+        with site(options) as environment:
+            print(f"{options.bookings:,} bookings on {options.database}")
+            if options.part == "profile":
+                from benchmarks import pages
 
-            pages.profile(options.page)
-            return 0
-        for part in PARTS if options.part == "short" else [options.part]:
-            print(f"\n--- {part}", flush=True)
-            found += RUN[part](options, environment)
+                pages.profile(options.page)
+            for part in PARTS if options.part == "short" else {options.part} & set(PARTS):
+                print(f"\n--- {part}", flush=True)
+                found += RUN[part](options, environment)
     print(f"\nAfter {time.monotonic() - began:.0f} s:")
     missed = measure.verdict(found)
     return 1 if missed else 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import time
 
 from benchmarks.clock import NOW
-from bookings.models import Expert, Follower, Service, User, WeeklyHours
 
 FIRST = ("Priya", "Lena", "Tom", "Aiko", "Rosa", "Emeka", "Ines", "Jonas", "Meera", "Olga")
 LAST = ("Nair", "Schmidt", "Okafor", "Tanaka", "Silva", "Novak", "Rossi", "Larsen", "Iyer", "Kim")
@@ -20,6 +19,8 @@ def email_of(number: int) -> str:
 
 def make_cast(*, experts: int, followers: int) -> None:
     """Their ids run from 1; an expert has the id of their user and of their one service."""
+    from bookings.models import Expert, Follower, Service, User, WeeklyHours
+
     numbers = range(1, experts + 1)
     User.objects.bulk_create(
         (User(id=n, email=email_of(n), password="!", date_joined=NOW) for n in numbers), AT_ONCE

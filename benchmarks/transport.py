@@ -73,6 +73,23 @@ class Page:
     """must stand in the answer: a sign-in page or an empty list is not an answer"""
     least_bytes: int = 400
 
+    def written_down(self) -> dict[str, Any]:
+        """For another process; only for a page that is asked for with a GET."""
+        request = self.next()
+        return {
+            "name": self.name,
+            "marker": self.marker,
+            "least_bytes": self.least_bytes,
+            "path": request.path,
+            "headers": request.headers,
+            "session": request.session,
+        }
+
+    @classmethod
+    def read_back(cls, told: dict[str, Any]) -> Page:
+        request = Request(told["path"], headers=told["headers"], session=told["session"])
+        return cls(told["name"], lambda: request, told["marker"], told["least_bytes"])
+
     def check(self, answer: Answer) -> None:
         if answer.status != 200:
             raise WrongAnswer(f"{self.name}: status {answer.status}\n{answer.body[:500]!r}")

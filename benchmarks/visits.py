@@ -1,8 +1,13 @@
-"""The pages that are measured, made from what is in the database."""
+"""The pages that are measured, made from what is in the database.
+
+`python -m benchmarks.visits` writes those of DATABASE_URL down, for a process that has another.
+"""
 
 from __future__ import annotations
 
+import json
 import secrets
+import sys
 from collections.abc import Callable
 from urllib.parse import urlencode
 
@@ -34,6 +39,7 @@ def session_of(number: int) -> str:
 def pages() -> list[Page]:
     """What an expert with very many calls and a follower of theirs look at; the floor first."""
     from bookings import lists
+    from bookings.lists import keyset
     from bookings.models import Booking, Expert
 
     expert = Expert.objects.get(user__email=email_of(1))
@@ -54,9 +60,9 @@ def pages() -> list[Page]:
     return [
         page(FLOOR, "/benchmarks/minimal/", "Expert 1"),
         page("need action", "/need-action/", row),
-        page("need action, deepest", "/need-action/", row, after=lists._cursor(*waiting[-1])),
+        page("need action, deepest", "/need-action/", row, after=keyset.write(*waiting[-1])),
         page("completed calls", completed, row),
-        page("completed calls, deepest", completed, row, after=lists._cursor(*oldest[-1])),
+        page("completed calls, deepest", completed, row, after=keyset.write(*oldest[-1])),
         page("completed, search a name", completed, row, q="Okafor"),
         page("completed, search an old code", completed, old_code, q=old_code),
         page("completed, only refunded", completed, row, outcome="refunded"),
@@ -113,3 +119,20 @@ def action(number: int) -> Page:
         return Request(address, form, {**HTMX, "HX-Target": f"call-{code}"}, session)
 
     return Page(ACTION, next_request, "Undo")
+
+
+def written_down() -> str:
+    """The pages as JSON, and the query with which a sweep looks for what is due."""
+    from django.db import connection
+
+    from benchmarks.sweep import look
+
+    due = connection.ops.compose_sql(*look()) if connection.vendor == "postgresql" else ""
+    return json.dumps({"pages": [page.written_down() for page in pages()], "look": due})
+
+
+if __name__ == "__main__":
+    import django
+
+    django.setup()
+    sys.stdout.write(written_down())
