@@ -76,7 +76,7 @@ def deliver_all(email_ids: list[int], *, now: datetime) -> int:
 
 def execute_all(refund_ids: list[int], *, now: datetime) -> int:
     """Drive these refunds one step each; how many were taken."""
-    return _each(refund_ids, lambda pk: refunds.execute(pk, now=now), "refund")
+    return refunds.drive(refund_ids, now=now, seconds=BUDGET_SECONDS)
 
 
 def work_on_all(event_ids: list[int], *, now: datetime) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
 from bookings import lifecycle, refunds
 from bookings.models import Payment, Refund
+from bookings.refunds import claiming
 from bookings.standin.server import StandIn
 from tests.builders import NOW, make_booking, staff
 from tests.providers import Provider
@@ -51,6 +53,12 @@ def drive(refund: Refund, now: datetime | None = None) -> Refund:
     refunds.execute(refund.pk, now=now or max(LATER, refund.next_attempt_at or LATER))
     refund.refresh_from_db()
     return refund
+
+
+def taken(refund: Refund, now: datetime = LATER) -> Refund:
+    """By a driver that has not yet asked the provider, and perhaps never will."""
+    [claimed] = claiming.claim([refund.pk], at_most=1, lease=uuid.uuid4(), now=now)
+    return claimed
 
 
 def payment_of(refund: Refund) -> Payment:

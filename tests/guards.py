@@ -38,8 +38,8 @@ GUARDS = (
     Guard(
         "M01", "An exception while asking is no answer, never a refusal",
         f"{ENGINE}/driving.py",
-        'return Answer(Status.UNKNOWN, message=f"{type(error)',
-        'return Answer(Status.DECLINED, message=f"{type(error)',
+        "errand.answer = Answer(Status.UNKNOWN, message=why[:400])",
+        "errand.answer = Answer(Status.DECLINED, message=why[:400])",
         "tests/test_refunds_over_http.py::test_m01_m04_m25_what_was_done_is_adopted",
     ),
     Guard(
@@ -51,44 +51,44 @@ GUARDS = (
     ),
     Guard(
         "M03", "A stored 5xx that comes back leads to the next epoch",
-        f"{ENGINE}/recording.py",
+        f"{ENGINE}/outcomes.py",
         'return {"stored_failure_at": None, "epoch": refund.epoch + 1}',
         "return {}",
         "tests/test_refund_keys.py::test_m03_a_stored_500_without_work_needs_one_new_key",
     ),
     Guard(
         "M03", "and only after a minute",
-        f"{ENGINE}/recording.py",
+        f"{ENGINE}/outcomes.py",
         "if now - refund.stored_failure_at < pace.STORED_AGAIN:",
         "if False:",
         "tests/test_refund_keys.py::test_m03_the_key_does_not_change_before_a_minute_is_over",
     ),
     Guard(
-        "M04", "The list is asked before anything is sent",
-        f"{ENGINE}/driving.py",
-        "if found := gateway.find(request, now=now):",
-        "if (found := gateway.find(request, now=now)) and refund.state == RefundState.ACCEPTED:",
+        "M04", "The list is asked before anything is sent again",
+        f"{ENGINE}/claiming.py",
+        "return not is_first or now - refund.created_at >= pace.KEY_LIFE",
+        "return False",
         "tests/test_refund_keys.py::test_m04_a_stored_500_with_work_is_found_and_never_sent_again",
     ),
     Guard(
         "M05", "Nothing but the provider's own 5xx counts as stored",
-        f"{ENGINE}/recording.py",
+        f"{ENGINE}/outcomes.py",
         "if answer.is_stored_failure:",
         "if True:",
         "tests/test_refund_keys.py::test_m05_m02_no_other_trouble_ever_changes_the_key",
     ),
     Guard(
         "M06", "A lease keeps others away until its driver is certainly dead",
-        f"{ENGINE}/driving.py",
-        "next_attempt_at=now + pace.LEASE,",
-        "next_attempt_at=now,",
+        f"{ENGINE}/claiming.py",
+        "next_attempt_at=now + pace.LEASE,\n                    attempts",
+        "next_attempt_at=now,\n                    attempts",
         "tests/test_refund_crashes.py::test_m06_a_driver_that_dies_is_followed_by_one_that_pays_once",
     ),
     Guard(
         "M08", "The lease is taken in one conditional update",
-        f"{ENGINE}/driving.py",
-        "claimed = due.filter(state=before.state, attempts=before.attempts).update(",
-        "claimed = Refund.objects.filter(pk=refund_id).update(",
+        f"{ENGINE}/claiming.py",
+        "taken += due.filter(pk__in=pks).update(",
+        "taken += Refund.objects.filter(pk__in=pks).update(",
         "tests/test_refunds.py"
         "::test_m08_a_refund_that_another_driver_takes_in_between_is_left_to_it",
     ),
@@ -117,13 +117,21 @@ GUARDS = (
     Guard(
         "M10", "An answer is written only to the row that was read (fencing)",
         f"{ENGINE}/recording.py",
-        "            attempts=refund.attempts,\n            lease_token=refund.lease_token,\n",
-        "",
+        "if found.get(row.pk) == [getattr(row, n) for n in _READ]",
+        "if row.pk in found",
         "tests/test_refunds.py::test_an_answer_that_comes_after_the_lease_is_not_written",
     ),
     Guard(
-        "M11", "Accepted refunds are polled",
+        "M10", "also in a batch",
         f"{ENGINE}/recording.py",
+        "            if refund.pk in fresh\n",
+        "            if fresh\n",
+        "tests/test_refund_driving.py"
+        "::test_in_a_batch_only_rows_that_are_as_they_were_read_are_written",
+    ),
+    Guard(
+        "M11", "Accepted refunds are polled",
+        f"{ENGINE}/outcomes.py",
         '"next_attempt_at": now + _poll_wait(refund, now=now),\n        "accepted_at"',
         '"next_attempt_at": None,\n        "accepted_at"',
         "tests/test_refunds_over_http.py::test_m11_polls_alone_see_the_refund_arrive",
@@ -144,7 +152,7 @@ GUARDS = (
     ),
     Guard(
         "M13", "Ten days with the bank alert staff",
-        f"{ENGINE}/recording.py",
+        f"{ENGINE}/outcomes.py",
         "is_slow = refund.alerted_at is None and now - since >= pace.SLOW_BANK",
         "is_slow = False",
         "tests/test_refund_outside.py"
@@ -152,7 +160,7 @@ GUARDS = (
     ),
     Guard(
         "M14", "A definite no ends it",
-        f"{ENGINE}/recording.py",
+        f"{ENGINE}/outcomes.py",
         '"next_attempt_at": None,\n        "finished_at"',
         '"next_attempt_at": now,\n        "finished_at"',
         "tests/test_refund_outage.py::test_m14_a_definite_no_is_told_and_never_asked_again",
@@ -167,9 +175,9 @@ GUARDS = (
     ),
     Guard(
         "M15", "also one that opens while a driver looks",
-        f"{ENGINE}/driving.py",
-        "filter(pk=refund.payment_id, is_disputed=True).exists()",
-        "none().exists()",
+        f"{ENGINE}/claiming.py",
+        "        payment__is_disputed=False,\n",
+        "",
         "tests/test_disputes.py"
         "::test_m15_a_dispute_that_opens_while_a_driver_looks_stops_it",
     ),
@@ -228,14 +236,14 @@ GUARDS = (
     Guard(
         "M19", "After 23 hours it is only looked for",
         f"{ENGINE}/driving.py",
-        "if refund.first_sent_at and now - refund.first_sent_at > pace.KEY_LIFE:",
+        "if refund.first_sent_at and self.now - refund.first_sent_at > pace.KEY_LIFE:",
         "if False:",
         "tests/test_refund_keys.py"
         "::test_m19_an_old_refund_is_only_looked_for_and_then_a_person_is_asked",
     ),
     Guard(
         "M19", "twice, ten minutes apart, before a person is asked",
-        f"{ENGINE}/recording.py",
+        f"{ENGINE}/outcomes.py",
         "if now - refund.absent_at < pace.SECOND_LOOK:",
         "if False:",
         "tests/test_refund_keys.py"
@@ -251,8 +259,8 @@ GUARDS = (
     Guard(
         "M21", "The first answer after an outage wakes the others",
         f"{ENGINE}/driving.py",
-        "recovery.wake_waiting(refund.payment.provider, now=then)",
-        "pass",
+        "recovery.wake_waiting(provider, now=self.now)",
+        "0",
         "tests/test_refund_outage.py"
         "::test_m21_all_are_done_soon_after_the_provider_is_back_and_none_twice",
     ),
@@ -280,17 +288,39 @@ GUARDS = (
     ),
     Guard(
         "M24", "REFUNDS_HOLD holds everything",
-        f"{ENGINE}/driving.py",
-        "if settings.REFUNDS_HOLD and not is_poll:",
+        f"{ENGINE}/claiming.py",
+        "if settings.REFUNDS_HOLD:",
         "if False:",
         "tests/test_refund_holds.py"
         "::test_m24_a_restored_database_sends_nothing_until_staff_lets_go",
     ),
     Guard(
+        "M24", "After a hold the list is asked before the first try, too",
+        f"{ENGINE}/claiming.py",
+        " and refund.alerted_at is None",
+        "",
+        "tests/test_refund_holds.py::test_m24_released_without_reconcile_it_is_still_found",
+    ),
+    Guard(
+        "M24", "and where the provider may have forgotten the key",
+        f"{ENGINE}/claiming.py",
+        " or now - refund.created_at >= pace.KEY_LIFE",
+        "",
+        "tests/test_refund_driving.py"
+        "::test_m24_when_the_key_may_be_forgotten_the_list_is_read_before_the_first_try",
+    ),
+    Guard(
+        "M12", "and after a retry by staff",
+        f"{ENGINE}/claiming.py",
+        " and refund.epoch == 1",
+        "",
+        "tests/test_refund_driving.py::test_m12_a_retry_by_staff_reads_the_list_first",
+    ),
+    Guard(
         "M24", "A refund of ours that we do not know counts as returned",
         f"{ENGINE}/outside.py",
-        "            outside += entry.amount_minor",
-        "            outside += 0 if entry.refund_uuid else entry.amount_minor",
+        "            amounts.append(entry.amount_minor)",
+        "            amounts.append(0 if entry.refund_uuid else entry.amount_minor)",
         "tests/test_refund_holds.py"
         "::test_m24_a_refund_the_backup_does_not_know_makes_the_new_one_void",
     ),

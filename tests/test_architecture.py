@@ -16,7 +16,7 @@ LEVELS: dict[str, int] = {
     name: level
     for level, names in enumerate(
         [
-            "states policy standin free_times",
+            "states policy standin free_times lanes",
             "models",
             "clocks formats timeline gateways demo_inbox",
             "links slots rules calendar intake lists",

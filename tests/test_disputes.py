@@ -98,20 +98,26 @@ def test_m15_an_open_dispute_holds_what_is_unsent_and_winning_lets_it_go(
     assert drive(refund).state == RefundState.ACCEPTED
 
 
+@pytest.mark.parametrize("point", ["claimed", "listed"])
 def test_m15_a_dispute_that_opens_while_a_driver_looks_stops_it(
-    provider: Provider, monkeypatch: pytest.MonkeyPatch
+    provider: Provider, point: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Before a first try, and before a second one, which has read the provider's list."""
     from bookings.refunds import points
 
     refund = refund_of(provider)
+    if point == "listed":
+        provider.fault("lost")
+        drive(refund)
 
-    def dispute(point: str) -> None:
-        if point == "listed":
+    def dispute(here: str) -> None:
+        if here == point:
             Payment.objects.update(is_disputed=True)
 
     monkeypatch.setattr(points, "reached", dispute)
     drive(refund)
-    assert (refund.state, refund.hold_reason) == (RefundState.DUE, holds.DISPUTE)
+    before = RefundState.DUE if point == "claimed" else RefundState.UNKNOWN
+    assert (refund.state, refund.hold_reason) == (before, holds.DISPUTE)
     assert lines(provider, refund) == []
 
 

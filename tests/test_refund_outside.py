@@ -25,6 +25,7 @@ from tests.engine import (
     payment_of,
     refetch,
     refund_of,
+    taken,
     verbs,
 )
 from tests.providers import Provider, running
@@ -170,14 +171,13 @@ def test_m10_whoever_looks_first_the_end_is_the_same(
 
 def test_m10_news_that_come_while_a_driver_asks_are_kept(provider: Provider) -> None:
     from bookings.gateways import Answer, Status
-    from bookings.refunds import driving
+    from bookings.refunds.driving import request_of
     from bookings.refunds.recording import record
 
     refund = refund_of(provider, part=80000)
-    slow = driving._claim(refund.pk, now=LATER)
-    assert slow is not None
+    slow = taken(refund)
     gateway = provider.gateway()
-    gateway.send(driving.request_of(slow), now=LATER)  # and before its answer is written:
+    gateway.send(request_of(slow), now=LATER)  # and before its answer is written:
     assert refetch(refund).state == RefundState.ACCEPTED
     assert record(slow, Answer(Status.UNKNOWN), now=LATER) is False
     refund.refresh_from_db()

@@ -10,8 +10,11 @@ import pytest
 from bookings import gateways, lifecycle, refunds, sweeps
 from bookings.gateways import Answer, RefundRequest, Status
 from bookings.models import Booking, OutboxEmail, Payment, Refund, RefundState, SandboxRefund
+from bookings.refunds import claiming, pace
+from bookings.refunds.recording import record
 from bookings.states import TransitionNotAllowed
 from tests.builders import DAY, NOW, expert_of, make_booking, staff
+from tests.engine import taken
 
 pytestmark = pytest.mark.django_db
 LATER = NOW + timedelta(minutes=1)
@@ -36,6 +39,8 @@ def paid_out(refund: Refund) -> int:
 
 class Lying:
     """The sandbox behind a line that breaks where the test says."""
+
+    is_remote = False
 
     def __init__(self, *, before: bool = False, after: bool = False) -> None:
         self.before, self.after = before, after
@@ -92,21 +97,15 @@ def test_a_request_that_never_arrived_is_sent_again_with_the_same_key(
 
 def test_a_driver_that_died_is_followed_by_another_after_its_lease() -> None:
     refund = refund_of()
-    from bookings.refunds import driving, pace
-
-    assert driving._claim(refund.pk, now=LATER) is not None  # and then kill -9
+    assert taken(refund).lease_token is not None  # and then kill -9
     assert refunds.execute(refund.pk, now=LATER + timedelta(seconds=1)) is False
     drive(refund, LATER + pace.LEASE)
     assert refund.state == RefundState.ACCEPTED
 
 
 def test_an_answer_that_comes_after_the_lease_is_not_written() -> None:
-    from bookings.refunds import driving, pace
-    from bookings.refunds.recording import record
-
     refund = refund_of()
-    slow = driving._claim(refund.pk, now=LATER)
-    assert slow is not None
+    slow = taken(refund)
     drive(refund, LATER + pace.LEASE)
     assert record(slow, Answer(Status.DECLINED), now=LATER + DAY) is False
     refund.refresh_from_db()
@@ -116,20 +115,19 @@ def test_an_answer_that_comes_after_the_lease_is_not_written() -> None:
 def test_m08_a_refund_that_another_driver_takes_in_between_is_left_to_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from bookings.refunds import driving
-
+    """Where the database cannot lock the row, or the other one does not ask for the lock."""
     refund = refund_of()
 
     class Between:
         """Asked after the row was read, and before it is taken."""
 
         @property
-        def REFUNDS_HOLD(self) -> bool:
+        def LEASE(self) -> timedelta:
             monkeypatch.undo()
             assert refunds.execute(refund.pk, now=LATER) is True
-            return False
+            return pace.LEASE
 
-    monkeypatch.setattr(driving, "settings", Between())
+    monkeypatch.setattr(claiming, "pace", Between())
     assert refunds.execute(refund.pk, now=LATER) is False
     refund.refresh_from_db()
     assert (refund.state, refund.attempts) == (RefundState.ACCEPTED, 1)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from django.conf import settings
 
+from bookings.gateways.exchange import Ask, kept_open
+from bookings.gateways.exchange import exchange as once
 from bookings.gateways.port import Answer, Gateway, ListedRefund, RefundRequest, Status
 from bookings.gateways.sandbox import SandboxGateway
 from bookings.gateways.till import NotTaken, Opened, Order, Paid, Till
@@ -13,6 +15,7 @@ from bookings.models import Provider
 
 __all__ = [
     "Answer",
+    "Ask",
     "Gateway",
     "ListedRefund",
     "NotTaken",
@@ -24,17 +27,18 @@ __all__ = [
     "Status",
     "Till",
     "gateway_of",
+    "kept_open",
     "selling_with",
     "till_of",
 ]
 
 
-def gateway_of(provider: str) -> Gateway | None:
+def gateway_of(provider: str, ask: Ask = once) -> Gateway | None:
     """The adapter of a provider; None where a refund is paid by hand or the keys are missing."""
-    return _GATEWAYS.get(provider) or _WITH_KEYS.get(provider, _nothing)()
+    return _GATEWAYS.get(provider) or _WITH_KEYS.get(provider, _nothing)(ask)
 
 
-def _stripe() -> Gateway | None:
+def _stripe(ask: Ask) -> Gateway | None:
     if not settings.STRIPE_SECRET_KEY:
         return None
     from bookings.gateways.stripe import StripeGateway  # a large package; few sites have both
@@ -43,10 +47,11 @@ def _stripe() -> Gateway | None:
         api_base=settings.STRIPE_API_BASE,
         secret_key=settings.STRIPE_SECRET_KEY,
         read_seconds=settings.PROVIDER_TIMEOUT.total_seconds(),
+        ask=ask,
     )
 
 
-def _razorpay() -> Gateway | None:
+def _razorpay(ask: Ask) -> Gateway | None:
     if not settings.RAZORPAY_KEY_ID:
         return None
     from bookings.gateways.razorpay import RazorpayGateway
@@ -56,19 +61,20 @@ def _razorpay() -> Gateway | None:
         key_id=settings.RAZORPAY_KEY_ID,
         key_secret=settings.RAZORPAY_KEY_SECRET,
         read_seconds=settings.PROVIDER_TIMEOUT.total_seconds(),
+        ask=ask,
     )
 
 
-def _nothing() -> None:
+def _nothing(_: Ask) -> None:
     return None
 
 
 _GATEWAYS: dict[str, Gateway] = {Provider.SANDBOX: SandboxGateway()}
-_WITH_KEYS: dict[str, Callable[[], Gateway | None]] = {
+_WITH_KEYS: dict[str, Callable[[Ask], Gateway | None]] = {
     Provider.STRIPE: _stripe,
     Provider.RAZORPAY: _razorpay,
 }
-"""Made for each call from the settings: an object is cheap, and threads share none."""
+"""Made anew from the settings each time: an object is cheap."""
 
 
 def till_of(provider: str) -> Till | None:

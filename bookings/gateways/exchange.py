@@ -1,16 +1,17 @@
-"""One HTTP call to a provider: bounded in time and size, no retry, no redirect.
-
-A session per call: a connection kept open would often be one that the other side has closed,
-and a refund that ends in a reset is one that somebody must ask about.
-"""
+"""One HTTP call to a provider: bounded in time and size, no retry, no redirect."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cache
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import requests
 
@@ -33,6 +34,61 @@ class Reply:
     body: bytes
 
 
+class Ask(Protocol):
+    """Send one request. Every exception means: not known whether it arrived."""
+
+    def __call__(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: str | bytes | None = None,
+        read_seconds: float = READ_SECONDS,
+    ) -> Reply: ...
+
+
+@contextmanager
+def kept_open(at_most: int) -> Iterator[Ask]:
+    """Calls over connections that stay open in between, from as many threads.
+
+    One that the other side has closed since its last answer is seen before anything is sent, and
+    made anew. Closed in the very moment of sending, it is a reset like any other: no answer, and
+    the refund is looked for some seconds later. Nothing is sent twice from here, so keep them
+    for seconds, not for hours.
+    """
+    with requests.Session() as session:
+        session.trust_env = False  # read once for each host, not for each call; and no .netrc
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=at_most))
+        environment = cache(_environment)
+
+        def ask(
+            method: str,
+            url: str,
+            *,
+            headers: Mapping[str, str],
+            body: str | bytes | None = None,
+            read_seconds: float = READ_SECONDS,
+        ) -> Reply:
+            ends = time.monotonic() + CONNECT_SECONDS + 2 * read_seconds
+            answer = session.request(
+                method,
+                url,
+                headers={**headers, "Accept-Encoding": "identity"},
+                data=body.encode() if isinstance(body, str) else body,
+                timeout=(CONNECT_SECONDS, read_seconds),
+                allow_redirects=False,
+                stream=True,
+                **environment("://".join(urlsplit(url)[:2])),
+            )
+            with closing(answer):
+                return Reply(answer.status_code, answer.headers, _content(answer, ends))
+
+        yield ask
+
+
 def exchange(
     method: str,
     url: str,
@@ -41,32 +97,26 @@ def exchange(
     body: str | bytes | None = None,
     read_seconds: float = READ_SECONDS,
 ) -> Reply:
-    """Send one request. Every exception means: not known whether it arrived."""
-    ends = time.monotonic() + CONNECT_SECONDS + 2 * read_seconds
-    with requests.Session() as session:
-        session.auth = _as_is
-        answer = session.request(
-            method,
-            url,
-            headers={**headers, "Accept-Encoding": "identity"},
-            data=body.encode() if isinstance(body, str) else body,
-            timeout=(CONNECT_SECONDS, read_seconds),
-            allow_redirects=False,
-            stream=True,
-        )
-        content = bytearray()
-        while chunk := answer.raw.read1(65536):
-            content += chunk
-            if len(content) > MOST_BYTES:
-                raise NoAnswer(f"The answer is longer than {MOST_BYTES} bytes.")
-            if time.monotonic() > ends:
-                raise NoAnswer("The answer did not end in time.")
-        return Reply(answer.status_code, answer.headers, bytes(content))
+    """One call over a connection of its own."""
+    with kept_open(1) as ask:
+        return ask(method, url, headers=headers, body=body, read_seconds=read_seconds)
 
 
-def _as_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """An `auth` of its own: without one, a .netrc would replace our Authorization header."""
-    return request
+def _environment(origin: str) -> dict[str, Any]:
+    """The proxy and the certificates that the environment names for a host."""
+    found = requests.Session().merge_environment_settings(origin, {}, None, None, None)
+    return {"proxies": found["proxies"], "verify": found["verify"]}
+
+
+def _content(answer: requests.Response, ends: float) -> bytes:
+    content = bytearray()
+    while chunk := answer.raw.read1(65536):
+        content += chunk
+        if len(content) > MOST_BYTES:
+            raise NoAnswer(f"The answer is longer than {MOST_BYTES} bytes.")
+        if time.monotonic() > ends:
+            raise NoAnswer("The answer did not end in time.")
+    return bytes(content)
 
 
 def retry_after(headers: Mapping[str, str], *, now: datetime) -> timedelta | None:

@@ -77,6 +77,12 @@ class ListedRefund:
 
 
 class Gateway(Protocol):
+    """May be used by many threads at once."""
+
+    is_remote: bool
+    """Its calls go over the network and touch neither our database nor our cache, so they may
+    be made in threads. Where this is False they are made one by one, in the calling thread."""
+
     def send(self, request: RefundRequest, *, now: datetime) -> Answer:
         """Ask for the refund. Repeating it with the same key pays once. May raise: that is
         an UNKNOWN answer."""

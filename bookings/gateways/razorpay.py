@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bookings.gateways.exchange import READ_SECONDS, Reply, retry_after
+from bookings.gateways.exchange import READ_SECONDS, Ask, Reply, exchange, retry_after
 from bookings.gateways.listing import answer_of, find_in, live_minor
 from bookings.gateways.port import Answer, ListedRefund, RefundRequest, Status
 from bookings.gateways.razorpay_wire import RazorpayError, Wire, as_object, path_of, said_in, why
@@ -27,10 +27,18 @@ REFUNDABLE_FOR = timedelta(days=183)
 
 
 class RazorpayGateway:
+    is_remote = True
+
     def __init__(
-        self, *, api_base: str, key_id: str, key_secret: str, read_seconds: float = READ_SECONDS
+        self,
+        *,
+        api_base: str,
+        key_id: str,
+        key_secret: str,
+        read_seconds: float = READ_SECONDS,
+        ask: Ask = exchange,
     ) -> None:
-        self.wire = Wire(f"{api_base}/v1", key_id, key_secret, read_seconds)
+        self.wire = Wire(f"{api_base}/v1", key_id, key_secret, read_seconds, ask)
 
     def send(self, request: RefundRequest, *, now: datetime) -> Answer:
         reply = self.wire.call(

@@ -7,7 +7,7 @@ import re
 from base64 import b64encode
 from typing import Any
 
-from bookings.gateways.exchange import Reply, exchange
+from bookings.gateways.exchange import Ask, Reply, exchange
 
 
 class RazorpayError(Exception):
@@ -19,8 +19,10 @@ class RazorpayError(Exception):
 
 
 class Wire:
-    def __init__(self, base: str, key_id: str, key_secret: str, read_seconds: float) -> None:
-        self.base, self.read_seconds = base, read_seconds
+    def __init__(
+        self, base: str, key_id: str, key_secret: str, read_seconds: float, ask: Ask = exchange
+    ) -> None:
+        self.base, self.read_seconds, self.ask = base, read_seconds, ask
         self.credentials = b64encode(f"{key_id}:{key_secret}".encode()).decode()
 
     def get(self, path: str, entity: str) -> Any:
@@ -38,7 +40,7 @@ class Wire:
             headers["Content-Type"] = "application/json"
         if key:
             headers["X-Refund-Idempotency"] = key
-        return exchange(
+        return self.ask(
             method,
             f"{self.base}/{path}",
             headers=headers,

@@ -15,6 +15,8 @@ SETTLES_AFTER = timedelta(seconds=15)
 
 
 class SandboxGateway:
+    is_remote = False
+
     def send(self, request: RefundRequest, *, now: datetime) -> Answer:
         if "declines" in request.payment_ref:
             return Answer(Status.DECLINED, message="The card's bank refused the refund.")

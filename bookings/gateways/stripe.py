@@ -6,13 +6,13 @@ idempotency key are described in docs/providers.md.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import stripe
 
-from bookings.gateways.exchange import READ_SECONDS, Reply, retry_after
+from bookings.gateways.exchange import READ_SECONDS, Ask, Reply, exchange, retry_after
 from bookings.gateways.listing import answer_of, find_in, live_minor
 from bookings.gateways.port import Answer, ListedRefund, RefundRequest, Status
 from bookings.gateways.stripe_wire import Wire
@@ -36,14 +36,16 @@ _PAGE = 100
 _MOST_PAGES = 20
 
 
+@dataclass(frozen=True, kw_only=True)
 class StripeGateway:
-    def __init__(
-        self, *, api_base: str, secret_key: str, read_seconds: float = READ_SECONDS
-    ) -> None:
-        self.api_base, self.secret_key, self.read_seconds = api_base, secret_key, read_seconds
+    api_base: str
+    secret_key: str
+    read_seconds: float = READ_SECONDS
+    ask: Ask = exchange
+    is_remote = True
 
     def send(self, request: RefundRequest, *, now: datetime) -> Answer:
-        wire = Wire(self.read_seconds)
+        wire = Wire(self.read_seconds, self.ask)
         params: Any = {
             **_payment(request.payment_ref),
             "amount": request.amount_minor,
@@ -60,14 +62,14 @@ class StripeGateway:
         return answer_of(_listed(refund.to_dict()), request, is_new=True)
 
     def find(self, request: RefundRequest, *, now: datetime) -> Answer | None:
-        wire = Wire(self.read_seconds)
+        wire = Wire(self.read_seconds, self.ask)
         try:
             return find_in(self._list(request.payment_ref, wire), request)
         except stripe.StripeError as error:
             return replace(_no_answer(error, wire.reply, now=now), is_stored_failure=False)
 
     def list_refunds(self, payment_ref: str, *, now: datetime) -> list[ListedRefund]:
-        return self._list(payment_ref, Wire(self.read_seconds))
+        return self._list(payment_ref, Wire(self.read_seconds, self.ask))
 
     def _list(self, payment_ref: str, wire: Wire) -> list[ListedRefund]:
         client = self._client(wire)
@@ -105,7 +107,7 @@ class StripeGateway:
         return Answer(Status.UNKNOWN, message=said[:400])
 
     def _captured_minor(self, payment_ref: str) -> int:
-        services = self._client(Wire(self.read_seconds)).v1
+        services = self._client(Wire(self.read_seconds, self.ask)).v1
         if payment_ref.startswith("ch_"):
             return services.charges.retrieve(payment_ref).amount_captured
         return services.payment_intents.retrieve(payment_ref).amount_received

@@ -8,7 +8,7 @@ from typing import Any
 
 import stripe
 
-from bookings.gateways.exchange import Reply, exchange
+from bookings.gateways.exchange import Ask, Reply, exchange
 
 stripe.enable_telemetry = False
 logging.getLogger("stripe").setLevel(logging.WARNING)  # else a line or two for each call
@@ -19,9 +19,9 @@ class Wire(stripe.HTTPClient):
 
     name = "requests"
 
-    def __init__(self, read_seconds: float) -> None:
+    def __init__(self, read_seconds: float, ask: Ask = exchange) -> None:
         super().__init__()
-        self.read_seconds = read_seconds
+        self.read_seconds, self.ask = read_seconds, ask
         self.reply: Reply | None = None
 
     def client(self, *, api_base: str, secret_key: str) -> stripe.StripeClient:
@@ -43,7 +43,7 @@ class Wire(stripe.HTTPClient):
     ) -> tuple[str, int, Mapping[str, str]]:
         self.reply = None
         try:
-            self.reply = exchange(
+            self.reply = self.ask(
                 method, url, headers=headers or {}, body=post_data, read_seconds=self.read_seconds
             )
         except Exception as error:

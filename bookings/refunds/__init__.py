@@ -1,6 +1,6 @@
 """Refunds: plan one, drive it through the provider, compare with its books, let staff step in.
 
-`request_all` writes the rows inside the verb's transaction; `execute` talks to the provider outside
+`request_all` writes the rows inside the verb's transaction; `drive` talks to the provider outside
 of any; `refetch` brings our rows in line with the provider's list, whoever noticed that they
 might differ; `hear_of_dispute` asks what a bank dispute does to them. The rest is what people
 do with a refund that needs them.
@@ -8,7 +8,7 @@ do with a refund that needs them.
 
 from bookings.refunds.breaker import continue_all
 from bookings.refunds.disputes import disputed, hear_of_dispute
-from bookings.refunds.driving import execute
+from bookings.refunds.driving import drive, execute
 from bookings.refunds.reconciling import reconcile, refetch
 from bookings.refunds.requesting import Wanted, lock_payments, request_all, void
 from bookings.refunds.staff import hold, record_paid_by_hand, release, retry
@@ -17,6 +17,7 @@ __all__ = [
     "Wanted",
     "continue_all",
     "disputed",
+    "drive",
     "execute",
     "hear_of_dispute",
     "hold",

@@ -1,7 +1,7 @@
 """Phases two and three: ask the provider outside any transaction, then write down its answer.
 
 Whatever dies in between: the row says `sending` with a step in the future, and the next driver
-first asks the provider what became of it. The same key is used for every try; see `recording`
+first asks the provider what became of it. The same key is used for every try; see `outcomes`
 for the one case in which it changes.
 """
 
@@ -10,44 +10,42 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache, partial
 
 from django.conf import settings
-from django.db.models import F
-from django.db.models.functions import Coalesce
 
-from bookings.gateways import Answer, Gateway, RefundRequest, Status, gateway_of
-from bookings.models import Payment, Refund, RefundState
-from bookings.refunds import holds, pace, points, recovery
-from bookings.refunds.recording import ABSENT, record
+from bookings import lanes
+from bookings.gateways import Answer, Ask, Gateway, RefundRequest, Status, gateway_of, kept_open
+from bookings.models import Refund, RefundState
+from bookings.refunds import claiming, pace, points, recovery
+from bookings.refunds.outcomes import ABSENT
+from bookings.refunds.recording import record_all
 
 logger = logging.getLogger(__name__)
 
-_DRIVEN = (RefundState.DUE, RefundState.SENDING, RefundState.UNKNOWN, RefundState.ACCEPTED)
+NEAR = 200
+"""Of so many ids the first free ones are claimed: other drivers may be at work on the same."""
+
+
+def drive(refund_ids: Sequence[int], *, now: datetime, seconds: float = 30.0) -> int:
+    """Take the next step of each of these refunds that is due; how many were taken.
+
+    As many calls at a time as PROVIDER_IN_FLIGHT says. After `seconds` none is begun, and what is
+    left over is for the next driver.
+    """
+    at_most = settings.PROVIDER_IN_FLIGHT
+    with kept_open(at_most) as ask:
+        driver = _Driver(refund_ids, now, ask)
+        lanes.work(driver, at_most=at_most, seconds=seconds)
+    return driver.taken
 
 
 def execute(refund_id: int, *, now: datetime) -> bool:
-    """Take the next step of a refund if one is due. False when there was nothing to do."""
-    began = time.monotonic()
-    if (refund := _claim(refund_id, now=now)) is None:
-        return False
-    points.reached("claimed")
-    gateway = gateway_of(refund.payment.provider)
-    if gateway is None:
-        answer: Answer | None = Answer(
-            Status.UNKNOWN, message=f"No keys for {refund.payment.provider}."
-        )
-    else:
-        answer = _ask(gateway, refund, now=now)
-    if answer is None:
-        return False
-    points.reached("answered")
-    then = now + timedelta(seconds=time.monotonic() - began)
-    written = record(refund, answer, now=then)
-    points.reached("recorded")
-    if answer.status != Status.UNKNOWN:
-        recovery.wake_waiting(refund.payment.provider, now=then)
-    return written
+    """The same for one. False when there was nothing to do."""
+    return bool(drive([refund_id], now=now))
 
 
 def request_of(refund: Refund) -> RefundRequest:
@@ -55,61 +53,119 @@ def request_of(refund: Refund) -> RefundRequest:
     return RefundRequest(idempotency_key=refund.idempotency_key, **refund.request)
 
 
-def _claim(refund_id: int, *, now: datetime) -> Refund | None:
-    """Take the lease in one conditional update; two drivers cannot both win."""
-    lease = uuid.uuid4()
-    due = Refund.objects.filter(
-        pk=refund_id, next_attempt_at__lte=now, hold_reason="", state__in=_DRIVEN
-    )
-    before = due.select_related("payment", "booking").first()
-    if before is None:
-        return None
-    is_poll = before.state == RefundState.ACCEPTED
-    if settings.REFUNDS_HOLD and not is_poll:
-        holds.hold_restored([before], now=now)
-        return None
-    state = RefundState.ACCEPTED if is_poll else RefundState.SENDING
-    claimed = due.filter(state=before.state, attempts=before.attempts).update(
-        state=state,
-        lease_token=lease,
-        lease_until=now + pace.LEASE,
-        next_attempt_at=now + pace.LEASE,
-        attempts=F("attempts") + 1,
-    )
-    if not claimed:
-        return None
-    before.state, before.lease_token = state, lease
-    before.attempts += 1
-    return before
+@dataclass(eq=False, slots=True)
+class _Errand:
+    refund: Refund
+    gateway: Gateway | None
+    looks: bool
+    """it asks what became of the refund; otherwise it sends it"""
+    answer: Answer | None = None
 
 
-def _ask(gateway: Gateway, refund: Refund, *, now: datetime) -> Answer | None:
-    """Look first; send only what the provider does not have. None when it is not to be sent."""
-    request = request_of(refund)
-    try:
-        if found := gateway.find(request, now=now):
-            return found
-        points.reached("listed")
+class _Driver:
+    def __init__(self, refund_ids: Sequence[int], now: datetime, ask: Ask) -> None:
+        self.ids = list(dict.fromkeys(refund_ids))
+        self.began, self.started = now, time.monotonic()
+        self.gateway_of = cache(lambda provider: gateway_of(provider, ask))
+        self.lease = uuid.uuid4()
+        self.awake: set[str] = set()
+        self.taken = 0
+
+    @property
+    def now(self) -> datetime:
+        return self.began + timedelta(seconds=int(time.monotonic() - self.started))
+
+    def claim(self, at_most: int) -> list[_Errand]:
+        while self.ids:
+            refunds = self._claim(at_most)
+            if refunds:
+                points.reached("claimed")
+            errands = [self._errand(refund) for refund in refunds]
+            sends = [one for one in errands if one.answer is None and not one.looks]
+            ready = [*(one for one in errands if one not in sends), *self._may_send(sends)]
+            if ready:
+                return ready
+        return []
+
+    def _claim(self, at_most: int) -> list[Refund]:
+        take = partial(claiming.claim, at_most=at_most, lease=self.lease, now=self.now)
+        near = self.ids[:NEAR]
+        try:
+            claimed = take(near)
+            passed = near if len(claimed) < at_most else [refund.pk for refund in claimed]
+        except Exception:
+            passed = near[:at_most]
+            claimed = lanes.together(take, passed)
+        self.ids = [pk for pk in self.ids if pk not in set(passed)]
+        return claimed
+
+    def _errand(self, refund: Refund) -> _Errand:
+        provider = refund.payment.provider
+        gateway = self.gateway_of(provider)
+        is_poll = refund.state == RefundState.ACCEPTED
+        errand = _Errand(refund, gateway, is_poll or claiming.needs_a_look(refund, now=self.now))
+        if gateway is None:
+            errand.answer = Answer(Status.UNKNOWN, message=f"No keys for {provider}.")
+        return errand
+
+    def _may_send(self, errands: Sequence[_Errand]) -> list[_Errand]:
+        mark = partial(claiming.may_send, now=self.now)
+        marked = {refund.pk for refund in lanes.together(mark, [one.refund for one in errands])}
+        if marked:
+            points.reached("marked")
+        return [one for one in errands if one.refund.pk in marked]
+
+    def is_remote(self, errand: _Errand) -> bool:
+        return errand.gateway is not None and errand.gateway.is_remote
+
+    def call(self, errand: _Errand) -> None:
+        if errand.gateway is None:
+            return
+        request = request_of(errand.refund)
+        try:
+            if errand.looks:
+                found = errand.gateway.find(request, now=self.now)
+                errand.answer = found or self._if_not_listed(errand.refund)
+            else:
+                errand.answer = errand.gateway.send(request, now=self.now)
+        except Exception as error:  # an exception is no answer, whatever its class
+            why = f"{type(error).__name__}: {error}"
+            logger.warning("refund %s: no answer (%s)", errand.refund.uuid, why)
+            errand.answer = Answer(Status.UNKNOWN, message=why[:400])
+
+    def _if_not_listed(self, refund: Refund) -> Answer | None:
+        """None when it may be sent."""
         if refund.state == RefundState.ACCEPTED:
             return Answer(Status.UNKNOWN, message=ABSENT.message)
-        if refund.first_sent_at and now - refund.first_sent_at > pace.KEY_LIFE:
+        if refund.first_sent_at and self.now - refund.first_sent_at > pace.KEY_LIFE:
             return ABSENT
-        if not _may_send(refund, now=now):
-            return None
-        points.reached("marked")
-        return gateway.send(request, now=now)
-    except Exception as error:  # an exception is no answer, whatever its class
-        logger.warning("refund %s: no answer (%s: %s)", refund.uuid, type(error).__name__, error)
-        return Answer(Status.UNKNOWN, message=f"{type(error).__name__}: {error}"[:400])
+        return None
 
+    def go_on(self, errands: list[_Errand]) -> list[_Errand]:
+        sends = [one for one in errands if one.answer is None]
+        if sends:
+            points.reached("listed")
+        sends = self._may_send(sends)
+        for errand in sends:
+            errand.looks = False
+        return sends
 
-def _may_send(refund: Refund, *, now: datetime) -> bool:
-    """The lease is still ours and no dispute has come; from here on it counts as sent."""
-    if Payment.objects.filter(pk=refund.payment_id, is_disputed=True).exists():
-        holds.hold(refund, holds.DISPUTE, now=now)
-        return False
-    return bool(
-        Refund.objects.filter(pk=refund.pk, lease_token=refund.lease_token).update(
-            first_sent_at=Coalesce("first_sent_at", now)
-        )
-    )
+    def finish(self, errands: list[_Errand]) -> None:
+        answered = [(one.refund, one.answer) for one in errands if one.answer is not None]
+        give_back = partial(claiming.give_back, now=self.now)
+        lanes.together(give_back, [one.refund for one in errands if one.answer is None])
+        if not answered:
+            return
+        points.reached("answered")
+        self.taken += len(record_all(answered, now=self.now))
+        points.reached("recorded")
+        heard = {
+            refund.payment.provider
+            for refund, answer in answered
+            if answer.status != Status.UNKNOWN
+        }
+        lanes.together(self._wake, sorted(heard - self.awake))
+        self.awake |= heard
+
+    def _wake(self, providers: Sequence[str]) -> list[int]:
+        return [recovery.wake_waiting(provider, now=self.now) for provider in providers]

@@ -6,19 +6,24 @@ an answer that comes late changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from django.db import transaction
+from django.db.models import Case, Field, Value, When
 
 from bookings import emails, timeline
-from bookings.gateways import Answer, Status
+from bookings.gateways import Answer
+from bookings.lanes import together
 from bookings.models import Refund, RefundState, TimelineEvent
-from bookings.refunds import pace, points
+from bookings.refunds import points
+from bookings.refunds.outcomes import changes_of
 from bookings.states import SYSTEM, Actor
 
-ABSENT = Answer(Status.UNKNOWN, message="The provider does not list this refund.")
-"""It was sent so long ago that the key may be forgotten: nobody sends it again by itself."""
+_READ = ("state", "attempts", "lease_token")
 _VERBS = {
     RefundState.ACCEPTED: "refund_accepted",
     RefundState.SUCCEEDED: "refund_succeeded",
@@ -29,17 +34,65 @@ _VERBS = {
 
 def record(refund: Refund, answer: Answer, *, now: datetime) -> bool:
     """False when the row is not as it was read: whoever changed it knows more."""
-    changes = _changes(refund, answer, now=now)
+    return bool(_record([(refund, answer)], now=now))
+
+
+def record_all(answered: Sequence[tuple[Refund, Answer]], *, now: datetime) -> list[Refund]:
+    """The same for many, in one transaction, or one by one if that fails; those written."""
+    return together(partial(_record, now=now), answered)
+
+
+def _record(answered: Sequence[tuple[Refund, Answer]], *, now: datetime) -> list[Refund]:
     with transaction.atomic():
-        if not as_read(refund, lease_token=None, lease_until=None, **changes):
-            return False
+        fresh = _as_read([refund for refund, _ in answered])
+        written = [
+            (refund, answer, changes_of(refund, answer, now=now))
+            for refund, answer in answered
+            if refund.pk in fresh
+        ]
+        _write([(refund, changes) for refund, _, changes in written])
         points.reached("recording")
-        verb = _VERBS.get(changes["state"])
-        if changes["state"] != refund.state and verb:
-            tell(refund, verb, now=now, note=answer.message, reference=answer.reference)
-        elif changes.get("alerted_at"):
-            alert(refund, now=now, why=f"{refund.epoch} {changes['next_attempt_at'] is None}")
-    return True
+        told = []
+        for refund, answer, changes in written:
+            verb = _VERBS.get(changes["state"])
+            if changes["state"] != refund.state and verb:
+                told.append(Told(refund, verb, note=answer.message, reference=answer.reference))
+            elif changes.get("alerted_at"):
+                alert(refund, now=now, why=f"{refund.epoch} {changes['next_attempt_at'] is None}")
+        tell_all(told, now=now)
+    return [refund for refund, _, _ in written]
+
+
+def _as_read(refunds: Sequence[Refund]) -> set[int]:
+    """Lock these rows; those that still are as they were read (fencing)."""
+    rows = Refund.objects.select_for_update(no_key=True).filter(pk__in=[row.pk for row in refunds])
+    found = {pk: read for pk, *read in rows.order_by("pk").values_list("pk", *_READ)}
+    return {row.pk for row in refunds if found.get(row.pk) == [getattr(row, n) for n in _READ]}
+
+
+def _write(rows: Sequence[tuple[Refund, dict[str, Any]]]) -> None:
+    """One statement for all rows that change in the same fields."""
+    alike: dict[tuple[str, ...], list[tuple[Refund, dict[str, Any]]]] = {}
+    for refund, changes in rows:
+        alike.setdefault(tuple(changes), []).append((refund, changes))
+    for names, group in alike.items():
+        values = {name: {refund.pk: changes[name] for refund, changes in group} for name in names}
+        Refund.objects.filter(pk__in=[refund.pk for refund, _ in group]).update(
+            lease_token=None,
+            lease_until=None,
+            **{name: _each(name, theirs) for name, theirs in values.items()},
+        )
+
+
+def _each(name: str, values: dict[int, Any]) -> Any:
+    first, *others = values.values()
+    if all(value == first for value in others):
+        return first
+    field = cast("Field[Any, Any]", Refund._meta.get_field(name))
+    return Case(
+        *(When(pk=pk, then=Value(value, output_field=field)) for pk, value in values.items()),
+        output_field=field,
+    )
 
 
 def as_read(refund: Refund, **changes: Any) -> bool:
@@ -54,108 +107,42 @@ def as_read(refund: Refund, **changes: Any) -> bool:
     )
 
 
-def _changes(refund: Refund, answer: Answer, *, now: datetime) -> dict[str, Any]:
-    said = {"last_answer": answer.message[:500]}
-    if answer.status == Status.UNKNOWN:
-        return {**said, **_unanswered(refund, answer, now=now)}
-    said |= {
-        "provider_refund_id": answer.provider_refund_id or refund.provider_refund_id,
-        "reference": answer.reference or refund.reference,
-    }
-    if answer.status == Status.ACCEPTED:
-        return {**said, **_accepted(refund, now=now)}
-    ended: dict[str, Any] = {
-        "state": RefundState(answer.status.value),
-        "next_attempt_at": None,
-        "finished_at": refund.finished_at if answer.status.value == refund.state else now,
-        "hold_reason": "",
-    }
-    if answer.status != Status.SUCCEEDED:
-        ended["alerted_at"] = now
-    return {**said, **ended}
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A line of a booking's history about one of its refunds."""
 
-
-def _unanswered(refund: Refund, answer: Answer, *, now: datetime) -> dict[str, Any]:
-    """A poll that fails leaves an accepted refund accepted: it never goes back to "send"."""
-    if refund.state == RefundState.ACCEPTED:
-        wait = max(answer.retry_after or pace.POLL_AFTER[0], _poll_wait(refund, now=now))
-        return {"state": RefundState.ACCEPTED, "next_attempt_at": now + wait}
-    since = refund.first_sent_at or refund.created_at
-    is_worrying = refund.alerted_at is None and now - since >= pace.ALERT_AFTER
-    changes: dict[str, Any] = {
-        "state": RefundState.UNKNOWN,
-        "next_attempt_at": now + (answer.retry_after or pace.before_retry(refund.attempts)),
-        **({"alerted_at": now} if is_worrying else {}),
-    }
-    if answer is ABSENT:
-        return {**changes, **_missing(refund, now=now)}
-    if answer.is_stored_failure:
-        return {**changes, **_failed_inside(refund, now=now)}
-    return changes
-
-
-def _failed_inside(refund: Refund, *, now: datetime) -> dict[str, Any]:
-    """The provider would repeat its 5xx for as long as it remembers the key. When it did, after
-    a while and with nothing in its list, the work was not done: only a new key helps."""
-    if refund.stored_failure_at is None:
-        return {"stored_failure_at": now}
-    if now - refund.stored_failure_at < pace.STORED_AGAIN:
-        return {}
-    return {"stored_failure_at": None, "epoch": refund.epoch + 1}
-
-
-def _missing(refund: Refund, *, now: datetime) -> dict[str, Any]:
-    """Twice not in the list: a person decides; `next_attempt_at` stays empty until then."""
-    if refund.absent_at is None:
-        return {"absent_at": now, "next_attempt_at": now + pace.SECOND_LOOK}
-    if now - refund.absent_at < pace.SECOND_LOOK:
-        return {"next_attempt_at": refund.absent_at + pace.SECOND_LOOK}
-    return {"next_attempt_at": None, "alerted_at": now}
-
-
-def _accepted(refund: Refund, *, now: datetime) -> dict[str, Any]:
-    since = refund.accepted_at or now
-    is_slow = refund.alerted_at is None and now - since >= pace.SLOW_BANK
-    return {
-        "state": RefundState.ACCEPTED,
-        "next_attempt_at": now + _poll_wait(refund, now=now),
-        "accepted_at": since,
-        "hold_reason": "",
-        **({"alerted_at": now} if is_slow else {}),
-    }
-
-
-def _poll_wait(refund: Refund, *, now: datetime) -> Any:
-    return pace.before_poll(now - (refund.accepted_at or now))
+    refund: Refund
+    verb: str
+    note: str = ""
+    reference: str = ""
 
 
 def tell(
-    refund: Refund,
-    verb: str,
-    *,
-    now: datetime,
-    note: str = "",
-    reference: str = "",
-    actor: Actor = SYSTEM,
-    **data: Any,
+    refund: Refund, verb: str, *, now: datetime, note: str = "", actor: Actor = SYSTEM
 ) -> TimelineEvent:
     """One line in the booking's history, and the e-mails it promises."""
-    event = timeline.append(
-        refund.booking,
-        verb,
-        actor=actor,
-        at=now,
-        note=note,
-        data={
-            "refund": str(refund.uuid),
-            "amount_minor": refund.amount_minor,
-            "currency": refund.currency,
-            "reference": reference,
-            **data,
-        },
-    )
-    emails.queue_for(event, booking=refund.booking, now=now, not_before=now)
-    return event
+    return tell_all([Told(refund, verb, note)], now=now, actor=actor)[0]
+
+
+def tell_all(told: Sequence[Told], *, now: datetime, actor: Actor = SYSTEM) -> list[TimelineEvent]:
+    lines = [
+        timeline.Line(
+            one.refund.booking,
+            one.verb,
+            note=one.note,
+            data={
+                "refund": str(one.refund.uuid),
+                "amount_minor": one.refund.amount_minor,
+                "currency": one.refund.currency,
+                "reference": one.reference,
+            },
+        )
+        for one in told
+    ]
+    events = timeline.append_all(lines, actor=actor, at=now)
+    bookings = [one.refund.booking for one in told]
+    emails.queue_for_all(zip(events, bookings, strict=True), now=now, not_before=now)
+    return events
 
 
 def alert(refund: Refund, *, now: datetime, why: str) -> None:

@@ -9,15 +9,21 @@ from bookings.models import Heartbeat, Refund, RefundState
 from bookings.models.money import RefundQuerySet
 from bookings.refunds import pace
 
+STEPS = 24
+"""Within `pace.SPREAD`; a statement for each, however many wait."""
+MOST = 5000
+
 
 def wake_waiting(provider: str, *, now: datetime) -> int:
     """The provider answers: refunds that wait long for their next try are spread over minutes."""
+    waiting = _waiting(provider, now=now).ids(MOST)
+    random.shuffle(waiting)
     woken = 0
-    for pk in _waiting(provider, now=now).ids(500):
-        at = now + pace.SPREAD * random.random()  # noqa: S311  not a secret
-        woken += Refund.objects.filter(pk=pk, state=RefundState.UNKNOWN, absent_at=None).update(
-            next_attempt_at=at
-        )
+    for step in range(min(STEPS, len(waiting))):
+        at = now + pace.SPREAD * (step + random.random()) / STEPS  # noqa: S311  not a secret
+        woken += Refund.objects.filter(
+            pk__in=waiting[step::STEPS], state=RefundState.UNKNOWN, absent_at=None
+        ).update(next_attempt_at=at)
     return woken
 
 

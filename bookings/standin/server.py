@@ -104,6 +104,7 @@ class Handler(BaseHTTPRequestHandler):
     server: StandIn
     protocol_version = "HTTP/1.1"
     timeout = 120
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         self._answer()

@@ -1,0 +1,100 @@
+"""Calls over a network side by side, in threads; everything else in the calling thread.
+
+The database is touched by the calling thread alone: a thread of ours would open a connection of
+its own. What the calls need from it is done for all that have come so far, at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence, Set
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Protocol, TypeVar
+
+logger = logging.getLogger(__name__)
+
+AHEAD = 3
+"""times as many jobs as calls are claimed"""
+GATHER_SECONDS = 0.04
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+class Desk(Protocol[Job]):
+    """What happens to the jobs of one kind; see `work` for the order."""
+
+    def claim(self, at_most: int) -> list[Job]:
+        """New jobs, ready for their call; none when there are no more."""
+        ...
+
+    def is_remote(self, job: Job) -> bool:
+        """Whether its call goes over the network, and may be made in a thread."""
+        ...
+
+    def call(self, job: Job) -> None:
+        """The call itself; keeps its result on the job, and raises nothing."""
+        ...
+
+    def go_on(self, jobs: list[Job]) -> list[Job]:
+        """Those of the jobs whose call has ended that need another one."""
+        ...
+
+    def finish(self, jobs: list[Job]) -> None:
+        """The others. When the time is over, also jobs whose (next) call was not begun."""
+        ...
+
+
+def work(desk: Desk[Job], *, at_most: int, seconds: float) -> None:
+    """Work until nothing is left, with `at_most` calls at a time.
+
+    Jobs are claimed a little ahead, so that the calls need not wait for the database, and ended
+    ones are gathered. After `seconds` no call is begun; those under way are waited for. So a
+    lease that outlasts `seconds` and a call never ends while its job waits here.
+    """
+    ends = time.monotonic() + seconds
+    calls: dict[Future[None], Job] = {}
+
+    def call(job: Job) -> None:
+        if time.monotonic() < ends:
+            desk.call(job)
+
+    def here(job: Job) -> Future[None]:
+        call(job)
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
+
+    with ThreadPoolExecutor(at_most, thread_name_prefix="lane") as pool:
+
+        def start(jobs: list[Job]) -> None:
+            for job in jobs:
+                calls[pool.submit(call, job) if desk.is_remote(job) else here(job)] = job
+
+        start(desk.claim(at_most))
+        while calls:
+            ended = [calls.pop(done) for done in _ended(calls)]
+            again: list[Job] = []
+            if time.monotonic() < ends:  # before the writing, so that they run meanwhile
+                again = desk.go_on(ended)
+                start(again)
+                if len(calls) <= at_most * AHEAD // 2:
+                    start(desk.claim(at_most * AHEAD - len(calls)))
+            desk.finish([job for job in ended if job not in again])
+
+
+def _ended(calls: Iterable[Future[None]]) -> Set[Future[None]]:
+    """At least one; and all that end within a moment, as one statement may serve them all."""
+    return wait(calls, timeout=GATHER_SECONDS).done or wait(calls, return_when=FIRST_COMPLETED).done
+
+
+def together(act: Callable[[Sequence[Job]], Sequence[Result]], jobs: Sequence[Job]) -> list[Result]:
+    """Do it for all at once; if that fails, for each alone: one that is poisoned stops nobody."""
+    try:
+        return list(act(jobs)) if jobs else []
+    except Exception as error:
+        if len(jobs) == 1:
+            logger.exception("%s failed; the next sweep tries again", jobs[0])
+            return []
+        logger.warning("%s at once failed (%s), now one by one", len(jobs), error)
+    return [result for job in jobs for result in together(act, [job])]

@@ -1,0 +1,105 @@
+"""Taking refunds to drive them, and the last look before one is sent. Sets of rows at a time.
+
+Two drivers never win the same row: it is locked where the database can lock rows, and changed
+only if it still is as it was read where it cannot.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce
+
+from bookings.models import Payment, Refund, RefundState
+from bookings.refunds import holds, pace
+
+_DRIVEN = (RefundState.DUE, RefundState.SENDING, RefundState.UNKNOWN, RefundState.ACCEPTED)
+
+
+def claim(ids: Sequence[int], *, at_most: int, lease: uuid.UUID, now: datetime) -> list[Refund]:
+    """Up to so many of these refunds that are due and nobody else's; ours until the lease ends.
+    Fewer than `at_most` means that there are no more of them."""
+    due = Refund.objects.to_drive(now).filter(pk__in=ids, hold_reason="", state__in=_DRIVEN)
+    if settings.REFUNDS_HOLD:
+        holds.hold_restored(
+            due.exclude(state=RefundState.ACCEPTED).select_related("booking"), now=now
+        )
+        due = due.filter(state=RefundState.ACCEPTED)
+    with transaction.atomic():
+        free = due.select_for_update(of=("self",), no_key=True, skip_locked=True)
+        read = list(free.select_related("payment", "booking")[:at_most])
+        polls = [row.pk for row in read if row.state == RefundState.ACCEPTED]
+        sends = [row.pk for row in read if row.state != RefundState.ACCEPTED]
+        taken = 0
+        for pks, state in ((polls, RefundState.ACCEPTED), (sends, RefundState.SENDING)):
+            if pks:
+                taken += due.filter(pk__in=pks).update(
+                    state=state,
+                    lease_token=lease,
+                    lease_until=now + pace.LEASE,
+                    next_attempt_at=now + pace.LEASE,
+                    attempts=F("attempts") + 1,
+                )
+        if taken < len(read):  # somebody came in between
+            ours = Refund.objects.filter(pk__in=[*polls, *sends], lease_token=lease)
+            won = set(ours.values_list("pk", flat=True))
+            read = [row for row in read if row.pk in won]
+    for row in read:
+        row.state = RefundState.ACCEPTED if row.pk in polls else RefundState.SENDING
+        row.lease_token, row.attempts = lease, row.attempts + 1
+    return read
+
+
+def needs_a_look(refund: Refund, *, now: datetime) -> bool:
+    """Whether the provider's list must be read before this refund may be sent.
+
+    Always, but for the first try of a refund that was planned less than 23 hours ago. Whatever
+    was sent of it in a life of this database that a restored backup does not know was sent after
+    it was planned and under the same key, so the provider remembers that key and pays nothing
+    twice. Not so after a retry by staff (another epoch), and not after a hold (`alerted_at`),
+    as the one after a restore. See decision 16.
+    """
+    is_first = refund.first_sent_at is None and refund.alerted_at is None and refund.epoch == 1
+    return not is_first or now - refund.created_at >= pace.KEY_LIFE
+
+
+def may_send(refunds: Sequence[Refund], *, now: datetime) -> list[Refund]:
+    """Those whose lease is still ours and whose payment has no dispute. From here on they count
+    as sent, and the lease begins anew."""
+    if _mark(refunds, now=now) == len(refunds):
+        return list(refunds)
+    free = [refund for refund in refunds if _mark([refund], now=now)]
+    for refund in refunds:
+        if refund not in free and _is_disputed(refund):
+            holds.hold(refund, holds.DISPUTE, now=now)
+    return free
+
+
+def give_back(refunds: Sequence[Refund], *, now: datetime) -> list[Refund]:
+    """They were taken and not asked about: there is no time. The next driver need not wait."""
+    Refund.objects.filter(
+        pk__in=[refund.pk for refund in refunds],
+        lease_token__in={refund.lease_token for refund in refunds},
+    ).update(next_attempt_at=now, lease_token=None, lease_until=None)
+    return list(refunds)
+
+
+def _mark(refunds: Sequence[Refund], *, now: datetime) -> int:
+    return Refund.objects.filter(
+        pk__in=[refund.pk for refund in refunds],
+        lease_token__in={refund.lease_token for refund in refunds},
+        payment__is_disputed=False,
+    ).update(
+        first_sent_at=Coalesce("first_sent_at", now),
+        lease_until=now + pace.LEASE,
+        next_attempt_at=now + pace.LEASE,
+    )
+
+
+def _is_disputed(refund: Refund) -> bool:
+    return Payment.objects.filter(pk=refund.payment_id, is_disputed=True).exists()
