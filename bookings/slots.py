@@ -11,6 +11,9 @@ from bookings.free_times import Availability, Interval, Spell, free_starts
 from bookings.models import Booking, Checkout, Expert, Offer, Service
 from bookings.states import HOLDS_A_SLOT
 
+LONGEST_BUFFER = timedelta(minutes=2**15 - 1)
+"""What the column of an expert's buffer can hold."""
+
 
 def availability_of(expert: Expert) -> Availability:
     weekly: dict[int, list[Spell]] = {}
@@ -102,11 +105,16 @@ def still_free(booking: Booking, starts: Sequence[datetime]) -> list[datetime]:
 def _busy(
     expert_id: int, earliest: datetime, latest: datetime, *, apart_from: int | None
 ) -> Iterable[Interval]:
-    """Times of the expert's live calls. A call that is moved does not stand in its own way."""
+    """Times of the expert's live calls. A call that is moved does not stand in its own way.
+
+    An index knows when calls end, not until when the expert is busy: without the bound on
+    `ends_at` all calls of a life would be looked through.
+    """
     return (
         Booking.objects.filter(
             expert_id=expert_id,
             state__in=HOLDS_A_SLOT,
+            ends_at__gt=earliest - LONGEST_BUFFER,
             busy_until__gt=earliest,
             starts_at__lt=latest,
         )

@@ -82,7 +82,11 @@ TEMPLATES: list[dict[str, Any]] = [
                 "topmate.context.site",
             ],
             # Built in, as it will be in Django 6: templates need no change then.
-            "builtins": ["template_partials.templatetags.partials"],
+            "builtins": [
+                "template_partials.templatetags.partials",
+                "bookings.templatetags.fixed",
+            ],
+            "libraries": {"static": "bookings.templatetags.fixed"},
         },
     }
 ]

@@ -107,24 +107,23 @@ def several(expert: Expert, codes: list[str]) -> list[Booking]:
 
 @dataclass(frozen=True, slots=True)
 class Stake:
-    """One call that needs action: its deadline, and the money that goes back then."""
+    """The calls that need action and were paid in one currency."""
 
-    deadline_at: datetime
     currency: str
+    calls: int
+    next_deadline_at: datetime | None
+    """of those whose time is not up"""
     minor: int
+    """what goes back if nothing is done"""
 
 
-def stakes(expert: Expert) -> list[Stake]:
-    """Of the calls that need action, the next deadline first; stops at COUNTED_UP_TO."""
-    found = _by_deadline(expert, NEED_ACTION).only(
-        """b.deadline_at, b.currency,
-        p.captured_minor - p.reserved_minor - p.returned_external_minor""",
-        COUNTED_UP_TO,
-        joins="LEFT JOIN bookings_payment p ON p.booking_id = b.id",
-    )
+def stakes(expert: Expert, *, now: datetime) -> list[Stake]:
+    """Of the next COUNTED_UP_TO calls that need action."""
     return [
-        Stake(aware(deadline_at), currency, max(0, minor or 0))
-        for deadline_at, currency, minor in found
+        Stake(currency, calls, aware(deadline_at) if deadline_at else None, int(minor))
+        for currency, calls, deadline_at, minor in _by_deadline(expert, NEED_ACTION).sums(
+            now, COUNTED_UP_TO
+        )
     ]
 
 
@@ -139,7 +138,7 @@ def waiting_count(expert: Expert) -> int:
 
 def queue(expert: Expert) -> list[str]:
     """Codes of the calls that need action, the next deadline first."""
-    return [code for (code,) in _by_deadline(expert, NEED_ACTION).only("b.code", COUNTED_UP_TO)]
+    return _by_deadline(expert, NEED_ACTION).codes(COUNTED_UP_TO)
 
 
 def _by_deadline(expert: Expert, state: str) -> Statement:

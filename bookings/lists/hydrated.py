@@ -1,4 +1,4 @@
-"""Bookings out of the rows of a statement. Of the follower the name is loaded."""
+"""Bookings out of the rows of a statement, as far as a list shows them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
 
-from bookings.lists.statements import Statement, aware
+from bookings.lists.statements import FIELDS, Statement, aware
 from bookings.models import Booking, Follower
 from bookings.policy import Policy
 
-_FIELDS = [column.attname for column in Booking._meta.concrete_fields]
-_LIMITS = _FIELDS.index("policy")
-_NAME = len(_FIELDS)
+_NAMES = [field.attname for field in FIELDS]
+_LIMITS = _NAMES.index("policy")
+_NAME = len(_NAMES)
 _OF_FOLLOWER = ("id", "name")
 
 
@@ -26,7 +26,7 @@ def bookings(rows: Iterable[Sequence[Any]], statement: Statement) -> Iterator[Bo
     for row in rows:
         values = [aware(value) if isinstance(value, datetime) else value for value in row]
         values[_LIMITS], limits = _policy(values[_LIMITS], in_force)
-        booking = Booking.from_db(DEFAULT_DB_ALIAS, _FIELDS, values[:_NAME])
+        booking = Booking.from_db(DEFAULT_DB_ALIAS, _NAMES, values[:_NAME])
         booking.limits = limits
         booking.expert = statement.expert
         follower = booking.follower_id, values[_NAME]

@@ -7,6 +7,7 @@ along its index. Putting such a statement together through the ORM takes longer 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +18,18 @@ from bookings.lists.extras import Extra
 from bookings.lists.keyset import Position
 from bookings.models import Booking, Expert
 
-COLUMNS = [column.column for column in Booking._meta.concrete_fields]
+_NOT_SHOWN = {
+    "service",
+    "place",
+    "external_ref",
+    "busy_until",
+    "calendar_sequence",
+    "next_reminder_at",
+    "resume_deadline_at",
+    "created_at",
+    "updated_at",
+}
+FIELDS = [field for field in Booking._meta.concrete_fields if field.name not in _NOT_SHOWN]
 
 
 @dataclass
@@ -38,7 +50,7 @@ class Statement:
 
     def where(self, condition: str, *values: Any) -> None:
         self.conditions.append(condition)
-        self.values += map(_adapted, values)
+        self.values += values
 
     def begin_at(self, instant: datetime) -> None:
         """The list starts there or later. Of several such instants the last one reached counts:
@@ -74,13 +86,23 @@ class Statement:
         sql = f"SELECT count(*) FROM (SELECT 1 FROM bookings_booking b {self._chosen()}) c"
         return int(self._run(sql, up_to)[0][0])
 
-    def only(self, columns: str, at_most: int, *, joins: str = "") -> list[tuple[Any, ...]]:
-        """Nothing of the follower and not the whole booking."""
-        sql = f"SELECT {columns} FROM bookings_booking b {joins} {self._chosen()}"
-        return self._run(sql, at_most)
+    def codes(self, at_most: int) -> list[str]:
+        sql = f"SELECT b.code FROM bookings_booking b {self._chosen()}"
+        return [code for (code,) in self._run(sql, at_most)]
+
+    def sums(self, now: datetime, up_to: int) -> list[tuple[Any, ...]]:
+        """By currency: how many calls, the next deadline, and the money that is still ours."""
+        stakes = f"""SELECT b.currency, b.deadline_at, COALESCE(
+                p.captured_minor - p.reserved_minor - p.returned_external_minor, 0) AS minor
+            FROM bookings_booking b
+            LEFT JOIN bookings_payment p ON p.booking_id = b.id {self._chosen()}"""
+        sql = f"""SELECT currency, count(*), min(CASE WHEN deadline_at > %s THEN deadline_at END),
+                sum(CASE WHEN minor > 0 THEN minor ELSE 0 END)
+            FROM ({stakes}) s GROUP BY currency ORDER BY currency"""
+        return self._run(sql, up_to, first=[now])
 
     def _select(self, source: str) -> str:
-        columns = [f"b.{name}" for name in COLUMNS] + ["f.name"]
+        columns = [f"b.{field.column}" for field in FIELDS] + ["f.name"]
         joins = ["JOIN bookings_follower f ON f.id = b.follower_id"]
         for extra in self.extras:
             columns += extra.columns
@@ -98,16 +120,18 @@ class Statement:
         way = "DESC" if self.newest_first else "ASC"
         return f"ORDER BY b.{self.order} {way}, b.id {way} LIMIT %s"
 
-    def _run(self, sql: str, *more: Any) -> list[tuple[Any, ...]]:
+    def _run(self, sql: str, *more: Any, first: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with connection.cursor() as cursor:
-            edge = [_adapted(self.edge)] if self.edge else []
-            cursor.execute(sql, [*self.values, *edge, *more])
+            edge = [self.edge] if self.edge else []
+            cursor.execute(sql, [*map(_adapted, [*first, *self.values, *edge]), *more])
             found: list[tuple[Any, ...]] = cursor.fetchall()
         return found
 
 
-def aware(instant: datetime) -> datetime:
-    """As it came out of a cursor: SQLite knows no zones and means UTC."""
+def aware(instant: datetime | str) -> datetime:
+    """As it came out of a cursor: SQLite knows no zones and means UTC; a computed one is text."""
+    if isinstance(instant, str):
+        instant = datetime.fromisoformat(instant)
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
 
 

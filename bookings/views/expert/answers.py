@@ -127,6 +127,6 @@ def fresh_row(request: ExpertRequest, code: str, source: str, *, now: datetime) 
 def counters_of(expert: Expert, *, now: datetime) -> dict[str, Any]:
     """The badge, the tabs and the sums above the list. Two queries."""
     found = counters.counters(
-        lists.stakes(expert), lists.waiting_count(expert), Reader.of(expert, now=now)
+        lists.stakes(expert, now=now), lists.waiting_count(expert), Reader.of(expert, now=now)
     )
     return {"counters": found, "need_count": found.need_count}
