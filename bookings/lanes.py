@@ -10,10 +10,14 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Protocol, TypeVar
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Generic, Protocol, TypeVar
 
 logger = logging.getLogger(__name__)
 
+NEAR = 200
+"""Of so many ids the first free ones are taken: others may be working on the same."""
 AHEAD = 3
 """times as many jobs as calls are claimed"""
 GATHER_SECONDS = 0.04
@@ -98,3 +102,49 @@ def together(act: Callable[[Sequence[Job]], Sequence[Result]], jobs: Sequence[Jo
             return []
         logger.warning("%s at once failed (%s), now one by one", len(jobs), error)
     return [result for job in jobs for result in together(act, [job])]
+
+
+class Row(Protocol):
+    @property
+    def pk(self) -> int: ...
+
+
+Taken = TypeVar("Taken", bound=Row)
+
+
+class Take(Protocol[Taken]):
+    """Up to `at_most` of these rows that are free; fewer when there are no more of them."""
+
+    def __call__(self, ids: Sequence[int], *, at_most: int) -> list[Taken]: ...
+
+
+class Queue(Generic[Taken]):
+    """Ids of rows that wait. Each is looked at once, whoever gets it."""
+
+    def __init__(self, ids: Iterable[int], take: Take[Taken]) -> None:
+        self._ids, self._take = list(dict.fromkeys(ids)), take
+
+    def __bool__(self) -> bool:
+        return bool(self._ids)
+
+    def take(self, at_most: int) -> list[Taken]:
+        near = self._ids[:NEAR]
+        try:
+            rows = self._take(near, at_most=at_most)
+            passed = set(near if len(rows) < at_most else [row.pk for row in rows])
+        except Exception:  # one of them cannot be taken
+            passed = set(near[:at_most])
+            rows = together(partial(self._take, at_most=at_most), near[:at_most])
+        self._ids = [pk for pk in self._ids if pk not in passed]
+        return rows
+
+
+class Clock:
+    """`now`, and the whole seconds that have passed since it was set."""
+
+    def __init__(self, now: datetime) -> None:
+        self._began, self._started = now, time.monotonic()
+
+    @property
+    def now(self) -> datetime:
+        return self._began + timedelta(seconds=int(time.monotonic() - self._started))

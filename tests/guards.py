@@ -80,15 +80,15 @@ GUARDS = (
     Guard(
         "M06", "A lease keeps others away until its driver is certainly dead",
         f"{ENGINE}/claiming.py",
-        "next_attempt_at=now + pace.LEASE,\n                    attempts",
-        "next_attempt_at=now,\n                    attempts",
+        "until = now + pace.LEASE",
+        "until = now",
         "tests/test_refund_crashes.py::test_m06_a_driver_that_dies_is_followed_by_one_that_pays_once",
     ),
     Guard(
         "M08", "The lease is taken in one conditional update",
-        f"{ENGINE}/claiming.py",
-        "taken += due.filter(pk__in=pks).update(",
-        "taken += Refund.objects.filter(pk__in=pks).update(",
+        "bookings/leases.py",
+        "taken = due.filter(pk__in=pks).update(",
+        "taken = due.model._default_manager.filter(pk__in=pks).update(",
         "tests/test_refunds.py"
         "::test_m08_a_refund_that_another_driver_takes_in_between_is_left_to_it",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from bookings import emails
 from bookings.models import Booking, OutboxEmail
 from tests import builders
 from tests.builders import NOW
@@ -14,6 +15,16 @@ AFTER_UNDO = NOW + timedelta(seconds=31)
 
 def only(kind: str) -> OutboxEmail:
     return OutboxEmail.objects.get(kind=kind)
+
+
+def many_due(count: int) -> list[int]:
+    """E-mails that may be sent now, all to the same expert."""
+    booking, row = reported()
+    more = [
+        emails.queue(row.kind, booking=booking, event=row.event, now=NOW, dedupe=str(number))
+        for number in range(count - 1)
+    ]
+    return [row.pk, *(one.pk for one in more)]
 
 
 def reported() -> tuple[Booking, OutboxEmail]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,18 +35,26 @@ class Mailbox:
     """answers to the end of DATA, one per message, after which it works"""
     hang_up_after_data: bool = False
     """take the message and close without an answer"""
+    silent: int = 0
+    """so many messages are taken and not answered for two seconds"""
+    most_per_connection: int = 1000
+    """after so many messages a connection is closed when the next one begins"""
+    connections: int = 0
 
 
 class _Session(socketserver.StreamRequestHandler):
     mailbox: Mailbox
 
     def handle(self) -> None:
-        sender, recipients = "", []
+        sender, recipients, taken = "", [], 0
+        self.mailbox.connections += 1
         self._say(b"220 ready")
         while line := self.rfile.readline():
             verb = line[:4].upper()
             if verb in (b"EHLO", b"HELO"):
                 self._say(b"250 8BITMIME")
+            elif verb == b"MAIL" and taken == self.mailbox.most_per_connection:
+                return self._say(b"421 too many")
             elif verb == b"MAIL":
                 sender, recipients = line.decode().split("<")[1].split(">")[0], []
                 self._say(b"250 ok")
@@ -54,6 +63,7 @@ class _Session(socketserver.StreamRequestHandler):
                 self._say(self.mailbox.refuse_recipient or b"250 ok")
             elif verb == b"DATA":
                 self._say(b"354 go on")
+                taken += 1
                 if not self._take(sender, recipients):
                     return
             elif verb == b"QUIT":
@@ -71,6 +81,9 @@ class _Session(socketserver.StreamRequestHandler):
         self.mailbox.received.append(Received(sender, recipients, raw))
         if self.mailbox.hang_up_after_data:
             return False
+        if self.mailbox.silent:
+            self.mailbox.silent -= 1
+            time.sleep(2)
         self._say(b"250 taken")
         return True
 

@@ -18,7 +18,7 @@ LEVELS: dict[str, int] = {
         [
             "states policy standin free_times lanes",
             "models",
-            "clocks formats timeline gateways demo_inbox",
+            "clocks formats timeline gateways demo_inbox leases",
             "links slots rules calendar intake lists",
             "emails hours",
             "refunds",

@@ -10,6 +10,7 @@ from django.db import connection, connections
 
 from bookings import emails
 from bookings.emails import delivery
+from bookings.emails.mailing import Connections
 from bookings.models import Follower, OutboxEmail, OutboxState, StoredMessage
 from tests import builders
 from tests.builders import NOW
@@ -34,7 +35,7 @@ def test_a_sender_that_dies_is_followed_by_another(monkeypatch: pytest.MonkeyPat
         raise SenderDied
 
     with monkeypatch.context() as patch:
-        patch.setattr(delivery, "_send", die)
+        patch.setattr(Connections, "send", die)
         with pytest.raises(SenderDied):
             emails.deliver(row.pk, now=NOW)
     row.refresh_from_db()
@@ -49,14 +50,14 @@ def test_a_slow_sender_does_not_write_over_the_one_that_took_its_lease(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _, row = reported()
-    send = delivery._send
+    send = Connections.send
 
     def slow(*args: Any, **kwargs: Any) -> None:
-        monkeypatch.setattr(delivery, "_send", send)
+        monkeypatch.setattr(Connections, "send", send)
         assert emails.deliver(row.pk, now=NOW + delivery.LEASE)  # the second one, meanwhile
         raise TimeoutError("much too late")
 
-    monkeypatch.setattr(delivery, "_send", slow)
+    monkeypatch.setattr(Connections, "send", slow)
     assert not emails.deliver(row.pk, now=NOW)
     row.refresh_from_db()
     assert (row.state, row.last_error) == (OutboxState.SENT, "")
@@ -90,7 +91,7 @@ def test_nothing_is_in_a_transaction_while_the_mail_server_is_spoken_to(
     inside = len(connection.savepoint_ids)  # the test's own
     seen: list[int] = []
     monkeypatch.setattr(
-        delivery, "_send", lambda *args, **kwargs: seen.append(len(connection.savepoint_ids))
+        Connections, "send", lambda *args, **kwargs: seen.append(len(connection.savepoint_ids))
     )
     assert emails.deliver(row.pk, now=NOW)
     assert seen == [inside]

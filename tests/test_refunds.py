@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 
-from bookings import gateways, lifecycle, refunds, sweeps
+from bookings import gateways, leases, lifecycle, refunds, sweeps
 from bookings.gateways import Answer, RefundRequest, Status
 from bookings.models import Booking, OutboxEmail, Payment, Refund, RefundState, SandboxRefund
-from bookings.refunds import claiming, pace
+from bookings.refunds import pace
 from bookings.refunds.recording import record
 from bookings.states import TransitionNotAllowed
 from tests.builders import DAY, NOW, expert_of, make_booking, staff
@@ -118,16 +119,13 @@ def test_m08_a_refund_that_another_driver_takes_in_between_is_left_to_it(
     """Where the database cannot lock the row, or the other one does not ask for the lock."""
     refund = refund_of()
 
-    class Between:
-        """Asked after the row was read, and before it is taken."""
+    def between(name: str) -> F:
+        """Asked for after the row was read, and before it is taken."""
+        monkeypatch.undo()
+        assert refunds.execute(refund.pk, now=LATER) is True
+        return F(name)
 
-        @property
-        def LEASE(self) -> timedelta:
-            monkeypatch.undo()
-            assert refunds.execute(refund.pk, now=LATER) is True
-            return pace.LEASE
-
-    monkeypatch.setattr(claiming, "pace", Between())
+    monkeypatch.setattr(leases, "F", between)
     assert refunds.execute(refund.pk, now=LATER) is False
     refund.refresh_from_db()
     assert (refund.state, refund.attempts) == (RefundState.ACCEPTED, 1)

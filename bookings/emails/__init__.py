@@ -1,10 +1,10 @@
 """Every e-mail: the register of kinds, the outbox, and sending.
 
 Others write `emails.queue(...)` in the transaction that causes the mail, and a worker calls
-`emails.deliver(...)`. `manage.py list_emails` lists all kinds with a sample each.
+`emails.deliver_all(...)`. `manage.py list_emails` lists all kinds with a sample each.
 """
 
-from bookings.emails.delivery import deliver
+from bookings.emails.delivery import deliver, deliver_all
 from bookings.emails.kinds import KINDS, Kind
 from bookings.emails.letter import Rendered
 from bookings.emails.outbox import (
@@ -28,6 +28,7 @@ __all__ = [
     "Unsendable",
     "cancel_held",
     "deliver",
+    "deliver_all",
     "promised_kinds",
     "queue",
     "queue_all",

@@ -9,15 +9,19 @@ from __future__ import annotations
 import logging
 import smtplib
 import uuid
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.mime.text import MIMEText
 
 from django.conf import settings
-from django.core.mail import BadHeaderError, EmailMultiAlternatives, get_connection
+from django.core.mail import BadHeaderError
 from django.db.models import F
 
+from bookings import lanes, leases
 from bookings.emails.case import Case
 from bookings.emails.letter import Rendered
+from bookings.emails.mailing import Connections
 from bookings.emails.outbox import queue
 from bookings.emails.promises import kind_named
 from bookings.emails.rendering import Unsendable, render_case
@@ -25,104 +29,137 @@ from bookings.models import OutboxEmail, OutboxState
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=180)
-"""Longer than a mail server may take with EMAIL_TIMEOUT for each of its answers."""
+LEASE = timedelta(seconds=210)
+"""30 until the last one is begun, and EMAIL_TIMEOUT for each answer of a mail server."""
 RETRY_AFTER = [timedelta(seconds=s) for s in (30, 120, 600, 3600, 7200, 14400, 28800)]
 """After the last one the mail is given up; all together stay within 24 hours."""
 NO_RETRY = (BadHeaderError, Unsendable, UnicodeError)
 
 
 def deliver(email_id: int, *, now: datetime) -> bool:
-    """Send one e-mail if it is due and nobody else has it. True when it was sent.
+    """Send one e-mail if it is due and nobody else has it. True when it was sent."""
+    return bool(deliver_all([email_id], now=now))
 
-    Never raises for what a mail server or a text does; the row says what happened.
+
+def deliver_all(email_ids: Sequence[int], *, now: datetime, seconds: float = 30.0) -> int:
+    """Send these e-mails, as many at a time as MAIL_IN_FLIGHT says; how many were sent.
+
+    Never raises for what a mail server or a text does; the rows say what happened. After
+    `seconds` none is begun, and what is left over is for the next one.
     """
-    if (row := _claim(email_id, now=now)) is None:
-        return False
-    try:
-        case = Case(row.audience, row.booking, row.event, row.facts, now)
-        if not kind_named(row.kind).is_still_true(case):
-            _record(row, state=OutboxState.CANCELLED, next_attempt_at=None)
-            return False
-        _send(render_case(row.kind, case), message_id=row.message_id)
-    except Exception as error:
-        _record_failure(row, error, now=now)
-        return False
-    return _record(row, state=OutboxState.SENT, sent_at=now, next_attempt_at=None, last_error="")
+    with closing(Connections()) as connections:
+        post = _Post(email_ids, now, connections)
+        lanes.work(post, at_most=settings.MAIL_IN_FLIGHT, seconds=seconds)
+    return post.sent
 
 
-def _claim(email_id: int, *, now: datetime) -> OutboxEmail | None:
-    """Take the lease in one conditional update; two senders cannot both win."""
-    lease = uuid.uuid4()
-    claimed = OutboxEmail.objects.filter(
-        pk=email_id,
-        next_attempt_at__lte=now,
-        state__in=[OutboxState.QUEUED, OutboxState.SENDING],
-    ).update(
-        state=OutboxState.SENDING,
-        lease_token=lease,
-        next_attempt_at=now + LEASE,
-        attempts=F("attempts") + 1,
-    )
-    if not claimed:
-        return None
-    return (
-        OutboxEmail.objects.select_related(
-            "booking__expert__user", "booking__follower", "booking__payment", "event"
+@dataclass(eq=False, slots=True)
+class _Item:
+    row: OutboxEmail
+    mail: Rendered | None = None
+    """None when it is not to be sent"""
+    error: Exception | None = None
+    is_sent: bool = False
+
+
+class _Post(lanes.Clock):
+    def __init__(self, ids: Sequence[int], now: datetime, connections: Connections) -> None:
+        super().__init__(now)
+        self.lease = uuid.uuid4()
+        self.queue = lanes.Queue(ids, self._take)
+        self.connections = connections
+        self.sent = 0
+
+    def claim(self, at_most: int) -> list[_Item]:
+        """Those that are no longer true, or cannot be rendered, are ended here."""
+        while self.queue:
+            items = [self._rendered(row) for row in self.queue.take(at_most)]
+            self.finish([item for item in items if item.mail is None])
+            if ready := [item for item in items if item.mail is not None]:
+                return ready
+        return []
+
+    def _take(self, ids: Sequence[int], *, at_most: int) -> list[OutboxEmail]:
+        due = OutboxEmail.objects.due(self.now).filter(
+            pk__in=ids, state__in=[OutboxState.QUEUED, OutboxState.SENDING]
         )
-        .filter(pk=email_id, lease_token=lease)
-        .first()
-    )
+        return leases.take(
+            due.select_related(
+                "booking__expert__user", "booking__follower", "booking__payment", "event"
+            ),
+            at_most=at_most,
+            lease=self.lease,
+            until=self.now + LEASE,
+            state=OutboxState.SENDING,
+        )
+
+    def _rendered(self, row: OutboxEmail) -> _Item:
+        try:
+            case = Case(row.audience, row.booking, row.event, row.facts, self.now)
+            if not kind_named(row.kind).is_still_true(case):
+                return _Item(row)
+            return _Item(row, render_case(row.kind, case))
+        except Exception as error:
+            return _Item(row, error=error)
+
+    def is_remote(self, item: _Item) -> bool:
+        return self.connections.is_remote
+
+    def call(self, item: _Item) -> None:
+        if item.mail is None:
+            return
+        try:
+            self.connections.send(item.mail, message_id=item.row.message_id)
+            item.is_sent = True
+        except Exception as error:
+            item.error = error
+
+    def go_on(self, items: list[_Item]) -> list[_Item]:
+        return []
+
+    def finish(self, items: list[_Item]) -> None:
+        failed = [item for item in items if item.error is not None]
+        sent = [item for item in items if item.is_sent]
+        untrue = [item for item in items if item.mail is None and item.error is None]
+        not_begun = [item for item in items if item not in (*failed, *sent, *untrue)]
+        for item in failed:
+            lanes.together(self._fail, [item])
+        self.sent += self._end(sent, state=OutboxState.SENT, sent_at=self.now, last_error="")
+        self._end(untrue, state=OutboxState.CANCELLED)
+        back = {"next_attempt_at": self.now, "attempts": F("attempts") - 1}
+        self._end(not_begun, state=OutboxState.QUEUED, **back)
+
+    def _end(self, items: Sequence[_Item], **changes: object) -> int:
+        """Only rows whose lease is still ours (fencing)."""
+
+        def write(rows: Sequence[OutboxEmail]) -> list[int]:
+            ours = OutboxEmail.objects.filter(
+                pk__in=[row.pk for row in rows], state=OutboxState.SENDING, lease_token=self.lease
+            )
+            return [ours.update(**{"lease_token": None, "next_attempt_at": None, **changes})]
+
+        return sum(lanes.together(write, [item.row for item in items]))
+
+    def _fail(self, items: Sequence[_Item]) -> list[None]:
+        for item in items:
+            self._record_failure(item)
+        return []
+
+    def _record_failure(self, item: _Item) -> None:
+        row, error = item.row, item.error
+        told = f"{type(error).__name__}: {error}"[:500]
+        if _is_final(error) or row.attempts > len(RETRY_AFTER):
+            logger.error("e-mail %s (%s) is given up: %s", row.pk, row.kind, told)
+            if self._end([item], state=OutboxState.FAILED, last_error=told):
+                _tell_expert(row, now=self.now)
+            return
+        wait = RETRY_AFTER[row.attempts - 1]
+        logger.warning("e-mail %s (%s) waits %s: %s", row.pk, row.kind, wait, told)
+        back = {"next_attempt_at": self.now + wait, "last_error": told}
+        self._end([item], state=OutboxState.QUEUED, **back)
 
 
-def _send(mail: Rendered, *, message_id: str) -> None:
-    message = EmailMultiAlternatives(
-        subject=mail.subject,
-        body=mail.text,
-        from_email=mail.sender,
-        to=list(mail.to),
-        reply_to=list(mail.reply_to),
-        headers={**mail.headers, "Message-ID": message_id},
-        # The time-out of SMTP is EMAIL_TIMEOUT, that of a provider ANYMAIL's.
-        connection=get_connection(settings.EMAIL_BACKEND, fail_silently=False),
-    )
-    message.attach_alternative(mail.html, "text/html")
-    if mail.calendar:
-        message.attach(_calendar_part(mail))
-    if message.send() != 1:
-        raise smtplib.SMTPException("The mail server took nothing.")
-
-
-def _calendar_part(mail: Rendered) -> MIMEText:
-    """The file also says its method in the header, as calendars expect."""
-    part = MIMEText(mail.calendar, "calendar", "utf-8")
-    part.set_param("method", mail.calendar_method)
-    part.add_header("Content-Disposition", "attachment", filename="call.ics")
-    return part
-
-
-def _record(row: OutboxEmail, **changes: object) -> bool:
-    """Write the outcome only if the lease is still ours (fencing)."""
-    return bool(
-        OutboxEmail.objects.filter(
-            pk=row.pk, state=OutboxState.SENDING, lease_token=row.lease_token
-        ).update(lease_token=None, **changes)
-    )
-
-
-def _record_failure(row: OutboxEmail, error: Exception, *, now: datetime) -> None:
-    told = f"{type(error).__name__}: {error}"[:500]
-    if _is_final(error) or row.attempts > len(RETRY_AFTER):
-        logger.error("e-mail %s (%s) is given up: %s", row.pk, row.kind, told)
-        if _record(row, state=OutboxState.FAILED, next_attempt_at=None, last_error=told):
-            _tell_expert(row, now=now)
-        return
-    wait = RETRY_AFTER[row.attempts - 1]
-    logger.warning("e-mail %s (%s) waits %s: %s", row.pk, row.kind, wait, told)
-    _record(row, state=OutboxState.QUEUED, next_attempt_at=now + wait, last_error=told)
-
-
-def _is_final(error: Exception) -> bool:
+def _is_final(error: Exception | None) -> bool:
     """Errors that another try cannot cure: a bad header, an address that is refused for good."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return all(code >= 500 for code, _ in error.recipients.values())

@@ -1,8 +1,4 @@
-"""Taking refunds to drive them, and the last look before one is sent. Sets of rows at a time.
-
-Two drivers never win the same row: it is locked where the database can lock rows, and changed
-only if it still is as it was read where it cannot.
-"""
+"""Taking refunds to drive them, and the last look before they are sent. Sets of rows at a time."""
 
 from __future__ import annotations
 
@@ -11,48 +7,41 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, Value, When
 from django.db.models.functions import Coalesce
 
+from bookings import leases
 from bookings.models import Payment, Refund, RefundState
 from bookings.refunds import holds, pace
 
 _DRIVEN = (RefundState.DUE, RefundState.SENDING, RefundState.UNKNOWN, RefundState.ACCEPTED)
+_STATE_WHILE_DRIVEN = Case(
+    When(state=RefundState.ACCEPTED, then=Value(RefundState.ACCEPTED)),
+    default=Value(RefundState.SENDING),
+)
 
 
 def claim(ids: Sequence[int], *, at_most: int, lease: uuid.UUID, now: datetime) -> list[Refund]:
-    """Up to so many of these refunds that are due and nobody else's; ours until the lease ends.
-    Fewer than `at_most` means that there are no more of them."""
+    """Up to so many of these refunds that are due and nobody else's; fewer when there are no
+    more. One that the bank has already is polled; any other is on its way from here on."""
     due = Refund.objects.to_drive(now).filter(pk__in=ids, hold_reason="", state__in=_DRIVEN)
     if settings.REFUNDS_HOLD:
-        holds.hold_restored(
-            due.exclude(state=RefundState.ACCEPTED).select_related("booking"), now=now
-        )
+        unsent = due.exclude(state=RefundState.ACCEPTED).select_related("booking")
+        holds.hold_restored(unsent, now=now)
         due = due.filter(state=RefundState.ACCEPTED)
-    with transaction.atomic():
-        free = due.select_for_update(of=("self",), no_key=True, skip_locked=True)
-        read = list(free.select_related("payment", "booking")[:at_most])
-        polls = [row.pk for row in read if row.state == RefundState.ACCEPTED]
-        sends = [row.pk for row in read if row.state != RefundState.ACCEPTED]
-        taken = 0
-        for pks, state in ((polls, RefundState.ACCEPTED), (sends, RefundState.SENDING)):
-            if pks:
-                taken += due.filter(pk__in=pks).update(
-                    state=state,
-                    lease_token=lease,
-                    lease_until=now + pace.LEASE,
-                    next_attempt_at=now + pace.LEASE,
-                    attempts=F("attempts") + 1,
-                )
-        if taken < len(read):  # somebody came in between
-            ours = Refund.objects.filter(pk__in=[*polls, *sends], lease_token=lease)
-            won = set(ours.values_list("pk", flat=True))
-            read = [row for row in read if row.pk in won]
-    for row in read:
-        row.state = RefundState.ACCEPTED if row.pk in polls else RefundState.SENDING
-        row.lease_token, row.attempts = lease, row.attempts + 1
-    return read
+    until = now + pace.LEASE
+    taken = leases.take(
+        due.select_related("payment", "booking"),
+        at_most=at_most,
+        lease=lease,
+        until=until,
+        lease_until=until,
+        state=_STATE_WHILE_DRIVEN,
+    )
+    for refund in taken:
+        is_poll = refund.state == RefundState.ACCEPTED
+        refund.state = RefundState.ACCEPTED if is_poll else RefundState.SENDING
+    return taken
 
 
 def needs_a_look(refund: Refund, *, now: datetime) -> bool:

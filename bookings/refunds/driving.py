@@ -8,11 +8,10 @@ for the one case in which it changes.
 from __future__ import annotations
 
 import logging
-import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache, partial
 
 from django.conf import settings
@@ -25,9 +24,6 @@ from bookings.refunds.outcomes import ABSENT
 from bookings.refunds.recording import record_all
 
 logger = logging.getLogger(__name__)
-
-NEAR = 200
-"""Of so many ids the first free ones are claimed: other drivers may be at work on the same."""
 
 
 def drive(refund_ids: Sequence[int], *, now: datetime, seconds: float = 30.0) -> int:
@@ -62,22 +58,18 @@ class _Errand:
     answer: Answer | None = None
 
 
-class _Driver:
+class _Driver(lanes.Clock):
     def __init__(self, refund_ids: Sequence[int], now: datetime, ask: Ask) -> None:
-        self.ids = list(dict.fromkeys(refund_ids))
-        self.began, self.started = now, time.monotonic()
-        self.gateway_of = cache(lambda provider: gateway_of(provider, ask))
+        super().__init__(now)
         self.lease = uuid.uuid4()
+        self.queue = lanes.Queue(refund_ids, self._take)
+        self.gateway_of = cache(lambda provider: gateway_of(provider, ask))
         self.awake: set[str] = set()
         self.taken = 0
 
-    @property
-    def now(self) -> datetime:
-        return self.began + timedelta(seconds=int(time.monotonic() - self.started))
-
     def claim(self, at_most: int) -> list[_Errand]:
-        while self.ids:
-            refunds = self._claim(at_most)
+        while self.queue:
+            refunds = self.queue.take(at_most)
             if refunds:
                 points.reached("claimed")
             errands = [self._errand(refund) for refund in refunds]
@@ -87,17 +79,8 @@ class _Driver:
                 return ready
         return []
 
-    def _claim(self, at_most: int) -> list[Refund]:
-        take = partial(claiming.claim, at_most=at_most, lease=self.lease, now=self.now)
-        near = self.ids[:NEAR]
-        try:
-            claimed = take(near)
-            passed = near if len(claimed) < at_most else [refund.pk for refund in claimed]
-        except Exception:
-            passed = near[:at_most]
-            claimed = lanes.together(take, passed)
-        self.ids = [pk for pk in self.ids if pk not in set(passed)]
-        return claimed
+    def _take(self, ids: Sequence[int], *, at_most: int) -> list[Refund]:
+        return claiming.claim(ids, at_most=at_most, lease=self.lease, now=self.now)
 
     def _errand(self, refund: Refund) -> _Errand:
         provider = refund.payment.provider

@@ -1,0 +1,88 @@
+"""Handing e-mails to a mail server or a provider, over connections that are used again."""
+
+from __future__ import annotations
+
+import smtplib
+from contextlib import suppress
+from email.mime.text import MIMEText
+
+from anymail.backends.base import AnymailBaseBackend
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail.backends import smtp
+from django.core.mail.backends.base import BaseEmailBackend
+
+from bookings.emails.letter import Rendered
+
+
+class Connections:
+    """For any number of threads: each e-mail has one to itself while it is sent.
+
+    One that failed, perhaps because the server had closed it, is not used again; its e-mail
+    waits for the next try like any other that was not taken.
+    """
+
+    def __init__(self) -> None:
+        # The time-out of SMTP is EMAIL_TIMEOUT, that of a provider ANYMAIL's.
+        self._idle = [get_connection(settings.EMAIL_BACKEND, fail_silently=False)]
+        self.is_remote = _is_remote(self._idle[0])
+
+    def send(self, mail: Rendered, *, message_id: str) -> None:
+        connection = self._take()
+        try:
+            if self.is_remote:
+                connection.open()  # by us, so that it stays open afterwards
+            if message_of(mail, message_id, connection).send() != 1:
+                raise smtplib.SMTPException("The mail server took nothing.")
+        except BaseException:
+            _close(connection)
+            raise
+        self._idle.append(connection)
+
+    def close(self) -> None:
+        while self._idle:
+            _close(self._idle.pop())
+
+    def _take(self) -> BaseEmailBackend:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return get_connection(settings.EMAIL_BACKEND, fail_silently=False)
+
+
+def _is_remote(connection: BaseEmailBackend) -> bool:
+    """Whether it speaks to another machine. The others keep e-mails in our database or memory,
+    and are called in the caller's thread; one that knows better has an attribute `is_remote`."""
+    known = isinstance(connection, smtp.EmailBackend | AnymailBaseBackend)
+    return bool(getattr(connection, "is_remote", known))
+
+
+def _close(connection: BaseEmailBackend) -> None:
+    with suppress(Exception):  # it is of no use any more, and what was sent was sent
+        connection.close()
+
+
+def message_of(
+    mail: Rendered, message_id: str, connection: BaseEmailBackend
+) -> EmailMultiAlternatives:
+    message = EmailMultiAlternatives(
+        subject=mail.subject,
+        body=mail.text,
+        from_email=mail.sender,
+        to=list(mail.to),
+        reply_to=list(mail.reply_to),
+        headers={**mail.headers, "Message-ID": message_id},
+        connection=connection,
+    )
+    message.attach_alternative(mail.html, "text/html")
+    if mail.calendar:
+        message.attach(_calendar_part(mail))
+    return message
+
+
+def _calendar_part(mail: Rendered) -> MIMEText:
+    """The file also says its method in the header, as calendars expect."""
+    part = MIMEText(mail.calendar, "calendar", "utf-8")
+    part.set_param("method", mail.calendar_method)
+    part.add_header("Content-Disposition", "attachment", filename="call.ics")
+    return part
