@@ -1,16 +1,20 @@
 # make run    everything on this machine; needs only Python 3.11 or newer
 # make test   every test, on SQLite and on PostgreSQL, with a real broker and a real browser
+# make bench  how fast it is, as ratios inside one run: docs/performance.md
 # make lint   make types   make check-all (all of them)   make lock (compile the hash locks)
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint types check-all lock install install-dev
+.PHONY: run test bench lint types check-all lock install install-dev
 
 run: install
 	@$(BIN)/python -m topmate.embedded --with-parent
 
 test: install-dev
 	@$(BIN)/python -m tests.run $(ARGS)
+
+bench: install-dev
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 lint: install-dev
 	@$(BIN)/ruff check .

@@ -26,7 +26,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--database", default="postgresql", choices=["postgresql", "sqlite"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="where databases are kept; var/benchmarks")
-    parser.add_argument("--lines", type=int, default=100_000, help="for import")
+    parser.add_argument("--lines", type=int, help="for import: 100,000, in the short set 10,000")
     parser.add_argument("--page", default="completed calls", help="for profile")
     parser.add_argument("--slow", default="", help="queries with this text in them ...")
     parser.add_argument("--slow-by", type=float, default=2, help="... take so many ms longer")
@@ -110,7 +110,8 @@ def run_slots(options: argparse.Namespace, environment: dict[str, str]) -> list[
 def run_import(options: argparse.Namespace, environment: dict[str, str]) -> list[measure.Goal]:
     from benchmarks import imports
 
-    return imports.run(lines=options.lines)
+    usual = 10_000 if options.part == "short" else 100_000
+    return imports.run(lines=options.lines or usual)
 
 
 RUN = {

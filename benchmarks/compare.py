@@ -84,6 +84,6 @@ def _look(where: Place, name: str, statement: str, stack: ExitStack) -> Callable
     )
 
     def ask() -> None:
-        connection.execute(statement).fetchall()  # type: ignore[call-overload]
+        connection.execute(statement).fetchall()
 
     return lambda: timed(ask)

@@ -113,7 +113,7 @@ class Place:
         with psycopg.connect(
             host=str(self.folder / "pg"), user="topmate", dbname="postgres", autocommit=True
         ) as connection:
-            cursor = connection.execute(statement)  # type: ignore[call-overload]
+            cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
     def environment(self, url: str, **extra: str) -> dict[str, str]:

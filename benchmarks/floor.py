@@ -15,5 +15,5 @@ from bookings.models import Expert
 
 @login_required
 def minimal(request: HttpRequest) -> HttpResponse:
-    expert = Expert.objects.get(user_id=request.user.pk)
+    expert = Expert.objects.get(user=request.user)  # type: ignore[misc]
     return render(request, "benchmarks/minimal.html", {"expert": expert})

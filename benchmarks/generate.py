@@ -73,6 +73,7 @@ def _unguarded() -> Iterator[None]:
 def _tidy_up() -> None:
     from django.core.management.color import no_style
     from django.db import connection
+    from django.db.models import Model
 
     from benchmarks.rows import FILLED
     from bookings.models import Expert, Follower, Service, User
@@ -82,7 +83,7 @@ def _tidy_up() -> None:
         if connection.vendor == "sqlite"
         else ["SET session_replication_role = origin", "VACUUM (FREEZE, ANALYZE)"]
     )
-    numbered = [User, Expert, Service, Follower, *FILLED]
+    numbered: list[type[Model]] = [User, Expert, Service, Follower, *FILLED]
     with connection.cursor() as cursor:
         for statement in [*connection.ops.sequence_reset_sql(no_style(), numbered), *after]:
             cursor.execute(statement)

@@ -1,8 +1,8 @@
 """Blocks that take turns, medians, and a table with goals.
 
-A figure is only ever compared with figures of the same run: rivals take turns in blocks, the
-first requests of a block are dropped (they pay for cold processor caches), and a ratio is the
-median of the ratios of the rounds.
+A figure is only ever compared with figures of the same run: rivals take turns in blocks, with
+half a block of the floor before and after each, the first requests of a block are dropped (they
+pay for cold processor caches), and a ratio is the median of the ratios of the rounds.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ class Series:
     """Seconds of one rival: a list for each round."""
 
     rounds: tuple[tuple[float, ...], ...]
+    floor: tuple[tuple[float, ...], ...] = ()
+    """of the floor's blocks beside it"""
 
     @property
     def p50(self) -> float:
@@ -40,9 +42,13 @@ class Series:
     def p95(self) -> float:
         return statistics.median(percentile(times, 0.95) for times in self.rounds)
 
-    def ratio_to(self, floor: Series) -> float:
+    @property
+    def times_floor(self) -> float:
+        return self.ratio_to(Series(self.floor))
+
+    def ratio_to(self, other: Series) -> float:
         """The median of the rounds' ratios, so that a noisy round counts once."""
-        pairs = zip(self.rounds, floor.rounds, strict=True)
+        pairs = zip(self.rounds, other.rounds, strict=True)
         return statistics.median(
             statistics.median(ours) / statistics.median(theirs) for ours, theirs in pairs
         )
@@ -52,18 +58,27 @@ def percentile(times: Sequence[float], part: float) -> float:
     return sorted(times)[math.ceil(part * len(times)) - 1]
 
 
-def take_turns(rivals: Mapping[str, Act], *, rounds: int, block: int) -> dict[str, Series]:
+def take_turns(
+    rivals: Mapping[str, Act], *, rounds: int, block: int, floor: Act | None = None
+) -> dict[str, Series]:
     """Each round everybody has a block; who begins changes from round to round."""
     times: dict[str, list[tuple[float, ...]]] = {name: [] for name in rivals}
+    beside: dict[str, list[tuple[float, ...]]] = {name: [] for name in rivals}
     names = list(rivals)
     for number in range(rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            act = rivals[name]
-            for _ in range(DROPPED):
-                act()
-            times[name].append(tuple(act() for _ in range(block)))
-    return {name: Series(tuple(found)) for name, found in times.items()}
+            before = _block(floor, block // 2) if floor else ()
+            times[name].append(_block(rivals[name], block))
+            after = _block(floor, block // 2) if floor else ()
+            beside[name].append(before + after)
+    return {name: Series(tuple(times[name]), tuple(beside[name])) for name in names}
+
+
+def _block(act: Act, size: int) -> tuple[float, ...]:
+    for _ in range(DROPPED):
+        act()
+    return tuple(act() for _ in range(size))
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,24 +60,16 @@ def run(*, rounds: int, slow: str = "", slow_by: float = 0, with_action: bool = 
     return goals(series, weights)
 
 
-def measure(
-    found: list[Page], transport: Transport, *, rounds: int, block: int = 25
-) -> dict[str, Series]:
-    """An action uses a row up, so it has shorter blocks."""
-    rivals = {page.name: transport.act(page) for page in found if page.name != visits.ACTION}
-    series = take_turns(rivals, rounds=rounds, block=block)
-    for page in found:
-        if page.name == visits.ACTION:
-            pair = {visits.FLOOR: rivals[visits.FLOOR], page.name: transport.act(page)}
-            of_pair = take_turns(pair, rounds=rounds, block=12)
-            series[page.name] = of_pair[page.name]
-            series[f"{visits.FLOOR} beside it"] = of_pair[visits.FLOOR]
+def measure(found: list[Page], transport: Transport, *, rounds: int) -> dict[str, Series]:
+    """The first page is the floor. An action uses a row up, so it has shorter blocks."""
+    acts = {page.name: transport.act(page) for page in found}
+    floor = acts[visits.FLOOR]
+    reading = {name: act for name, act in acts.items() if name != visits.ACTION}
+    series = take_turns(reading, rounds=rounds, block=24, floor=floor)
+    if visits.ACTION in acts:
+        acting = {visits.ACTION: acts[visits.ACTION]}
+        series |= take_turns(acting, rounds=rounds, block=12, floor=floor)
     return series
-
-
-def ratio_of(name: str, series: dict[str, Series]) -> float:
-    floor = f"{visits.FLOOR} beside it" if name == visits.ACTION else visits.FLOOR
-    return series[name].ratio_to(series[floor])
 
 
 def print_table(series: dict[str, Series], weights: dict[str, Weight] | None = None) -> None:
@@ -87,19 +79,14 @@ def print_table(series: dict[str, Series], weights: dict[str, Weight] | None = N
     for name, found in series.items():
         goal = RATIOS.get(name)
         row = [name, milliseconds(found.p50), milliseconds(found.p95)]
-        if name.startswith(visits.FLOOR):
-            row += ["1", ""]
-        else:
-            row += [f"{ratio_of(name, series):.2f}", number(goal) if goal else ""]
+        row += [f"{found.times_floor:.2f}", number(goal) if goal else ""]
         if weights:
-            row += _weight_cells(weights.get(name))
+            row += _weight_cells(weights[name])
         rows.append(row)
     print(table(head, rows))
 
 
-def _weight_cells(weight: Weight | None) -> list[str]:
-    if weight is None:
-        return [""] * 5
+def _weight_cells(weight: Weight) -> list[str]:
     return [
         str(weight.queries),
         "-" if weight.rows is None else f"{weight.rows:,}",
@@ -113,7 +100,7 @@ def goals(series: dict[str, Series], weights: dict[str, Weight]) -> list[Goal]:
     found = []
     for name, bound in RATIOS.items():
         if name in series:
-            found.append(Goal(f"{name}, x minimal", ratio_of(name, series), bound))
+            found.append(Goal(f"{name}, x minimal", series[name].times_floor, bound))
     for deep, first in DEEP.items():
         found.append(Goal(f"{deep}, x first", series[deep].ratio_to(series[first]), DEEP_RATIO))
     for name, most in QUERIES.items():

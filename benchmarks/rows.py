@@ -59,16 +59,17 @@ class Writer:
 
     def insert(self, model: type[models.Model], where: str = "", /, **columns: str) -> None:
         """A row for every call of the plan; a field that is not named has its default."""
-        values = {}
+        values: dict[str, str] = {}
         for field in model._meta.concrete_fields:
+            column = str(field.column)
             if field.attname in columns:
-                values[field.column] = columns.pop(field.attname)
+                values[column] = columns.pop(field.attname)
             elif field.null:
-                values[field.column] = "NULL"
+                values[column] = "NULL"
             elif field.has_default():
-                values[field.column] = self.dialect.literal(field.get_default())
+                values[column] = self.dialect.literal(field.get_default())
             elif not isinstance(field, models.AutoField):
-                values[field.column] = "''"
+                values[column] = "''"
         if columns:
             raise ValueError(f"{model.__name__} has no {', '.join(columns)}")
         self.execute(

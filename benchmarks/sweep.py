@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from django.db import connection
@@ -84,7 +85,7 @@ def _race(rounds: int) -> tuple[list[float], list[float]]:
         wrote = _written_for(ids)
         ids = make_due(ONE_BY_ONE, now=timezone.now())
         with queries.counted() as so_far:
-            alone.append(ONE_BY_ONE / timed(lambda ids=ids: _each(ids)))
+            alone.append(ONE_BY_ONE / timed(partial(_each, ids)))
             asked = (queries_together, so_far())
     rows = [
         [f"{BACKLOG:,} together", number(statistics.median(together)), number(min(together)),
@@ -136,13 +137,11 @@ def _old_snapshot() -> Iterator[None]:
         return
     import psycopg
 
-    with psycopg.connect(**_parameters()) as other:
+    settings = connection.settings_dict
+    with psycopg.connect(
+        host=settings["HOST"], user=settings["USER"], dbname=settings["NAME"]
+    ) as other:
         other.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         other.execute("SELECT count(*) FROM bookings_user")
         yield
         other.rollback()
-
-
-def _parameters() -> dict[str, str]:
-    settings = connection.settings_dict
-    return {"host": settings["HOST"], "user": settings["USER"], "dbname": settings["NAME"]}

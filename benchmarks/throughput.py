@@ -83,6 +83,9 @@ def _mails() -> float:
     seconds = time.perf_counter() - began
     sent = SlowMailServer.taken - before
     print(f"{sent} of {len(ids)} e-mails sent in {seconds:.1f} s")
+    if not sent:
+        states = OutboxEmail.objects.filter(id__in=ids).values_list("kind", "state", "last_error")
+        raise SystemExit(f"No e-mail was sent: {set(states)}")
     return sent / seconds
 
 
@@ -132,8 +135,8 @@ def _counted() -> Iterator[list[int]]:
             calls.append(1)
         return original(session, *args, **options)
 
-    requests.Session.request = counting  # type: ignore[method-assign]
+    requests.Session.request = counting  # type: ignore
     try:
         yield calls
     finally:
-        requests.Session.request = original  # type: ignore[method-assign]
+        requests.Session.request = original  # type: ignore

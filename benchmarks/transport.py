@@ -125,13 +125,13 @@ class InProcess(Transport):
         environ = _environ(request)
         status: list[str] = []
 
-        def start(line: str, headers: list[tuple[str, str]], *_: Any) -> None:
+        def start(line: str, headers: list[tuple[str, str]], *_: Any) -> Any:
             status.append(line)
 
         began = time.perf_counter()
-        response = self.application(environ, start)  # type: ignore[arg-type]
+        response = self.application(environ, start)
         body = b"".join(response)
-        response.close()  # type: ignore[attr-defined]
+        response.close()
         seconds = time.perf_counter() - began
         return Answer(int(status[0][:3]), body), seconds
 

@@ -9,6 +9,7 @@ import json
 import secrets
 import sys
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlencode
 
 from benchmarks.cast import email_of
@@ -39,7 +40,6 @@ def session_of(number: int) -> str:
 def pages() -> list[Page]:
     """What an expert with very many calls and a follower of theirs look at; the floor first."""
     from bookings import lists
-    from bookings.lists import keyset
     from bookings.models import Booking, Expert
 
     expert = Expert.objects.get(user__email=email_of(1))
@@ -53,16 +53,17 @@ def pages() -> list[Page]:
     past = of_expert.past(NOW)
     oldest = list(past.reverse().values_list("ends_at", "id")[: lists.PAGE + 1])
     old_code = past.reverse().values_list("code", flat=True)[0]
-    waiting = list(of_expert.needing_action().reverse().values_list("deadline_at", "id")[:26])
+    last = of_expert.needing_action().reverse()
+    waiting = list(last.values_list("deadline_at", "id")[: lists.PAGE + 1])
     reported = of_expert.needing_action().values_list("code", flat=True)[0]
     row = 'id="call-'
     completed = "/completed-calls/"
     return [
         page(FLOOR, "/benchmarks/minimal/", "Expert 1"),
         page("need action", "/need-action/", row),
-        page("need action, deepest", "/need-action/", row, after=keyset.write(*waiting[-1])),
+        page("need action, deepest", "/need-action/", row, after=_after(waiting)),
         page("completed calls", completed, row),
-        page("completed calls, deepest", completed, row, after=keyset.write(*oldest[-1])),
+        page("completed calls, deepest", completed, row, after=_after(oldest)),
         page("completed, search a name", completed, row, q="Okafor"),
         page("completed, search an old code", completed, old_code, q=old_code),
         page("completed, only refunded", completed, row, outcome="refunded"),
@@ -76,6 +77,13 @@ def pages() -> list[Page]:
             least_bytes=50,
         ),
     ]
+
+
+def _after(rows: list[tuple[Any, int]]) -> str:
+    """The place in a list after which come all of `rows` but the last."""
+    from bookings.lists import keyset
+
+    return keyset.write(*rows[-1])
 
 
 def _slot_page(expert_id: int) -> Callable[[], Request]:
@@ -105,7 +113,9 @@ def action(number: int) -> Page:
     held_at = "2026-11-20T10:00"
 
     def next_request() -> Request:
-        code = next(codes)
+        code = next(codes, None)
+        if code is None:
+            raise SystemExit("No reported call is left: take fewer rounds or more bookings.")
         form = {
             "from": "need_action",
             "request_key": secrets.token_urlsafe(24),
@@ -127,7 +137,9 @@ def written_down() -> str:
 
     from benchmarks.sweep import look
 
-    due = connection.ops.compose_sql(*look()) if connection.vendor == "postgresql" else ""
+    due = ""
+    if connection.vendor == "postgresql":
+        due = connection.ops.compose_sql(*look())  # type: ignore[attr-defined]
     return json.dumps({"pages": [page.written_down() for page in pages()], "look": due})
 
 
