@@ -26,12 +26,13 @@ class Extra:
 
 _PAYMENT: Any = Booking._meta.get_field("payment")
 _AMOUNTS = ("id", "captured_minor", "reserved_minor", "returned_external_minor")
+_OF_PAYMENT = frozenset(_AMOUNTS)
 
 
 def _attach_report(booking: Booking, values: Sequence[Any]) -> None:
     *amounts, reason, text = values
     is_paid = amounts[0] is not None
-    payment = Payment.from_db(DEFAULT_DB_ALIAS, _AMOUNTS, amounts) if is_paid else None
+    payment = Payment.from_db(DEFAULT_DB_ALIAS, _OF_PAYMENT, amounts) if is_paid else None
     _PAYMENT.set_cached_value(booking, payment)
     booking.report_reason, booking.report_text = reason, text  # type: ignore[attr-defined]
 

@@ -15,10 +15,10 @@ from bookings.lists.statements import FIELDS, Statement, aware
 from bookings.models import Booking, Follower
 from bookings.policy import Policy
 
-_NAMES = [field.attname for field in FIELDS]
-_LIMITS = _NAMES.index("policy")
-_NAME = len(_NAMES)
-_OF_FOLLOWER = ("id", "name")
+_NAMES = frozenset(field.attname for field in FIELDS)
+_LIMITS = [field.attname for field in FIELDS].index("policy")
+_NAME = len(FIELDS)
+_OF_FOLLOWER = frozenset(("id", "name"))
 
 
 def bookings(rows: Iterable[Sequence[Any]], statement: Statement) -> Iterator[Booking]:

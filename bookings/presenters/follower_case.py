@@ -1,9 +1,10 @@
-"""All there is to know about a booking for its follower, loaded once."""
+"""All there is to know about a booking for its follower."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from bookings import clocks, formats
 from bookings.models import (
@@ -21,19 +22,43 @@ from bookings.presenters.people import hue, initials
 from bookings.presenters.reader import Reader
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
-    """Made by `load`; asks the database nothing more."""
+    """Each thing is asked for once, by the page that shows it."""
 
     booking: Booking
     reader: Reader
-    payment: Payment | None
-    refund: Refund | None
-    report: NoShowReport | None
-    offer: Offer | None
-    mark: CompletionMark | None
-    contest: Contest | None
-    events: list[TimelineEvent] = field(repr=False)
+
+    @cached_property
+    def payment(self) -> Payment | None:
+        return Payment.objects.filter(booking=self.booking).first()
+
+    @cached_property
+    def refund(self) -> Refund | None:
+        refunds = self.booking.refunds.select_related("event").order_by("-id")
+        return refunds.exclude(state=RefundState.VOID).first()
+
+    @cached_property
+    def report(self) -> NoShowReport | None:
+        return self.booking.reports.order_by("-id").first()
+
+    @cached_property
+    def offer(self) -> Offer | None:
+        offers = self.booking.offers.exclude(outcome=Offer.Outcome.UNDONE)
+        return offers.order_by("-id").first()
+
+    @cached_property
+    def mark(self) -> CompletionMark | None:
+        return self.booking.marks.filter(undone_at__isnull=True).order_by("-id").first()
+
+    @cached_property
+    def contest(self) -> Contest | None:
+        return self.booking.contests.select_related("decided_by").order_by("-id").first()
+
+    @cached_property
+    def events(self) -> list[TimelineEvent]:
+        """Newest first."""
+        return list(self.booking.events.order_by("-id")[:30])
 
     @property
     def expert(self) -> str:
@@ -84,16 +109,4 @@ class Case:
 
 
 def load(booking: Booking, *, now: datetime) -> Case:
-    """Seven queries, whatever the booking has been through."""
-    refunds = booking.refunds.select_related("event").order_by("-id")
-    return Case(
-        booking=booking,
-        reader=Reader.of(booking.follower, now=now),
-        payment=Payment.objects.filter(booking=booking).first(),
-        refund=refunds.exclude(state=RefundState.VOID).first(),
-        report=booking.reports.order_by("-id").first(),
-        offer=booking.offers.exclude(outcome=Offer.Outcome.UNDONE).order_by("-id").first(),
-        mark=booking.marks.filter(undone_at__isnull=True).order_by("-id").first(),
-        contest=booking.contests.select_related("decided_by").order_by("-id").first(),
-        events=list(booking.events.order_by("-id")[:30]),
-    )
+    return Case(booking=booking, reader=Reader.of(booking.follower, now=now))

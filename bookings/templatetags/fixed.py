@@ -12,7 +12,7 @@ from django.template.base import FilterExpression, Node, Parser, Token
 from django.template.context import Context
 from django.template.defaulttags import URLNode, url
 from django.templatetags.static import StaticNode, static
-from django.urls import get_script_prefix, get_urlconf, reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
@@ -24,7 +24,7 @@ class FixedURL(Node):
         self.name = name
 
     def render(self, context: Context) -> SafeString:
-        return _address(self.name, get_urlconf(), get_script_prefix())
+        return _address(self.name, get_script_prefix())
 
 
 class FixedStatic(Node):
@@ -57,8 +57,8 @@ def _plain(expression: FilterExpression) -> str:
 
 
 @cache
-def _address(name: str, urlconf: str | None, prefix: str) -> SafeString:
-    return mark_safe(escape(reverse(name, urlconf)))
+def _address(name: str, prefix: str) -> SafeString:
+    return mark_safe(escape(reverse(name)))
 
 
 @cache

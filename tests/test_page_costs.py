@@ -1,0 +1,166 @@
+"""What a page costs: its queries whatever the number of rows, and its weight. Never its time."""
+
+from __future__ import annotations
+
+import gzip
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+from django.utils import timezone
+
+from bookings import lists
+from bookings.models import Booking, Expert
+from bookings.states import State
+from tests.builders import DAY, HOUR, make_booking, make_follower, make_in_state, report
+from tests.follower_pages import MOMENT, address, offered
+
+pytestmark = pytest.mark.django_db
+NAMES = ("Priya Nair", "Tom Okafor", "Lena Weber", "Arjun Mehta", "Sofia Rossi")
+
+
+def calls_with_report(maya: Expert, count: int) -> list[Booking]:
+    now = timezone.now()
+    return [
+        report(
+            make_booking(
+                maya,
+                make_follower(NAMES[number % len(NAMES)]),
+                now=now,
+                starts_at=now - (2 + number) * HOUR,
+            ),
+            now=now,
+        )
+        for number in range(count)
+    ]
+
+
+def calls_in_every_state(maya: Expert, count: int) -> list[Booking]:
+    now = timezone.now()
+    return [
+        make_in_state(list(State)[number % len(State)], now=now - 5 * number * HOUR, expert=maya)
+        for number in range(count)
+    ]
+
+
+def calls_to_come(maya: Expert, count: int) -> list[Booking]:
+    now = timezone.now()
+    return [
+        make_booking(maya, now=now, starts_at=now + DAY + 2 * number * HOUR)
+        for number in range(count)
+    ]
+
+
+def offers(maya: Expert, count: int) -> list[Booking]:
+    now = timezone.now()
+    return [
+        make_in_state(State.RESCHEDULE_OFFERED, now=now - 5 * number * HOUR, expert=maya)
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("count", [3, 25])
+@pytest.mark.parametrize(
+    ("url", "make", "queries"),
+    [
+        # session, user with expert, rows; then the badge, or all the counters in two
+        ("/need-action/", calls_with_report, 5),
+        ("/need-action/waiting/", offers, 5),
+        ("/completed-calls/", calls_in_every_state, 4),
+        ("/upcoming/", calls_to_come, 4),
+    ],
+)
+def test_a_list_needs_as_many_queries_for_25_rows_as_for_3(
+    desk: Client,
+    maya: Expert,
+    url: str,
+    make: Any,
+    queries: int,
+    count: int,
+    django_assert_num_queries: Any,
+) -> None:
+    make(maya, count)
+    with django_assert_num_queries(queries):
+        html = desk.get(url).content.decode()
+    assert html.count("data-call") == count
+
+
+def test_the_page_of_a_booking_needs_five_queries(
+    desk: Client, maya: Expert, django_assert_num_queries: Any
+) -> None:
+    """Session, user with expert, booking, its events with their refunds, the queue."""
+    for booking in [*calls_with_report(maya, 3), make_in_state(State.REFUNDED, expert=maya)]:
+        with django_assert_num_queries(5):
+            assert desk.get(f"/bookings/{booking.code}/").status_code == 200
+
+
+def test_a_dialog_with_free_times_needs_eight_queries(
+    desk: Client, maya: Expert, django_assert_num_queries: Any
+) -> None:
+    """Besides those of a page: the hours, the days that differ, the calls, the open purchases."""
+    booking = calls_with_report(maya, 1)[0]
+    with django_assert_num_queries(8):
+        assert desk.get(f"/bookings/{booking.code}/reschedule/").status_code == 200
+
+
+def test_a_page_of_25_rows_is_light(desk: Client, maya: Expert) -> None:
+    """Bytes, and bytes as a proxy sends them."""
+    calls_with_report(maya, 25)
+    for url, most, most_sent in (
+        ("/need-action/", 47_000, 5_500),
+        ("/completed-calls/", 34_500, 5_000),
+    ):
+        html = desk.get(url).content
+        assert html.count(b"data-call") == 25
+        assert len(html) < most, url
+        assert len(gzip.compress(html, 6)) < most_sent, url
+
+
+# --- a search looks through so many calls at a time -----------------------------------------
+
+
+def test_a_search_says_where_it_stopped_and_goes_on(
+    desk: Client, maya: Expert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "SEARCHED_AT_ONCE", 4)
+    now = timezone.now()
+    names = ["Lena Weber"] + ["Priya Nair"] * 5
+    codes = [
+        make_booking(maya, make_follower(name), now=now, starts_at=now - DAY - ago * 2 * HOUR).code
+        for name, ago in zip(names, (5, 0, 1, 2, 3, 4), strict=True)
+    ]
+    first = desk.get("/completed-calls/", {"q": "lena"})
+    assert f"call-{codes[0]}" not in first.content.decode()
+    assert "We have looked through 4 calls. There are more." in first.content.decode()
+    second = desk.get("/completed-calls/" + first.context["more_url"]).content.decode()
+    assert f"call-{codes[0]}" in second
+    assert "Look further" not in second
+
+
+def test_a_whole_code_is_found_however_old_the_call_is(
+    desk: Client, maya: Expert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "SEARCHED_AT_ONCE", 1)
+    now = timezone.now()
+    old = make_booking(maya, now=now, starts_at=now - 300 * DAY)
+    make_booking(maya, now=now)
+    assert f"call-{old.code}" in desk.get("/completed-calls/", {"q": old.code}).content.decode()
+
+
+def test_a_search_means_its_signs_as_they_are(desk: Client, maya: Expert) -> None:
+    booking = make_booking(maya, make_follower("100% _Ann! O'Hara"), now=timezone.now())
+    other = make_booking(maya, now=timezone.now(), starts_at=timezone.now() - 5 * HOUR)
+    for search in ("100%", "_ann", "ann!", "o'hara", "% _"):
+        html = desk.get("/completed-calls/", {"q": search}).content.decode()
+        assert f"call-{booking.code}" in html, search
+        assert f"call-{other.code}" not in html, search
+
+
+def test_the_page_of_free_times_needs_few_queries(
+    client: Client, django_assert_num_queries: Any
+) -> None:
+    with time_machine.travel(MOMENT, tick=False):
+        url = address(offered(), "pick")
+        with django_assert_num_queries(7):
+            assert 'name="slot"' in client.get(url).content.decode()
