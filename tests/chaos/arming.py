@@ -20,13 +20,13 @@ AGAIN_HERE = [timedelta(seconds=seconds) for seconds in (0.2, 1, 3, 6)]
 def arm() -> None:
     from bookings import clocks, provider_events
     from bookings.emails import delivery
-    from bookings.refunds import pace, points
+    from bookings.refunds import pace, points, reconciling
 
     _scale(pace, SCALED)
     _scale(delivery, ("LEASE", "RETRY_AFTER"))
     _scale(provider_events, ("LEASE",))
     provider_events.TRY_AGAIN_AFTER = AGAIN_HERE
-    clocks.COMPARED_EVERY = DAY_HERE
+    clocks.COMPARED_EVERY = reconciling.ASK_AGAIN = DAY_HERE
     _count_tasks()
     if os.environ.get("CHAOS_FRESH_KEYS"):
         _use_a_fresh_key_per_try()

@@ -14,9 +14,9 @@ from tests.chaos.processes import Program
 EVERY = {
     "workers": (0.05, 0.6),
     "web": (1.5, 5.0),
-    "broker": (5.0, 12.0),
-    "database": (5.0, 12.0),
-    "provider": (5.0, 12.0),
+    "broker": (6.0, 14.0),
+    "database": (8.0, 20.0),
+    "provider": (8.0, 20.0),
 }
 """Seconds between two kills of a kind."""
 DOWN_FOR = {"broker": 2.5, "database": 2.0, "provider": 2.5}

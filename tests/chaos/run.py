@@ -51,6 +51,8 @@ def _run(options: Options, folder: Path, scene: starting.Scene, say: Callable[[s
         from tests.chaos.customers import Customers
 
         call_command("migrate", verbosity=0)
+        if "web" in options.only:
+            call_command("collectstatic", interactive=False, verbosity=0)
         programs += starting.site_programs(options, folder, scene.env)
         reaper = Reaper(programs, options.seed, options.only)
         customers = Customers(provider, random.Random(options.seed + 1))
