@@ -98,7 +98,7 @@ def run_sweep(options: argparse.Namespace, environment: dict[str, str]) -> list[
 def run_throughput(options: argparse.Namespace, environment: dict[str, str]) -> list[measure.Goal]:
     from benchmarks import throughput
 
-    return throughput.run()
+    return throughput.run(rounds=min(3, options.rounds))
 
 
 def run_slots(options: argparse.Namespace, environment: dict[str, str]) -> list[measure.Goal]:

@@ -72,6 +72,7 @@ def provider() -> Iterator[Provider]:
 class SlowMailServer(BaseEmailBackend):
     """Takes every e-mail, after as long as the provider needs for an answer."""
 
+    is_remote = True
     taken = 0
     _lock = threading.Lock()
 
