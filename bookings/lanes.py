@@ -18,8 +18,6 @@ logger = logging.getLogger(__name__)
 
 NEAR = 200
 """Of so many ids the first free ones are taken: others may be working on the same."""
-AHEAD = 3
-"""times as many jobs as calls are claimed"""
 GATHER_SECONDS = 0.04
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -49,10 +47,10 @@ class Desk(Protocol[Job]):
         ...
 
 
-def work(desk: Desk[Job], *, at_most: int, seconds: float) -> None:
+def work(desk: Desk[Job], *, at_most: int, claimed: int, seconds: float) -> None:
     """Work until nothing is left, with `at_most` calls at a time.
 
-    Jobs are claimed a little ahead, so that the calls need not wait for the database, and ended
+    Up to `claimed` jobs are claimed, so that the calls need not wait for the database, and ended
     ones are gathered. After `seconds` no call is begun; those under way are waited for. So a
     lease that outlasts `seconds` and a call never ends while its job waits here.
     """
@@ -76,20 +74,23 @@ def work(desk: Desk[Job], *, at_most: int, seconds: float) -> None:
                 calls[pool.submit(call, job) if desk.is_remote(job) else here(job)] = job
 
         start(desk.claim(at_most))
+        is_more = True
         while calls:
-            ended = [calls.pop(done) for done in _ended(calls)]
+            is_low = is_more and len(calls) <= at_most  # no lane may wait for the next claim
+            ended = [calls.pop(done) for done in _ended(calls, 0.0 if is_low else GATHER_SECONDS)]
             again: list[Job] = []
             if time.monotonic() < ends:  # before the writing, so that they run meanwhile
                 again = desk.go_on(ended)
                 start(again)
-                if len(calls) <= at_most * AHEAD // 2:
-                    start(desk.claim(at_most * AHEAD - len(calls)))
+                if is_more and len(calls) <= max(at_most, claimed // 2):
+                    start(new := desk.claim(claimed - len(calls)))
+                    is_more = bool(new)
             desk.finish([job for job in ended if job not in again])
 
 
-def _ended(calls: Iterable[Future[None]]) -> Set[Future[None]]:
+def _ended(calls: Iterable[Future[None]], gather: float) -> Set[Future[None]]:
     """At least one; and all that end within a moment, as one statement may serve them all."""
-    return wait(calls, timeout=GATHER_SECONDS).done or wait(calls, return_when=FIRST_COMPLETED).done
+    return wait(calls, timeout=gather).done or wait(calls, return_when=FIRST_COMPLETED).done
 
 
 def together(act: Callable[[Sequence[Job]], Sequence[Result]], jobs: Sequence[Job]) -> list[Result]:

@@ -49,7 +49,8 @@ def deliver_all(email_ids: Sequence[int], *, now: datetime, seconds: float = 30.
     """
     with closing(Connections()) as connections:
         post = _Post(email_ids, now, connections)
-        lanes.work(post, at_most=settings.MAIL_IN_FLIGHT, seconds=seconds)
+        at_most = settings.MAIL_IN_FLIGHT
+        lanes.work(post, at_most=at_most, claimed=4 * at_most, seconds=seconds)
     return post.sent
 
 

@@ -25,6 +25,10 @@ from bookings.refunds.recording import record_all
 
 logger = logging.getLogger(__name__)
 
+AHEAD = 6
+"""times as many refunds are claimed as are asked about, so that one batch is written while the
+next one is under way"""
+
 
 def drive(refund_ids: Sequence[int], *, now: datetime, seconds: float = 30.0) -> int:
     """Take the next step of each of these refunds that is due; how many were taken.
@@ -35,7 +39,7 @@ def drive(refund_ids: Sequence[int], *, now: datetime, seconds: float = 30.0) ->
     at_most = settings.PROVIDER_IN_FLIGHT
     with kept_open(at_most) as ask:
         driver = _Driver(refund_ids, now, ask)
-        lanes.work(driver, at_most=at_most, seconds=seconds)
+        lanes.work(driver, at_most=at_most, claimed=AHEAD * at_most, seconds=seconds)
     return driver.taken
 
 
