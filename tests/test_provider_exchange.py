@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from bookings.gateways import exchange as module
-from bookings.gateways.exchange import NoAnswer, exchange
+from bookings.gateways.exchange import NoAnswer, exchange, kept_open
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 Talk = Callable[[socket.socket], None]
@@ -120,3 +120,61 @@ def test_silence_ends(serve: Callable[[Talk], str]) -> None:
     with pytest.raises(requests.ReadTimeout):
         ask(url)
     assert time.monotonic() - started < 1.5
+
+
+# --- connections that stay open -------------------------------------------------------------------
+
+PLAIN = HEAD + b"Content-Length: 2\r\n\r\n{}"
+
+
+def several(url: str, count: int) -> list[int]:
+    with kept_open(2) as ask_again:
+        statuses = []
+        for _ in range(count):
+            body = {"headers": {"A": "b"}, "body": "x=1"}
+            statuses.append(ask_again("POST", url, read_seconds=0.3, **body).status)
+            time.sleep(0.05)
+    return statuses
+
+
+def test_one_connection_serves_many_calls(serve: Callable[[Talk], str]) -> None:
+    opened: list[int] = []
+
+    def answer(wire: socket.socket) -> None:
+        opened.append(1)
+        for _ in range(3):
+            wire.sendall(PLAIN)
+            _read_whole(wire)
+
+    assert several(serve(answer), 3) == [200] * 3
+    assert len(opened) == 1
+
+
+def test_a_connection_that_was_closed_in_between_is_made_anew(
+    serve: Callable[[Talk], str],
+) -> None:
+    opened: list[int] = []
+
+    def answer(wire: socket.socket) -> None:
+        opened.append(1)
+        wire.sendall(PLAIN)
+
+    assert several(serve(answer), 3) == [200] * 3
+    assert len(opened) == 3
+
+
+def test_closed_when_the_next_call_was_sent_is_no_answer_and_sends_nothing_twice(
+    serve: Callable[[Talk], str],
+) -> None:
+    asked: list[int] = []
+
+    def answer(wire: socket.socket) -> None:
+        asked.append(1)
+        wire.sendall(PLAIN)
+        _read_whole(wire)
+        asked.append(2)
+
+    with pytest.raises(requests.ConnectionError):
+        several(serve(answer), 2)
+    time.sleep(0.1)
+    assert asked == [1, 2]
