@@ -64,6 +64,7 @@ def open_reschedule(desk: Any) -> Any:
 def test_the_dialog_takes_the_focus_and_gives_it_back(desk: Any) -> None:
     open_reschedule(desk)
     expect(desk.locator("#dialog-title")).to_be_focused()
+    assert desk.url.endswith("/need-action/"), "a dialog is no page to come back to"
     desk.keyboard.press("Escape")
     expect(desk.locator("dialog[open]")).to_have_count(0)
     expect(row(desk).get_by_role("link", name="Reschedule")).to_be_focused()

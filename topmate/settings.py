@@ -86,7 +86,6 @@ TEMPLATES: list[dict[str, Any]] = [
                 "template_partials.templatetags.partials",
                 "bookings.templatetags.fixed",
             ],
-            "libraries": {"static": "bookings.templatetags.fixed"},
         },
     }
 ]

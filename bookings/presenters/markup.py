@@ -2,7 +2,7 @@
 a template takes ten times as long for them; `filled` escapes whatever comes
 into the braces.
 
-A link in `call__act` opens its page; with scripts the list (`_groups.html`) makes a dialog of it.
+A link in `call__act` opens its page, and with scripts the dialog slot, which `_groups.html` names.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _WITH_DEADLINE = (
     '<time datetime="{when_iso}">{when}</time></p></div>{said}</div>\n'
     "{clock}\n"
     '<p class="call__money"><span class="vh">Paid </span>{money}</p>'
-    '<div class="call__act" hx-boost="true">{act}</div></article></li>\n'
+    '<div class="call__act">{act}</div></article></li>\n'
 )
 _PAST = (
     '<li id="call-{code}">{notice}'
@@ -44,7 +44,7 @@ _PAST = (
     '<p class="call__when two small"><time class="nowrap" datetime="{when_iso}">{when}</time>'
     '<span class="faint">{distance}</span></p>\n'
     '{state}\n<p class="call__money"><span class="vh">Paid </span>{money}</p>'
-    '<div class="call__act" hx-boost="true">{act}</div></article></li>\n'
+    '<div class="call__act">{act}</div></article></li>\n'
 )
 _STATE = (
     '<p class="call__state two small"><span class="chip chip--{}">{}</span>'
@@ -69,7 +69,7 @@ _LEFT = (
     '<span class="vh">Time to decide: </span><time datetime="{}" data-countdown="left"'
     ' data-over="{}" data-refresh="{}">{}</time>'
 )
-_LINK = '<a class="btn" href="{}" aria-describedby="n-{}"{}>{}</a>'
+_LINK = '<a class="btn" href="{url}" hx-get="{url}" aria-describedby="n-{code}"{key}>{label}</a>'
 _KEY = ' data-key="{}"'
 _POST = (
     '<form method="post" action="{url}" hx-post="{url}" hx-target="#call-{code}"'
@@ -179,7 +179,7 @@ def _act(row: Row, csrf_token: str) -> SafeString:
 
 def _link(button: Button, code: str) -> SafeString:
     key = filled(_KEY, button.key) if button.key else ""
-    return filled(_LINK, button.url, code, key, button.label)
+    return filled(_LINK, url=button.url, code=code, key=key, label=button.label)
 
 
 def _post(button: Button, code: str, csrf_token: str) -> SafeString:
