@@ -1,6 +1,5 @@
 """The HTML of the rows of a list. Twenty-five of them are the heaviest thing this site shows, and
-a template takes ten times as long for them; `filled` escapes whatever comes
-into the braces.
+a template takes several times as long for them. `filled` escapes what comes into the braces.
 
 A link in `call__act` opens its page, and with scripts the dialog slot, which `_groups.html` names.
 """
@@ -10,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from bookings.presenters.buttons import Button
 from bookings.presenters.countdown import Countdown
@@ -20,7 +19,7 @@ from bookings.presenters.rows import WITH_DEADLINE, Row
 Around = dict[str, str]
 """What surrounds a row that was acted on."""
 
-_FOCUSED = mark_safe(' tabindex="-1" data-focus')
+_FOCUSED = SafeString(' tabindex="-1" data-focus')
 
 _WITH_DEADLINE = (
     '<li id="call-{code}"{again}>{notice}'
@@ -58,7 +57,7 @@ _CHECK = (
     '<input class="check" type="checkbox" name="call" value="{}" form="bulk"'
     ' aria-label="Select {}">'
 )
-_NO_CHECK = mark_safe('<span class="check-space"></span>')
+_NO_CHECK = SafeString('<span class="check-space"></span>')
 _CLOCK = (
     '<div class="deadline" data-urgency="{}"><span class="deadline__left">'
     '<svg class="ring" viewBox="0 0 18 18" aria-hidden="true"><circle cx="9" cy="9" r="7"/>'
@@ -82,9 +81,8 @@ _GONE = ' data-gone-at="{}"'
 
 def filled(pattern: str, *values: str, **named: str) -> SafeString:
     """`format_html` for strings only, which makes it four times as fast."""
-    return mark_safe(
-        pattern.format(*map(_escaped, values), **{n: _escaped(v) for n, v in named.items()})
-    )
+    named = {name: _escaped(value) for name, value in named.items()}
+    return SafeString(pattern.format(*map(_escaped, values), **named))
 
 
 def _escaped(text: str) -> str:
@@ -195,4 +193,4 @@ def _post(button: Button, code: str, csrf_token: str) -> SafeString:
 
 def _joined(parts: Iterable[str]) -> SafeString:
     """Of parts that are HTML already."""
-    return mark_safe("".join(parts))
+    return SafeString("".join(parts))
