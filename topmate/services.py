@@ -52,7 +52,12 @@ def database(env: Env, data_dir: Path) -> dict[str, Any]:
         if not path.strip("/") or parts.netloc:
             env.problem("DATABASE_URL names no SQLite file; write sqlite:////srv/topmate.sqlite3.")
         name = BASE_DIR / path
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": SQLITE_OPTIONS}
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": name,
+            "CONN_MAX_AGE": 60,
+            "OPTIONS": SQLITE_OPTIONS,
+        }
     return _postgres(env, parts)
 
 
