@@ -372,6 +372,9 @@ def main(wanted: list[str]) -> int:
     if wanted == ["--table"]:
         print(table(GUARDS), table(BOUGHT), sep="\n\n")
         return 0
+    if unknown := set(wanted) - {guard.fault for guard in (*GUARDS, *BOUGHT)}:
+        print(f"There is no guard against {', '.join(sorted(unknown))}.\n\n{__doc__}")
+        return 2
     blind = 0
     with tempfile.TemporaryDirectory(prefix="topmate-guards-") as name:
         copy = Path(name) / "project"
