@@ -18,7 +18,7 @@ from benchmarks.transport import gunicorn
 
 PARTS = ("pages", "sweep", "throughput", "slots", "import")
 LINES_OF_THE_SHORT_SET = 10_000
-APART = ("profile", "ten-times", "sqlite")
+APART = ("profile", "scale", "ten-times", "sqlite")
 
 
 def arguments() -> argparse.Namespace:
@@ -109,6 +109,12 @@ def run_slots(options: argparse.Namespace, environment: dict[str, str]) -> list[
     return slots.run(rounds=options.rounds)
 
 
+def run_scale(options: argparse.Namespace, environment: dict[str, str]) -> list[measure.Goal]:
+    from benchmarks import scale
+
+    return scale.run(rounds=min(3, options.rounds))
+
+
 def run_import(options: argparse.Namespace, environment: dict[str, str]) -> list[measure.Goal]:
     from benchmarks import imports
 
@@ -121,6 +127,7 @@ RUN = {
     "throughput": run_throughput,
     "slots": run_slots,
     "import": run_import,
+    "scale": run_scale,
 }
 
 

@@ -1,7 +1,8 @@
-"""One of several processes that drive the same refunds; told by `throughput` which ones."""
+"""One of several processes at the same work; `racing` starts them and tells them what to do."""
 
 from __future__ import annotations
 
+import json
 import sys
 from datetime import datetime
 
@@ -10,12 +11,15 @@ import django
 
 def main() -> None:
     django.setup()
-    from bookings import tasks
+    from bookings import sweeps, tasks
 
     print("ready", flush=True)
-    now, *ids = sys.stdin.readline().split()
-    taken = tasks.execute_all([int(pk) for pk in ids], now=datetime.fromisoformat(now))
-    print(taken, flush=True)
+    told = json.loads(sys.stdin.readline())
+    now = datetime.fromisoformat(told["now"])
+    if told["work"] == "deadlines":
+        print(sweeps.run_deadlines(now=now), flush=True)
+    else:
+        print(tasks.execute_all(told["ids"], now=now), flush=True)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import statistics
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,9 +15,9 @@ from django.test.utils import override_settings
 from django.utils import timezone
 
 from benchmarks.backlog import make_due
-from benchmarks.databases import ROOT
 from benchmarks.measure import Goal, number, table
 from benchmarks.provider import DELAY_MS, Provider, SlowMailServer, provider
+from benchmarks.racing import race
 from bookings import sweeps, tasks
 from bookings.models import OutboxEmail, Payment, Refund, RefundState
 
@@ -32,12 +29,11 @@ PART_OF_IDEAL = 0.6
 
 def run(*, rounds: int) -> list[Goal]:
     with provider() as stand_in:
-        keys = {"STRIPE_SECRET_KEY": "sk_test_standin", "STRIPE_API_BASE": stand_in.url}
         mail = "benchmarks.provider.SlowMailServer"
-        with override_settings(**keys, EMAIL_BACKEND=mail):
+        with override_settings(**keys_of(stand_in), EMAIL_BACKEND=mail):
             refunds = [_refunds(stand_in) for _ in range(rounds)]
             mails = [_mails() for _ in range(rounds)]
-        twice = _race(stand_in, keys)
+        twice = _race(stand_in)
     calls = statistics.median(calls for _, calls in refunds)
     found = (
         ("refunds", [rate for rate, _ in refunds], calls, settings.PROVIDER_IN_FLIGHT),
@@ -59,7 +55,11 @@ def run(*, rounds: int) -> list[Goal]:
     ]
 
 
-def _due_refunds(count: int, stand_in: Provider) -> list[int]:
+def keys_of(stand_in: Provider) -> dict[str, str]:
+    return {"STRIPE_SECRET_KEY": "sk_test_standin", "STRIPE_API_BASE": stand_in.url}
+
+
+def due_refunds(count: int, stand_in: Provider) -> list[int]:
     ids = make_due(count, now=timezone.now())
     sweeps.run_deadlines(now=timezone.now())
     paid = Payment.objects.filter(booking_id__in=ids).values_list("provider_ref", "captured_minor")
@@ -69,7 +69,7 @@ def _due_refunds(count: int, stand_in: Provider) -> list[int]:
 
 def _refunds(stand_in: Provider) -> tuple[float, float]:
     """Refunds a second, and calls to the provider for each."""
-    ids = _due_refunds(REFUNDS, stand_in)
+    ids = due_refunds(REFUNDS, stand_in)
     with _counted() as calls:
         began = time.perf_counter()
         tasks.execute_all(ids, now=timezone.now())
@@ -96,33 +96,15 @@ def _mails() -> float:
     return sent / seconds
 
 
-def _race(stand_in: Provider, keys: dict[str, str]) -> int:
+def _race(stand_in: Provider) -> int:
     """Several processes drive the same refunds; how many payments were refunded twice."""
-    ids = _due_refunds(RACED, stand_in)
-    command = [sys.executable, "-m", "benchmarks.sweeper"]
-    racing = [
-        subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | keys, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        for _ in range(SWEEPERS)
-    ]
-    for process in racing:
-        assert process.stdout is not None
-        process.stdout.readline()  # it is ready
-    began = time.perf_counter()
-    told = " ".join([timezone.now().isoformat(), *map(str, ids)]).encode()
-    for process in racing:
-        assert process.stdin is not None
-        process.stdin.write(told + b"\n")
-        process.stdin.flush()
-    taken = [process.communicate()[0] for process in racing]
-    seconds = time.perf_counter() - began
+    ids = due_refunds(RACED, stand_in)
+    found = race(SWEEPERS, "refunds", ids=ids, environment=keys_of(stand_in))
     references = Payment.objects.filter(refunds__id__in=ids).values_list("provider_ref", flat=True)
     books = stand_in.books()
     refunded = [len(books[reference]["refunds"]) for reference in references]
-    shares = ", ".join(line.decode().strip() for line in taken)
     print(
-        f"{SWEEPERS} sweepers on {RACED} refunds, {seconds:.1f} s: took {shares};"
+        f"{SWEEPERS} sweepers on {RACED} refunds, {found.seconds:.1f} s: took {found.taken};"
         f" {sum(map(bool, refunded))} payments refunded, {sum(n > 1 for n in refunded)} twice"
     )
     if not any(refunded):
