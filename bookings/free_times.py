@@ -75,11 +75,11 @@ def _offered(spells: Sequence[Span], *, length: int) -> Iterator[Span]:
     A call may run from one spell into the next: 20:00 to midnight and midnight to 02:00 are one
     evening to the person who wrote them down.
     """
-    evenings = iter(_joined(spells))
-    opens, closes = next(evenings, (0, 0))
+    closings = (closes for _, closes in _joined(spells))
+    closes = next(closings, 0)
     for start, stop in spells:
         if start > closes:
-            opens, closes = next(evenings)
+            closes = next(closings)
         yield start, min(stop, closes - length + 1)
 
 
