@@ -24,10 +24,15 @@ SHOWN_FOR = timedelta(days=400)
 
 
 def issue(
-    booking: Booking, purpose: str, *, now: datetime, by: TimelineEvent | None = None
+    booking: Booking,
+    purpose: str,
+    *,
+    now: datetime,
+    by: TimelineEvent | None = None,
+    and_revoke: Sequence[str] = (),
 ) -> PrivateLink:
-    """A new link; an older one for the same purpose is superseded."""
-    _supersede([booking.pk], [purpose], now=now, by=by)
+    """A new link; older ones for the same purpose and those of `and_revoke` are superseded."""
+    _supersede([booking.pk], [purpose, *and_revoke], now=now, by=by)
     return PrivateLink.objects.create(
         booking=booking,
         purpose=purpose,

@@ -12,8 +12,8 @@ from bookings import calendar, links
 from bookings.emails.promises import kind_named, promised_kinds
 from bookings.models import Booking, OutboxEmail, OutboxState, PrivateLink, TimelineEvent, User
 
-MADE_BY_VERBS = PrivateLink.Purpose.PICK
-"""The verbs issue this link themselves; the others are made here when there is none."""
+MADE_BY_VERBS = (PrivateLink.Purpose.PICK, PrivateLink.Purpose.CONTEST)
+"""The verbs issue these links themselves; the others are made here when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _ensure_links(wanted: Sequence[Promise], *, now: datetime) -> None:
             for one in wanted
             if one.booking is not None
             for purpose in (*kind_named(one.kind).links, one.facts.get("purpose", ""))
-            if purpose and purpose != MADE_BY_VERBS
+            if purpose and purpose not in MADE_BY_VERBS
         ],
         now=now,
     )

@@ -1,6 +1,6 @@
 """The verbs of a booking: the one room behind the three doors (page, admin action, sweep).
 
-Each verb is `verb(booking_id, *, actor, now, ...) -> Booking`: one transaction, no network,
+Each verb is `verb(which, *, actor, now, ...) -> Booking`: one transaction, no network,
 refused with TransitionNotAllowed. What may follow what is in `states.TABLE`, the conditions in
 `rules`, and only `engine.transition` writes a state.
 """
@@ -18,8 +18,10 @@ from bookings.lifecycle.offers import (
 from bookings.lifecycle.refunding import cancel, refund_now
 from bookings.lifecycle.reports import report_no_show, withdraw_report
 from bookings.lifecycle.undoing import undo
+from bookings.lifecycle.which import Own
 
 __all__ = [
+    "Own",
     "cancel",
     "contest",
     "decide",

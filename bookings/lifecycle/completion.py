@@ -56,8 +56,7 @@ def mark_completed(
     CompletionMark.objects.create(
         booking=booking, attempt=booking.attempt, note=note, marked_at=now, made_by=event, **details
     )
-    links.revoke(links.Purpose.PICK, now=now, by=[event])
-    links.issue(booking, links.Purpose.CONTEST, now=now, by=event)
+    links.issue(booking, links.Purpose.CONTEST, now=now, by=event, and_revoke=[links.Purpose.PICK])
     tell(event, booking, now=now)
 
 

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 from django.db import IntegrityError, OperationalError, transaction
 
 from bookings import clocks, emails, rules, tasks, timeline
-from bookings.models import Booking, Expert, NoShowReport, Offer, TimelineEvent
+from bookings.lifecycle.which import Which, acted_before, lock
+from bookings.models import Booking, NoShowReport, Offer, TimelineEvent
 from bookings.states import (
     TABLE,
     Actor,
@@ -28,6 +29,7 @@ from bookings.states import (
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
+Ask = Callable[[Booking], Mapping[str, Any]]
 
 TRIES = 3
 WORTH_ANOTHER_TRY = {"40001", "40P01", "55P03"}
@@ -37,22 +39,31 @@ WORTH_ANOTHER_TRY = {"40001", "40P01", "55P03"}
 def verb(
     name: Verb, *, claims_slot: bool = False
 ) -> Callable[[Callable[..., None]], Callable[..., Booking]]:
-    """Make `body(booking, *, actor, now, ...)` a verb: `verb(booking_id, *, actor, now, ...)`."""
+    """Make `body(booking, *, actor, now, ...)` a verb: `verb(which, *, actor, now, ...)`.
+
+    Instead of the details it takes `ask`, which reads them off a form and the locked booking.
+    """
 
     def make(body: Callable[..., None]) -> Callable[..., Booking]:
         @functools.wraps(body)
-        def run(booking_id: int, *, actor: Actor, now: datetime, **details: Any) -> Booking:
+        def run(
+            which: Which, *, actor: Actor, now: datetime, ask: Ask | None = None, **details: Any
+        ) -> Booking:
             def once() -> Booking:
-                booking = lock(booking_id, claims_slot=claims_slot)
-                if _acted_before(booking, actor):
-                    return booking
+                booking = lock(which, claims_slot=claims_slot)
+                asked = ask(booking) if ask else details
                 if refused := rules.refusal(booking, name, actor, now=now):
                     raise refused
-                body(booking, actor=actor, now=now, **details)
+                body(booking, actor=actor, now=now, **asked)
                 tasks.wake(booking)
                 return booking
 
-            return in_transaction(once, name)
+            try:
+                return in_transaction(once, name)
+            except TransitionNotAllowed:
+                if acted := acted_before(which, actor):
+                    return acted
+                raise
 
         return run
 
@@ -88,27 +99,6 @@ def _refused_by_database(error: IntegrityError) -> Exception:
     if "one_open" in text or "acts_once" in text or "once_per_call" in text:
         return changed_meanwhile()
     return error
-
-
-def lock(booking_id: int, *, claims_slot: bool = False) -> Booking:
-    """The row, locked on PostgreSQL; SQLite has one writer, and `transition` checks anyway."""
-    if claims_slot:
-        expert_of = Booking.objects.filter(pk=booking_id).values("expert_id")
-        Expert.objects.select_for_update(no_key=True).filter(pk__in=expert_of).first()
-    booking = (
-        Booking.objects.select_for_update(of=("self",), no_key=True)
-        .with_people()
-        .filter(pk=booking_id)
-        .first()
-    )
-    if booking is None:
-        raise TransitionNotAllowed("not_yours", "There is no such booking.")
-    return booking
-
-
-def _acted_before(booking: Booking, actor: Actor) -> bool:
-    """The same form sent twice: the first one acted, the second one shows the result."""
-    return bool(actor.request_key) and booking.events.filter(request_key=actor.request_key).exists()
 
 
 @dataclass(frozen=True, slots=True)

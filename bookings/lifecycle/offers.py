@@ -11,13 +11,13 @@ from bookings.lifecycle.engine import (
     Step,
     close_cases,
     in_transaction,
-    lock,
     tell,
     tell_all,
     transition,
     transition_all,
     verb,
 )
+from bookings.lifecycle.which import Which, lock
 from bookings.models import Booking, NoShowReport, Offer, OfferedSlot, TimelineEvent
 from bookings.states import Actor, State, TransitionNotAllowed, Verb
 
@@ -204,11 +204,11 @@ def _resume(
     return transition_all(steps, name, actor=actor, now=now)
 
 
-def resend_offer(booking_id: int, *, actor: Actor, now: datetime) -> Booking:
+def resend_offer(which: Which, *, actor: Actor, now: datetime) -> Booking:
     """Mail the link of the open offer once more; no change of state, no new deadline."""
 
     def once() -> Booking:
-        booking = lock(booking_id)
+        booking = lock(which)
         refused = rules.refusal(booking, Verb.WITHDRAW_OFFER, actor, now=now)
         if refused and refused.code != "would_silence":  # that offer stays, and so does its link
             raise refused

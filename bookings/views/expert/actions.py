@@ -141,9 +141,9 @@ def undo(request: ExpertRequest, code: str) -> HttpResponse:
 @expert_required
 @require_POST
 def resend_offer(request: ExpertRequest, code: str) -> HttpResponse:
-    booking, now = own_booking(request.expert, code), timezone.now()
+    own, now = lifecycle.Own(request.expert, code), timezone.now()
     try:
-        booking = lifecycle.resend_offer(booking.pk, actor=answers.actor_of(request), now=now)
+        booking = lifecycle.resend_offer(own, actor=answers.actor_of(request), now=now)
     except TransitionNotAllowed as refusal:
         return refused(request, code, refusal, now=now)
     return answers.acted(request, booking, results.resent(booking), now=now, is_row=True)

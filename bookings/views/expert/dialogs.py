@@ -15,9 +15,10 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import reswap, retarget
 
-from bookings import formats, lists, rules
+from bookings import formats, lifecycle, lists, rules
 from bookings.access import ExpertRequest, own_booking
 from bookings.forms.fields import ActionForm
+from bookings.lifecycle.engine import Ask
 from bookings.models import Booking
 from bookings.presenters import addresses, results, stake
 from bookings.presenters.buttons import as_expert
@@ -31,7 +32,7 @@ CORRECTABLE = {"too_few_slots", "too_many_slots", "details_missing", "reason_mis
 
 class Act(Protocol):
     def __call__(
-        self, booking_id: int, *, actor: Actor, now: datetime, **details: Any
+        self, which: lifecycle.Own, *, actor: Actor, now: datetime, ask: Ask
     ) -> Booking: ...
 
 
@@ -49,39 +50,55 @@ class Dialog:
 def open_or_act(request: ExpertRequest, code: str, dialog: Dialog) -> HttpResponse:
     """GET shows the form; POST does what its button says."""
     now = timezone.now()
+    if request.method == "POST":
+        return _act(request, code, dialog, now=now)
     booking = lists.one(request.expert, code)
     if booking is None:
         raise Http404("No booking of yours has this code.")
-    if request.method == "POST":
-        return _act(request, booking, dialog, now=now)
     refusal = rules.refusal(booking, dialog.verb, as_expert(booking), now=now)
     if refusal is not None:
         return refused(request, code, refusal, now=now)
     return _show(request, booking, dialog, dialog.form(booking=booking, now=now), now=now)
 
 
-def _act(
-    request: ExpertRequest, booking: Booking, dialog: Dialog, *, now: datetime
-) -> HttpResponse:
-    form = dialog.form(request.POST, booking=booking, now=now)
-    if not form.is_valid():
-        return _show(request, booking, dialog, form, now=now, status=422)
-    money = stake.at_stake(booking)
+class _Mistaken(Exception):
+    """The form does not hold; nothing was done."""
+
+
+class _Sent:
+    """A form that was sent, read when its booking is locked."""
+
+    booking: Booking
+    form: ActionForm
+    money: str
+    """at stake before the action"""
+
+    def __init__(self, request: ExpertRequest, dialog: Dialog, now: datetime) -> None:
+        self.request, self.dialog, self.now = request, dialog, now
+
+    def __call__(self, booking: Booking) -> dict[str, Any]:
+        self.booking, self.money = booking, stake.at_stake(booking)
+        self.form = self.dialog.form(self.request.POST, booking=booking, now=self.now)
+        if not self.form.is_valid():
+            raise _Mistaken
+        return self.dialog.details(self.form.cleaned_data)
+
+
+def _act(request: ExpertRequest, code: str, dialog: Dialog, *, now: datetime) -> HttpResponse:
+    sent = _Sent(request, dialog, now)
+    own = lifecycle.Own(request.expert, code)
     try:
-        booking = dialog.act(
-            booking.pk,
-            actor=answers.actor_of(request),
-            now=now,
-            **dialog.details(form.cleaned_data),
-        )
+        booking = dialog.act(own, actor=answers.actor_of(request), now=now, ask=sent)
+    except _Mistaken:
+        return _show(request, sent.booking, dialog, sent.form, now=now, status=422)
     except TransitionNotAllowed as refusal:
         if refusal.code in CORRECTABLE:
-            form.add_error(None, refusal.sentence)
-            return _show(request, booking, dialog, form, now=now, status=422)
-        return refused(request, booking.code, refusal, now=now)
+            sent.form.add_error(None, refusal.sentence)
+            return _show(request, sent.booking, dialog, sent.form, now=now, status=422)
+        return refused(request, code, refusal, now=now)
     reader = Reader.of(request.expert, now=now)
     source = answers.source_of(request)
-    result = results.done(dialog.verb, booking, reader, money=money, source=source)
+    result = results.done(dialog.verb, booking, reader, money=sent.money, source=source)
     return answers.acted(request, booking, result, now=now)
 
 
