@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 
+from bookings import lifecycle
 from bookings.models import Booking, Expert
 
 P = ParamSpec("P")
@@ -64,7 +65,7 @@ def expert_of(request: HttpRequest) -> Expert | None:
 
 def own_booking(expert: Expert, code: str) -> Booking:
     """The expert's booking of this code; anything else does not exist for them."""
-    booking = Booking.objects.of_expert(expert).with_people().filter(code=code).first()
+    booking = lifecycle.Own(expert, code).find()
     if booking is None:
         raise Http404("No booking of yours has this code.")
     return booking

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bookings.compiled import Compiled
 from bookings.models import Booking, Expert
 from bookings.models.booking import BookingQuerySet
 from bookings.states import Actor, TransitionNotAllowed
+
+
+def _own(expert_id: int, code: str) -> BookingQuerySet:
+    own = Booking.objects.filter(expert_id=expert_id, code=code)
+    return own.select_related("follower", "payment")
+
+
+def _locked(rows: BookingQuerySet) -> BookingQuerySet:
+    return rows.select_for_update(of=("self",), no_key=True)
+
+
+_OWN = Compiled(_own, 1, "TM-0000000")
+_OWN_LOCKED = Compiled(lambda expert_id, code: _locked(_own(expert_id, code)), 1, "TM-0000000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +30,13 @@ class Own:
     expert: Expert
     code: str
 
+    def find(self, *, to_lock: bool = False) -> Booking | None:
+        query = _OWN_LOCKED if to_lock else _OWN
+        booking = query.first(self.expert.pk, self.code)
+        if booking is not None:
+            booking.expert = self.expert
+        return booking
+
 
 Which = int | Own
 """The id of a booking, or what a page knows of it: one statement finds and locks it."""
@@ -24,31 +45,31 @@ Which = int | Own
 def lock(which: Which, *, claims_slot: bool = False) -> Booking:
     """The row, locked on PostgreSQL; SQLite has one writer, and `transition` checks anyway."""
     if claims_slot:
-        expert_of = _rows(which).values("expert_id")
-        Expert.objects.select_for_update(no_key=True).filter(pk__in=expert_of).first()
-    booking = _loaded(_rows(which).select_for_update(of=("self",), no_key=True), which)
+        _lock_expert(which)
+    if isinstance(which, Own):
+        booking = which.find(to_lock=True)
+    else:
+        booking = _locked(Booking.objects.with_people().filter(pk=which)).first()
     if booking is None:
         raise TransitionNotAllowed("not_yours", "There is no such booking.")
     return booking
+
+
+def _lock_expert(which: Which) -> None:
+    experts = Expert.objects.select_for_update(no_key=True)
+    if isinstance(which, Own):
+        experts.filter(pk=which.expert.pk).first()
+    else:
+        experts.filter(pk__in=Booking.objects.filter(pk=which).values("expert_id")).first()
 
 
 def acted_before(which: Which, actor: Actor) -> Booking | None:
     """The same form sent twice: the first one acted, the second one shows the result."""
     if not actor.request_key:
         return None
-    return _loaded(_rows(which).filter(events__request_key=actor.request_key), which)
-
-
-def _rows(which: Which) -> BookingQuerySet:
     if isinstance(which, Own):
-        return Booking.objects.of_expert(which.expert).filter(code=which.code)
-    return Booking.objects.filter(pk=which)
-
-
-def _loaded(rows: BookingQuerySet, which: Which) -> Booking | None:
-    if not isinstance(which, Own):
-        return rows.with_people().first()
-    booking = rows.select_related("follower", "payment").first()
-    if booking:
-        booking.expert = which.expert
-    return booking
+        booking = which.find()
+    else:
+        booking = Booking.objects.with_people().filter(pk=which).first()
+    acted = booking and booking.events.filter(request_key=actor.request_key).exists()
+    return booking if acted else None

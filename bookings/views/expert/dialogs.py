@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import reswap, retarget
 
-from bookings import formats, lifecycle, lists, rules
+from bookings import formats, lifecycle, rules
 from bookings.access import ExpertRequest, own_booking
 from bookings.forms.fields import ActionForm
 from bookings.lifecycle.engine import Ask
@@ -52,9 +52,7 @@ def open_or_act(request: ExpertRequest, code: str, dialog: Dialog) -> HttpRespon
     now = timezone.now()
     if request.method == "POST":
         return _act(request, code, dialog, now=now)
-    booking = lists.one(request.expert, code)
-    if booking is None:
-        raise Http404("No booking of yours has this code.")
+    booking = own_booking(request.expert, code)
     refusal = rules.refusal(booking, dialog.verb, as_expert(booking), now=now)
     if refusal is not None:
         return refused(request, code, refusal, now=now)

@@ -5,17 +5,23 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from bookings import lists
-from bookings.access import ExpertRequest, expert_required
+from bookings.access import ExpertRequest, expert_required, own_booking
+from bookings.compiled import Compiled
+from bookings.models import TimelineEvent
 from bookings.presenters.detail import detail
 from bookings.presenters.reader import Reader
 from bookings.presenters.results import Result
+
+EVENTS = Compiled(
+    lambda pk: TimelineEvent.objects.filter(booking_id=pk).select_related("refund"), 1
+)
 
 
 @expert_required
@@ -44,10 +50,8 @@ def answer(
 
 
 def _context(request: ExpertRequest, code: str, *, now: datetime) -> dict[str, Any]:
-    found = lists.one(request.expert, code)
-    if found is None:
-        raise Http404("No booking of yours has this code.")
-    events = list(found.events.select_related("refund"))
+    found = own_booking(request.expert, code)
+    events = EVENTS(found.pk)
     queue = lists.queue(request.expert)
     shown = detail(found, events, queue, Reader.of(request.expert, now=now))
     return {"detail": shown, "section": shown.section, "need_count": len(queue)}
