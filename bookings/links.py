@@ -111,7 +111,9 @@ def read(token: str, purpose: str) -> PrivateLink | None:
     except BadSignature:
         return None
     return (
-        PrivateLink.objects.select_related("booking__expert", "booking__follower")
+        PrivateLink.objects.select_related(
+            "booking__expert", "booking__follower", "booking__payment"
+        )
         .filter(key=key, purpose=purpose)
         .first()
     )

@@ -15,15 +15,18 @@ LONGEST_BUFFER = timedelta(minutes=2**15 - 1)
 """What the column of an expert's buffer can hold."""
 
 
-def availability_of(expert: Expert) -> Availability:
+def availability_of(expert: Expert, *, since: date = date.min) -> Availability:
+    """Their hours; days of their own from `since` on."""
     weekly: dict[int, list[Spell]] = {}
-    for hours in expert.weekly_hours.all():
-        weekly.setdefault(hours.weekday, []).append((hours.starts_local, hours.ends_local))
+    hours = expert.weekly_hours.order_by()
+    for weekday, starts, ends in hours.values_list("weekday", "starts_local", "ends_local"):
+        weekly.setdefault(weekday, []).append((starts, ends))
     overrides: dict[date, list[Spell]] = {}
-    for override in expert.date_overrides.all():
-        spells = overrides.setdefault(override.date, [])
-        if override.starts_local is not None and override.ends_local is not None:
-            spells.append((override.starts_local, override.ends_local))
+    days = expert.date_overrides.order_by().filter(date__gte=since)
+    for day, opens, closes in days.values_list("date", "starts_local", "ends_local"):
+        spells = overrides.setdefault(day, [])
+        if opens is not None and closes is not None:
+            spells.append((opens, closes))
     return Availability(
         zone=ZoneInfo(expert.time_zone),
         weekly=weekly,
@@ -44,7 +47,7 @@ def free_for(
     duration = timedelta(minutes=booking.duration_minutes)
     if offer is not None and offer.mode == Offer.Mode.LISTED:
         listed = [slot.starts_at for slot in offer.slots.all() if slot.starts_at > now]
-        return _without_own(booking, still_free(booking, listed))
+        return _without_own(booking, still_free(booking, listed, now=now))
     found = _free(expert, duration, now=now, until=until, apart_from=booking.pk)
     return _without_own(booking, found)
 
@@ -70,11 +73,8 @@ def _free(
         latest = min(latest, until)
     end = latest + duration + buffer
     return free_starts(
-        availability_of(expert),
-        busy=[
-            *_busy(expert.pk, earliest, end, apart_from=apart_from),
-            *_held(expert, earliest, end, now=now),
-        ],
+        availability_of(expert, since=earliest.date() - timedelta(days=1)),
+        busy=_taken(expert, earliest, end, now=now, apart_from=apart_from),
         duration=duration,
         buffer=buffer,
         earliest=earliest,
@@ -87,19 +87,29 @@ def _without_own(booking: Booking, starts: list[datetime]) -> list[datetime]:
     return [start for start in starts if start != booking.starts_at]
 
 
-def still_free(booking: Booking, starts: Sequence[datetime]) -> list[datetime]:
-    """Those of `starts` at which no other call of the expert lies."""
+def still_free(booking: Booking, starts: Sequence[datetime], *, now: datetime) -> list[datetime]:
+    """Those of `starts` at which no other call of the expert lies, nor one being paid for."""
     if not starts:
         return []
     length = timedelta(minutes=booking.duration_minutes + booking.expert.buffer_minutes)
-    busy = list(_busy(booking.expert_id, min(starts), max(starts) + length, apart_from=booking.pk))
+    end = max(starts) + length
+    taken = _taken(booking.expert, min(starts), end, now=now, apart_from=booking.pk)
     return sorted(
         {
             start
             for start in starts
-            if not any(begin < start + length and start < end for begin, end in busy)
+            if not any(begin < start + length and start < end for begin, end in taken)
         }
     )
+
+
+def _taken(
+    expert: Expert, earliest: datetime, latest: datetime, *, now: datetime, apart_from: int | None
+) -> list[Interval]:
+    return [
+        *_busy(expert.pk, earliest, latest, apart_from=apart_from),
+        *_held(expert, earliest, latest, now=now),
+    ]
 
 
 def _busy(

@@ -20,6 +20,7 @@ from bookings.models import (
 from bookings.slots import free_of
 from tests import shoppers
 from tests.builders import make_expert, make_service, staff
+from tests.follower_pages import read
 from tests.providers import Provider
 from tests.shoppers import (
     EMAIL,
@@ -153,3 +154,14 @@ def test_numbers_that_no_service_has_are_404(
     no_keys: None, expert: Expert, client: Client, number: str
 ) -> None:
     assert client.get(f"/with/{expert.slug}/{number}/").status_code == 404
+
+
+def test_money_back_is_promised_only_where_something_is_paid(
+    no_keys: None, expert: Expert, client: Client
+) -> None:
+    free, paid = make_service(expert, price_minor=0), make_service(expert)
+    assert "you get your money back" in read(client.get(f"/with/{expert.slug}/{paid.pk}/"))
+    assert "you get your money back" not in read(client.get(f"/with/{expert.slug}/{free.pk}/"))
+    assert "you get your money back" in read(client.get(f"/with/{expert.slug}/"))
+    paid.delete()
+    assert "you get your money back" not in read(client.get(f"/with/{expert.slug}/"))

@@ -162,5 +162,5 @@ def test_the_page_of_free_times_needs_few_queries(
 ) -> None:
     with time_machine.travel(MOMENT, tick=False):
         url = address(offered(), "pick")
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(6):
             assert 'name="slot"' in client.get(url).content.decode()

@@ -22,6 +22,7 @@ from tests.builders import (
     offer,
     report,
 )
+from tests.shoppers import make_checkout
 
 pytestmark = pytest.mark.django_db
 
@@ -224,3 +225,15 @@ def test_an_offer_without_a_report_still_shows_the_way_to_report(mailoutbox: lis
     html, _ = mailoutbox[0].alternatives[0]
     assert "/report/" in mailoutbox[0].body
     assert "/report/" in html
+
+
+def test_a_listed_time_that_somebody_is_paying_for_cannot_be_picked() -> None:
+    listed = [NOW + DAY, NOW + 2 * DAY]
+    booking = offer(make_booking(), mode="listed", slots=listed)
+    make_checkout(
+        expert=booking.expert, starts_at=listed[0], ends_at=listed[0] + HOUR, expires_at=NOW + HOUR
+    )
+    with pytest.raises(TransitionNotAllowed) as refused:
+        pick(booking, at=listed[0])
+    assert refused.value.code == "taken"
+    assert pick(booking, at=listed[1]).starts_at == listed[1]

@@ -90,7 +90,7 @@ def _check_slots(booking: Booking, listed: Sequence[datetime], *, mode: str, now
     if mode == Offer.Mode.LISTED:
         if len(listed) > MAX_LISTED_SLOTS:
             raise TransitionNotAllowed("too_many_slots", f"List at most {MAX_LISTED_SLOTS} times.")
-        free = slots.still_free(booking, [start for start in listed if start > now])
+        free = slots.still_free(booking, [at for at in listed if at > now], now=now)
     elif mode == Offer.Mode.AVAILABILITY:
         free = slots.free_for(booking, now=now, until=clocks.after(now, limits.offer_slot_horizon))
     else:

@@ -31,7 +31,10 @@ class Case:
 
     @cached_property
     def payment(self) -> Payment | None:
-        return Payment.objects.filter(booking=self.booking).first()
+        try:
+            return self.booking.payment
+        except Payment.DoesNotExist:
+            return None
 
     @cached_property
     def refund(self) -> Refund | None:

@@ -9,16 +9,16 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from typing import Protocol
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.utils.safestring import SafeString
 
 from bookings import formats
 from bookings.models import Expert
-from bookings.presenters import zones
+from bookings.presenters import slot_table, zones
 
 PARTS = ((6, "Night"), (12, "Morning"), (17, "Afternoon"), (24, "Evening"))
 """until this hour of the reader's day, and its name"""
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-WEEKS_AT_ONCE = 5
-ONE_DAY = timedelta(days=1)
 
 
 class Call(Protocol):
@@ -39,25 +39,14 @@ class Choice:
     day: date | None = None
     slot: datetime | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    iso: str
-    number: int
-    month: str
-    """its short name, where a month begins or the table does"""
-    name: str
-    url: str
-    """empty on a day without free times"""
-    is_chosen: bool
-    is_today: bool
+    @property
+    def view(self) -> str:
+        """What an address of the same page says besides the day."""
+        return urlencode({"tz": self.zone, "clock": self.clock})
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
-    value: str
-    label: str
-    is_chosen: bool
+Slot = tuple[str, str, bool]
+"""Its value, its label, whether it is chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +66,8 @@ class Summary:
 @dataclass(frozen=True, slots=True)
 class Picker:
     choice: Choice
-    weeks: list[list[Day]]
+    days: SafeString
+    """the rows of the table"""
     day_iso: str
     day_name: str
     parts: list[Part]
@@ -101,12 +91,14 @@ def picker(
     """`starts` are the free instants, sorted; there is at least one."""
     by_day = _by_day(starts, choice.zone)
     day = _chosen_day(by_day, choice)
-    months = _pages(list(by_day), day)
-    at = next((start for start in by_day[day] if start == choice.slot), None)
-    expert = call.expert
+    around = slot_table.pages(list(by_day), day)
+    at = choice.slot if choice.slot in by_day[day] else None
+    expert, view = call.expert, choice.view
     return Picker(
         choice=choice,
-        weeks=_weeks(months.shown, by_day, day, choice, today=_today(now, choice.zone)),
+        days=slot_table.rows(
+            around.shown, by_day, chosen=day, today=_today(now, choice.zone), view=view
+        ),
         day_iso=day.isoformat(),
         day_name=formats.long_day(by_day[day][0], choice.zone, now),
         parts=_parts(by_day[day], choice),
@@ -116,16 +108,15 @@ def picker(
         ),
         reach=reach(call, is_listed=is_listed),
         summary=_summary(call, at, choice, now) if at else None,
-        earlier_url=_url(months.earlier, choice) if months.earlier else "",
-        later_url=_url(months.later, choice) if months.later else "",
+        earlier_url=f"?day={around.earlier}&{view}" if around.earlier else "",
+        later_url=f"?day={around.later}&{view}" if around.later else "",
     )
 
 
 def _by_day(starts: Sequence[datetime], zone: str) -> dict[date, list[datetime]]:
-    def day_of(start: datetime) -> date:
-        return formats.local(start, zone).date()
-
-    return {day: list(group) for day, group in groupby(starts, key=day_of)}
+    place = ZoneInfo(zone)
+    days = groupby(starts, key=lambda start: start.astimezone(place).date())
+    return {day: list(group) for day, group in days}
 
 
 def _today(now: datetime, zone: str) -> date:
@@ -134,63 +125,11 @@ def _today(now: datetime, zone: str) -> date:
 
 def _chosen_day(by_day: dict[date, list[datetime]], choice: Choice) -> date:
     """The day of the chosen time, else the chosen day, else the first with a free time."""
-    of_slot = next((day for day, starts in by_day.items() if choice.slot in starts), None)
-    of_choice = choice.day if choice.day in by_day else None
-    return of_slot or of_choice or next(iter(by_day))
-
-
-@dataclass(frozen=True, slots=True)
-class _Pages:
-    shown: list[date]
-    earlier: date | None
-    later: date | None
-
-
-def _pages(days: list[date], chosen: date) -> _Pages:
-    """The free days of the same few weeks as the chosen one, and one day of the weeks around."""
-    first_monday = _monday(days[0])
-
-    def page(day: date) -> int:
-        return (_monday(day) - first_monday).days // (7 * WEEKS_AT_ONCE)
-
-    before = [day for day in days if page(day) < page(chosen)]
-    after = [day for day in days if page(day) > page(chosen)]
-    shown = [day for day in days if page(day) == page(chosen)]
-    return _Pages(shown, before[-1] if before else None, after[0] if after else None)
-
-
-def _monday(day: date) -> date:
-    return day - day.weekday() * ONE_DAY
-
-
-def _weeks(
-    shown: list[date],
-    by_day: dict[date, list[datetime]],
-    chosen: date,
-    choice: Choice,
-    *,
-    today: date,
-) -> list[list[Day]]:
-    """Whole weeks, Monday first, from the first free day shown to the last."""
-    first = _monday(shown[0])
-    count = (_monday(shown[-1]) - first).days + 7
-    days = [
-        Day(
-            iso=(day := first + n * ONE_DAY).isoformat(),
-            number=day.day,
-            month=f"{day:%b}" if n == 0 or day.day == 1 else "",
-            name=f"{day:%A} {day.day} {day:%B}",
-            url=_url(day, choice) if day in by_day else "",
-            is_chosen=day == chosen,
-            is_today=day == today,
-        )
-        for n in range(count)
-    ]
-    return [days[n : n + 7] for n in range(0, count, 7)]
-
-
-def _url(day: date, choice: Choice) -> str:
-    return "?" + urlencode({"day": day.isoformat(), "tz": choice.zone, "clock": choice.clock})
+    if choice.slot:
+        for day, starts in by_day.items():
+            if choice.slot in starts:
+                return day
+    return choice.day if choice.day in by_day else next(iter(by_day))
 
 
 def _parts(starts: list[datetime], choice: Choice) -> list[Part]:
@@ -215,7 +154,7 @@ def _part_of(start: datetime, zone: str) -> str:
 def _slot(start: datetime, label: str, choice: Choice, *, is_twice: bool) -> Slot:
     """When the clocks go back an hour comes twice: then each says which one it is."""
     suffix = f" {formats.zone_abbreviation(start, choice.zone)}" if is_twice else ""
-    return Slot(slot_value(start), label + suffix, start == choice.slot)
+    return slot_value(start), label + suffix, start == choice.slot
 
 
 def slot_value(start: datetime) -> str:

@@ -19,7 +19,8 @@ from bookings.forms.follower import parse_slot
 from bookings.gateways import selling_with
 from bookings.models import Checkout, Clock, Expert, Provider, Service
 from bookings.presenters import buying, zones
-from bookings.presenters.slot_picker import WEEKDAYS, Choice, picker, reach
+from bookings.presenters.slot_picker import Choice, picker, reach
+from bookings.presenters.slot_table import WEEKDAYS
 from bookings.states import TransitionNotAllowed
 from bookings.views.follower.pick import DEVICE_COOKIE, as_date, other_zones
 from topmate.proxies import client_ip
@@ -33,10 +34,11 @@ NOT_SOLD = "This call cannot be paid for at the moment. Nothing was booked. Try 
 @require_safe
 def shop(request: HttpRequest, slug: str) -> HttpResponse:
     expert = get_object_or_404(Expert.objects.selling(), slug=slug)
-    services = Service.objects.for_sale().of_expert(expert)
+    services = list(Service.objects.for_sale().of_expert(expert))
     context = {
         "host": buying.host(expert),
         "services": [buying.offered(service) for service in services],
+        "is_free": not any(service.price_minor for service in services),
     }
     return render(request, "buying/shop.html", context)
 

@@ -17,7 +17,8 @@ from bookings.forms.zones import zone_choices
 from bookings.models import Booking, Clock, Offer
 from bookings.presenters import follower_pages as wording
 from bookings.presenters import zones
-from bookings.presenters.slot_picker import WEEKDAYS, Choice, picker, reach
+from bookings.presenters.slot_picker import Choice, picker, reach
+from bookings.presenters.slot_table import WEEKDAYS
 from bookings.states import State, TransitionNotAllowed, Verb
 from bookings.views.follower.private import (
     Purpose,
