@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS
-
+from bookings.lists.instances import made
 from bookings.models import Booking, Payment
 
 
@@ -26,13 +25,12 @@ class Extra:
 
 _PAYMENT: Any = Booking._meta.get_field("payment")
 _AMOUNTS = ("id", "captured_minor", "reserved_minor", "returned_external_minor")
-_OF_PAYMENT = frozenset(_AMOUNTS)
 
 
 def _attach_report(booking: Booking, values: Sequence[Any]) -> None:
     *amounts, reason, text = values
     is_paid = amounts[0] is not None
-    payment = Payment.from_db(DEFAULT_DB_ALIAS, _OF_PAYMENT, amounts) if is_paid else None
+    payment = made(Payment, dict(zip(_AMOUNTS, amounts, strict=True))) if is_paid else None
     _PAYMENT.set_cached_value(booking, payment)
     booking.report_reason, booking.report_text = reason, text  # type: ignore[attr-defined]
 

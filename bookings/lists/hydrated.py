@@ -4,36 +4,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS
+from django.db.models import DateTimeField
 
+from bookings.lists.instances import made
 from bookings.lists.statements import FIELDS, Statement, aware
 from bookings.models import Booking, Follower
 from bookings.policy import Policy
 
-_NAMES = frozenset(field.attname for field in FIELDS)
-_LIMITS = [field.attname for field in FIELDS].index("policy")
+_NAMES = [field.attname for field in FIELDS]
+_INSTANTS = [field.attname for field in FIELDS if isinstance(field, DateTimeField)]
 _NAME = len(FIELDS)
-_OF_FOLLOWER = frozenset(("id", "name"))
 
 
 def bookings(rows: Iterable[Sequence[Any]], statement: Statement) -> Iterator[Booking]:
     in_force = tuple(settings.POLICY.items())
     for row in rows:
-        values = [aware(value) if isinstance(value, datetime) else value for value in row]
-        values[_LIMITS], limits = _policy(values[_LIMITS], in_force)
-        booking = Booking.from_db(DEFAULT_DB_ALIAS, _NAMES, values[:_NAME])
-        booking.limits = limits
-        booking.expert = statement.expert
-        follower = booking.follower_id, values[_NAME]
-        booking.follower = Follower.from_db(DEFAULT_DB_ALIAS, _OF_FOLLOWER, follower)
+        values = dict(zip(_NAMES, row, strict=False))
+        for name in _INSTANTS:
+            if (instant := values[name]) is not None:
+                values[name] = aware(instant)
+        values["policy"], values["limits"] = _policy(values["policy"], in_force)
+        follower = made(Follower, {"id": values["follower_id"], "name": row[_NAME]})
+        booking = made(Booking, values, expert=statement.expert, follower=follower)
         at = _NAME + 1
         for extra in statement.extras:
-            extra.attach(booking, values[at : at + len(extra.columns)])
+            extra.attach(booking, row[at : at + len(extra.columns)])
             at += len(extra.columns)
         yield booking
 

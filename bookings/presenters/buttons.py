@@ -8,7 +8,7 @@ from datetime import datetime
 from bookings import formats, rules
 from bookings.models import Booking
 from bookings.presenters import addresses
-from bookings.states import Actor, ActorKind, Verb
+from bookings.states import TABLE, Actor, ActorKind, Verb
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,47 +23,63 @@ class Button:
     """when the button makes no sense any more"""
 
 
-DIALOGS: dict[Verb, tuple[str, str, str]] = {
-    Verb.MARK_COMPLETED: ("Mark as completed", "mark_completed", "c"),
-    Verb.OFFER_RESCHEDULE: ("Reschedule", "reschedule", "r"),
-    Verb.WITHDRAW_OFFER: ("Withdraw", "withdraw_offer", ""),
-    Verb.CANCEL: ("Cancel", "cancel", ""),
-    Verb.REFUND_NOW: ("Refund now", "refund_now", ""),
+WORDS: dict[str, tuple[str, str]] = {
+    "mark_completed": ("Mark as completed", "c"),
+    "reschedule": ("Reschedule", "r"),
+    "withdraw_offer": ("Withdraw", ""),
+    "cancel": ("Cancel", ""),
+    "refund_now": ("Refund now", ""),
+    "undo": ("Undo", ""),
+    "resend_offer": ("Resend link", ""),
 }
-"""label, name of the address, key"""
+"""Label and key by the name of the address."""
+AT_ONCE = ("undo", "resend_offer")
+NAMES = {
+    Verb.MARK_COMPLETED: "mark_completed",
+    Verb.OFFER_RESCHEDULE: "reschedule",
+    Verb.WITHDRAW_OFFER: "withdraw_offer",
+    Verb.CANCEL: "cancel",
+    Verb.REFUND_NOW: "refund_now",
+    Verb.UNDO: "undo",
+}
 
 
 def as_expert(booking: Booking, request_key: str = "") -> Actor:
     return Actor(ActorKind.EXPERT, booking.expert.user_id, request_key)
 
 
-def allowed(booking: Booking, *verbs: Verb, now: datetime, source: str) -> tuple[Button, ...]:
-    """The buttons for those of `verbs` that are allowed now, in this order."""
+def names(booking: Booking, *verbs: Verb, now: datetime) -> tuple[str, ...]:
+    """The buttons for those of `verbs` that are allowed now, in this order.
+
+    Most verbs are out of the question in most states; those need no sentence from the rules.
+    """
     actor = as_expert(booking)
     return tuple(
-        button(booking, verb, source=source)
+        NAMES[verb]
         for verb in verbs
-        if rules.allows(booking, verb, actor, now=now)
+        if booking.state in TABLE[verb].sources and rules.allows(booking, verb, actor, now=now)
     )
 
 
-def button(booking: Booking, verb: Verb, *, source: str) -> Button:
-    if verb == Verb.UNDO:
-        return undo(booking, source=source)
-    label, name, key = DIALOGS[verb]
-    return Button(label, addresses.of(name, booking.code, source=source), key)
+def allowed(booking: Booking, *verbs: Verb, now: datetime, source: str) -> tuple[Button, ...]:
+    return tuple(button(booking, name, source=source) for name in names(booking, *verbs, now=now))
 
 
-def undo(booking: Booking, *, source: str) -> Button:
-    until = booking.undo_until
+def button(booking: Booking, name: str, *, source: str) -> Button:
+    label, key = WORDS[name]
     return Button(
-        "Undo",
-        addresses.of("undo", booking.code, source=source),
-        is_post=True,
-        gone_at=formats.utc_iso(until) if until else "",
+        label,
+        addresses.of(name, booking.code, source=source),
+        key,
+        is_post=name in AT_ONCE,
+        gone_at=gone_at(booking) if name == "undo" else "",
     )
+
+
+def gone_at(booking: Booking) -> str:
+    """When Undo makes no sense any more."""
+    return formats.utc_iso(booking.undo_until) if booking.undo_until else ""
 
 
 def resend(booking: Booking, *, source: str) -> Button:
-    url = addresses.of("resend_offer", booking.code, source=source)
-    return Button("Resend link", url, is_post=True)
+    return button(booking, "resend_offer", source=source)

@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from bookings import formats
 from bookings.models import Booking
 from bookings.presenters.reader import Reader
-from bookings.presenters.stake import at_stake
+from bookings.presenters.stake import at_stake_minor
 from bookings.states import State
 
 NOW_WITHIN = timedelta(hours=6)
 SOON_WITHIN = timedelta(hours=24)
+USUALLY_OVER = "Refund starting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,11 @@ def urgency(booking: Booking, remaining: timedelta) -> str:
 
 def total(booking: Booking) -> timedelta:
     """The whole length of the clock that is running."""
-    limits = booking.limits
-    return {
-        State.RESCHEDULE_OFFERED: limits.offer_window,
-        State.CONTESTED: limits.decide_window,
-    }.get(State(booking.state), limits.no_show_window)
+    if booking.state == State.RESCHEDULE_OFFERED:
+        return booking.limits.offer_window
+    if booking.state == State.CONTESTED:
+        return booking.limits.decide_window
+    return booking.limits.no_show_window
 
 
 def share(remaining: timedelta, whole: timedelta) -> str:
@@ -86,7 +87,7 @@ def _text(booking: Booking, left: str) -> str:
 def _over(booking: Booking) -> str:
     if booking.state == State.RESCHEDULE_OFFERED:
         return "Link ending"
-    return "Refund starting" if at_stake(booking) else "Closing"
+    return USUALLY_OVER if at_stake_minor(booking) else "Closing"
 
 
 def _parts(left: str) -> tuple[tuple[str, str], ...]:

@@ -1,4 +1,4 @@
-"""A booking as one line of a list: plain strings, so that the template only prints."""
+"""A booking as one line of a list: plain strings, which `markup` only puts in their places."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 
 from bookings import formats
 from bookings.models import Booking, NoShowReport
-from bookings.presenters import addresses, buttons, labels, people
-from bookings.presenters.buttons import Button
+from bookings.presenters import buttons, labels, people
 from bookings.presenters.countdown import Countdown, countdown
 from bookings.presenters.future import if_nothing_happens
 from bookings.presenters.labels import Chip
@@ -30,7 +29,6 @@ WITH_DEADLINE = ("need_action", "waiting")
 @dataclass(frozen=True, slots=True)
 class Row:
     code: str
-    url: str
     name: str
     first_name: str
     initials: str
@@ -46,21 +44,21 @@ class Row:
     countdown: Countdown | None
     chip: Chip
     detail: str
-    buttons: tuple[Button, ...]
-    refresh_url: str
+    actions: tuple[str, ...]
+    """names of `buttons`"""
+    gone_at: str
     is_selectable: bool
 
 
 def row(booking: Booking, reader: Reader, *, source: str) -> Row:
     """`booking` comes from `lists`, which loads what is read here."""
     name = booking.follower.name
-    shown = _buttons(booking, reader.now, source)
+    actions = _actions(booking, reader.now, source)
     starts_at = reader.local(booking.starts_at)
     clock = countdown(booking, reader) if source in WITH_DEADLINE else None
     change, refund = _extra(booking, "last_change"), _extra(booking, "last_refund")
     return Row(
         code=booking.code,
-        url=addresses.of("booking", booking.code),
         name=name,
         first_name=booking.follower.first_name,
         initials=people.initials(name),
@@ -75,18 +73,17 @@ def row(booking: Booking, reader: Reader, *, source: str) -> Row:
         countdown=clock,
         chip=labels.chip(booking, reader, refund),
         detail="" if clock else labels.detail(booking, reader, change, refund),
-        buttons=shown,
-        refresh_url=addresses.of("booking_row", booking.code, source=source),
-        is_selectable=source == "need_action" and any(b.key == "r" for b in shown),
+        actions=actions,
+        gone_at=buttons.gone_at(booking),
+        is_selectable=source == "need_action" and "reschedule" in actions,
     )
 
 
-def _buttons(booking: Booking, now: datetime, source: str) -> tuple[Button, ...]:
-    undo = buttons.allowed(booking, Verb.UNDO, now=now, source=source)
-    shown = buttons.allowed(booking, *VERBS[source], now=now, source=source)
+def _actions(booking: Booking, now: datetime, source: str) -> tuple[str, ...]:
+    shown = buttons.names(booking, Verb.UNDO, *VERBS[source], now=now)
     if source == "waiting" and shown:
-        return undo or (buttons.resend(booking, source=source), *shown)
-    return (*undo, *shown)
+        return shown[:1] if shown[0] == "undo" else ("resend_offer", *shown)
+    return shown
 
 
 def price(booking: Booking) -> str:

@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
 
 from bookings import lists
@@ -19,6 +20,7 @@ from bookings.access import (
 )
 from bookings.forms.filters import PastFilterForm, SearchForm
 from bookings.presenters import groups, rows
+from bookings.presenters.countdown import USUALLY_OVER
 from bookings.presenters.navigation import navigation
 from bookings.presenters.reader import Reader
 from bookings.views.expert import answers
@@ -91,7 +93,11 @@ def _list_context(
     already = form.shown_before()
     return {
         "groups": groups.grouped(
-            found.bookings, shown, reader, source=source, csrf_token=get_token(request)
+            found.bookings,
+            shown,
+            reader,
+            source=source,
+            csrf_token=SimpleLazyObject(lambda: get_token(request)),
         ),
         "count": already + len(shown),
         "more_url": form.next_url(found.after, already + len(shown)) if found.after else "",
@@ -100,6 +106,7 @@ def _list_context(
         "q": form.value("q"),
         "form": form,
         "source": source,
+        "usually_over": USUALLY_OVER,
         "announced": groups.announcement(len(shown), form.value("q"), has_more=bool(found.after)),
     }
 
