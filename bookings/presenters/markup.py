@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from html import escape
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.conf import settings
 from django.template.loader import render_to_string
@@ -23,7 +23,7 @@ from bookings.presenters.buttons import AT_ONCE, WORDS
 from bookings.presenters.results import Result
 from bookings.presenters.rows import WITH_DEADLINE, Row
 
-Token = str | SimpleLazyObject[str]
+Token: TypeAlias = "str | SimpleLazyObject[str]"
 """made only for a page with a form in a row"""
 CODE = "{code}"
 
