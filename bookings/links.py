@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.urls import reverse
 
-from bookings import clocks, timeline
+from bookings import clocks, compiled, timeline
 from bookings.models import Booking, PrivateLink, TimelineEvent
 
 Purpose = PrivateLink.Purpose
@@ -33,13 +33,15 @@ def issue(
 ) -> PrivateLink:
     """A new link; older ones for the same purpose and those of `and_revoke` are superseded."""
     _supersede([booking.pk], [purpose, *and_revoke], now=now, by=by)
-    return PrivateLink.objects.create(
+    link = PrivateLink(
         booking=booking,
         purpose=purpose,
         created_at=now,
         expires_at=clocks.after(now, SHOWN_FOR),
         made_by=by,
     )
+    compiled.insert([link])
+    return link
 
 
 def ensure(booking: Booking, purpose: str, *, now: datetime) -> PrivateLink:
@@ -50,12 +52,14 @@ def ensure(booking: Booking, purpose: str, *, now: datetime) -> PrivateLink:
 def ensure_all(wanted: Iterable[tuple[Booking, str]], *, now: datetime) -> None:
     """The same for many bookings and purposes, in two statements."""
     missing = {(booking.pk, str(purpose)): booking for booking, purpose in wanted}
+    if not missing:
+        return
     present = PrivateLink.objects.filter(
         booking__in={pk for pk, _ in missing},
         purpose__in={purpose for _, purpose in missing},
         superseded_at__isnull=True,
     )
-    for found in present.values_list("booking_id", "purpose") if missing else ():
+    for found in present.values_list("booking_id", "purpose"):
         missing.pop(found, None)
     PrivateLink.objects.bulk_create(
         [

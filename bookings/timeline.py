@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import OuterRef, Subquery
 
+from bookings import compiled
 from bookings.models import Booking, TimelineEvent
 from bookings.states import Actor
 
@@ -39,7 +40,7 @@ def append(
 
 def append_all(lines: Sequence[Line], *, actor: Actor, at: datetime) -> list[TimelineEvent]:
     """One statement, however many lines; the events in the order of `lines`."""
-    return TimelineEvent.objects.bulk_create(
+    events = [
         TimelineEvent(
             booking=line.booking,
             verb=line.verb,
@@ -53,7 +54,8 @@ def append_all(lines: Sequence[Line], *, actor: Actor, at: datetime) -> list[Tim
             at=at,
         )
         for line in lines
-    )
+    ]
+    return list(compiled.insert(events))
 
 
 def of_its_booking(events: Sequence[TimelineEvent]) -> TimelineEvent | Subquery:

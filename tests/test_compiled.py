@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
+from copy import copy
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import IntegrityError, connections, transaction
 from django.db.models import Model, QuerySet
 
+from bookings import compiled
 from bookings.compiled import Compiled
-from bookings.models import Booking, TimelineEvent
+from bookings.models import Booking, PrivateLink, TimelineEvent
 from bookings.states import State
-from tests.builders import make_in_state
+from tests.builders import DAY, NOW, make_in_state
 
 pytestmark = pytest.mark.django_db
 
@@ -27,8 +29,12 @@ def own(expert_id: int, code: str) -> QuerySet[Booking]:
     )
 
 
-def columns(row: Model | None) -> dict[str, Any] | None:
-    return row and {field.attname: getattr(row, field.attname) for field in row._meta.fields}
+def columns(row: Model | None) -> dict[str, Any]:
+    return (
+        {}
+        if row is None
+        else {field.attname: getattr(row, field.attname) for field in row._meta.fields}
+    )
 
 
 def test_rows_and_what_belongs_to_them_are_the_same(django_assert_num_queries: Any) -> None:
@@ -87,3 +93,48 @@ def test_each_thread_asks_through_its_own_connection() -> None:
     for thread in threads:
         thread.join()
     assert found == [booking] * 3
+
+
+def test_a_row_is_inserted_as_bulk_create_inserts_it() -> None:
+    booking = make_in_state(State.SCHEDULED)
+
+    def link(purpose: str) -> PrivateLink:
+        return PrivateLink(
+            booking=booking, purpose=purpose, created_at=NOW, expires_at=NOW + DAY, used_at=NOW
+        )
+
+    def event() -> TimelineEvent:
+        data = {"a": [1, None, "ü"]}
+        return TimelineEvent(booking=booking, verb="note", actor_kind="system", data=data, at=NOW)
+
+    booking.links.all().delete()
+    for kept, plain in ((link("pick"), link("contest")), (event(), event())):
+        inserted = compiled.insert([kept])
+        type(plain)._default_manager.bulk_create([plain])
+        assert inserted == [kept]
+        assert not kept._state.adding
+        seen = [type(row)._default_manager.get(pk=row.pk) for row in (kept, plain)]
+        own = {"id", "key", "purpose"}
+        ours, theirs = ({k: v for k, v in columns(row).items() if k not in own} for row in seen)
+        assert ours == theirs
+        assert {k: v for k, v in columns(kept).items() if k not in own} == ours
+
+
+def test_no_row_or_several_are_inserted_too() -> None:
+    booking = make_in_state(State.SCHEDULED)
+    at_first = booking.events.count()
+    assert list(compiled.insert([])) == []
+    one = TimelineEvent(booking=booking, verb="note", actor_kind="system", at=NOW)
+    assert len(compiled.insert([one, copy(one)])) == 2
+    assert booking.events.count() == at_first + 2
+
+
+def test_a_refused_row_takes_its_transaction_back() -> None:
+    booking = make_in_state(State.SCHEDULED)
+    event = TimelineEvent(booking=booking, verb="x", actor_kind="system", request_key="k", at=NOW)
+    compiled.insert([event])
+    again = copy(event)
+    again.pk = None
+    with pytest.raises(IntegrityError), transaction.atomic():
+        compiled.insert([again])
+    assert booking.events.filter(request_key="k").count() == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from bookings import links
+from bookings import compiled, links
 from bookings.lifecycle import refunding
 from bookings.lifecycle.engine import close_cases, tell, transition, verb
 from bookings.models import Booking, CompletionMark, Contest, NoShowReport, Offer
@@ -53,9 +53,10 @@ def mark_completed(
         report=NoShowReport.Outcome.COMPLETED,
         offer=Offer.Outcome.CLOSED,
     )
-    CompletionMark.objects.create(
+    mark = CompletionMark(
         booking=booking, attempt=booking.attempt, note=note, marked_at=now, made_by=event, **details
     )
+    compiled.insert([mark])
     links.issue(booking, links.Purpose.CONTEST, now=now, by=event, and_revoke=[links.Purpose.PICK])
     tell(event, booking, now=now)
 
