@@ -18,6 +18,13 @@ from bookings import clocks, compiled, timeline
 from bookings.models import Booking, PrivateLink, TimelineEvent
 
 Purpose = PrivateLink.Purpose
+_OF_KEY = compiled.Compiled(
+    lambda key, purpose: PrivateLink.objects.select_related(
+        "booking__expert", "booking__follower", "booking__payment"
+    ).filter(key=key, purpose=purpose),
+    "key",
+    "purpose",
+)
 
 SHOWN_FOR = timedelta(days=400)
 """A link still shows where the booking stands that long; whether it may act, the verb decides."""
@@ -114,13 +121,7 @@ def read(token: str, purpose: str) -> PrivateLink | None:
         key = _signer(purpose).unsign(token)
     except BadSignature:
         return None
-    return (
-        PrivateLink.objects.select_related(
-            "booking__expert", "booking__follower", "booking__payment"
-        )
-        .filter(key=key, purpose=purpose)
-        .first()
-    )
+    return _OF_KEY.first(key, str(purpose))
 
 
 def is_live(link: PrivateLink, *, now: datetime) -> bool:

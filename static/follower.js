@@ -3,7 +3,8 @@
   // Nothing was known of this reader when the page was made: show the times in their zone at once.
   const select = document.querySelector('#tz[data-guess]');
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (select && zone !== select.value && [...select.options].some(o => o.value === zone)) {
+  if (select && zone && zone !== select.value) {
+    if (![...select.options].some(o => o.value === zone)) select.add(new Option(zone, zone));
     select.value = zone;
     addEventListener('load', () => select.dispatchEvent(new Event('change', { bubbles: true })));
   }

@@ -11,10 +11,13 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from bookings.models import Booking
 
 FOR_EVERYBODY = {
-    "home", "sign_in", "sign_out", "password_reset", "password_reset_done",
+    "home", "time_zones", "sign_in", "sign_out", "password_reset",
+    "password_reset_done",
     "password_reset_complete", "help_no_shows", "help_feedback", "theme", "healthz",
     "healthz_deep", "readyz",
 }  # fmt: skip
+KEPT_BY_BROWSERS = {"time_zones"}
+"""the same for everybody, and of nobody"""
 ONLY_IN_THE_DEMO = {"demo_inbox", "demo_message", "demo_message_html", "demo_message_calendar"}
 BY_SIGNATURE = {"password_reset_confirm", "stripe_webhook", "razorpay_webhook"}
 BY_PRIVATE_LINK = {

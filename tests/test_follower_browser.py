@@ -110,6 +110,7 @@ def test_the_device_names_the_zone_of_somebody_new(
 def test_everything_works_without_scripts(plain: Any, live_server: Any) -> None:
     booking = offered()
     plain.goto(live_server.url + address(booking, "pick"))
+    plain.get_by_role("link", name="All time zones").click()
     plain.locator("#tz").select_option("Asia/Tokyo")
     plain.get_by_role("button", name="Show times").click()
     assert "behind you" in plain.locator("#tz-h").inner_text()

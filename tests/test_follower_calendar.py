@@ -97,6 +97,26 @@ def test_another_zone_moves_days_and_times_together(client: Client) -> None:
     assert "Sat 22 Nov, 8:30 pm" in text  # the old time follows
 
 
+def test_the_many_zones_come_apart_and_are_kept_by_the_browser(client: Client) -> None:
+    path = address(offered(), "pick")
+    page = client.get(path, {"tz": "Asia/Tokyo", "day": "2025-11-26"}).content.decode()
+    assert re.findall(r'<option value="([^"]+)"( selected)?', page) == [
+        ("Asia/Tokyo", " selected"), ("Europe/Berlin", ""), ("Asia/Kolkata", ""),
+    ]  # fmt: skip
+    options = client.get("/time-zones/")
+    assert '<option value="America/New_York">New York (UTC-05:00)</option>' in (
+        options.content.decode()
+    )
+    assert options["Cache-Control"] == "public, max-age=3600"
+    assert "Cookie" not in options.get("Vary", "")
+    with_all = re.search(r'href="([^"]+)">All time zones', page)
+    assert with_all
+    whole = client.get(path + with_all[1].replace("&amp;", "&")).content.decode()
+    assert options.content.decode() in whole
+    assert "Wednesday 26 November" in whole
+    assert "All time zones" not in whole
+
+
 def test_a_chosen_time_is_kept_when_the_zone_changes(client: Client) -> None:
     path = address(offered(), "pick")
     chosen = "2025-11-26T11:30Z"

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cached_property
 
 from bookings import clocks, formats
+from bookings.compiled import Compiled
 from bookings.models import (
     Booking,
     CompletionMark,
@@ -20,6 +21,14 @@ from bookings.models import (
 )
 from bookings.presenters.people import hue, initials
 from bookings.presenters.reader import Reader
+
+_LAST_OFFER = Compiled(
+    lambda booking_id, undone: (
+        Offer.objects.filter(booking_id=booking_id).exclude(outcome=undone).order_by("-id")[:1]
+    ),
+    1,
+    "undone",
+)
 
 
 @dataclass(frozen=True)
@@ -47,8 +56,7 @@ class Case:
 
     @cached_property
     def offer(self) -> Offer | None:
-        offers = self.booking.offers.exclude(outcome=Offer.Outcome.UNDONE)
-        return offers.order_by("-id").first()
+        return _LAST_OFFER.first(self.booking.pk, Offer.Outcome.UNDONE.value)
 
     @cached_property
     def mark(self) -> CompletionMark | None:

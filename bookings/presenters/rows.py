@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from bookings import formats
 from bookings.models import Booking, NoShowReport
@@ -25,7 +26,8 @@ WITH_DEADLINE = ("need_action", "waiting")
 """Lists whose rows show the time that is left instead of a label."""
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Row:
     code: str
     name: str
     first_name: str
@@ -40,8 +42,7 @@ class Row(NamedTuple):
     then: str
     """what happens to the money of an offer nobody takes"""
     countdown: Countdown | None
-    chip: Chip | None
-    """where there is no countdown"""
+    chip: Chip
     detail: str
     actions: tuple[str, ...]
     """names of `buttons`"""
@@ -70,7 +71,7 @@ def row(booking: Booking, reader: Reader, *, source: str) -> Row:
         said=said(booking),
         then=if_nothing_happens(booking) if source == "waiting" else "",
         countdown=clock,
-        chip=None if clock else labels.chip(booking, reader, refund),
+        chip=labels.chip(booking, reader, refund),
         detail="" if clock else labels.detail(booking, reader, change, refund),
         actions=actions,
         gone_at=buttons.gone_at(booking),

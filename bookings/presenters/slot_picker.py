@@ -72,6 +72,8 @@ class Picker:
     day_name: str
     parts: list[Part]
     zones: list[zones.ZoneOption]
+    all_zones_url: str
+    """without scripts: the same page with every zone in its list"""
     hint: str
     reach: str
     summary: Summary | None
@@ -103,6 +105,7 @@ def picker(
         day_name=formats.long_day(by_day[day][0], choice.zone, now),
         parts=_parts(by_day[day], choice),
         zones=zones.likely(near, chosen=choice.zone, clock=choice.clock, now=now),
+        all_zones_url=f"?day={day}&{view}&zones=all",
         hint=zones.ahead_of_reader(
             expert.first_name, expert.time_zone, choice.zone, by_day[day][0]
         ),

@@ -22,7 +22,8 @@ from bookings.presenters import buying, zones
 from bookings.presenters.slot_picker import Choice, picker, reach
 from bookings.presenters.slot_table import WEEKDAYS
 from bookings.states import TransitionNotAllowed
-from bookings.views.follower.pick import DEVICE_COOKIE, as_date, other_zones
+from bookings.views.follower.pick import DEVICE_COOKIE, as_date
+from bookings.views.follower.zones import all_zones
 from topmate.proxies import client_ip
 
 logger = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ def _calendar(
         "problem": problem,
         "picker": picker(service, starts, choice, now=now, near=near) if starts else None,
         "is_guess": not device and "tz" not in request.GET and request.method != "POST",
-        "other_zones": other_zones(now.replace(minute=0, second=0, microsecond=0)),
+        "other_zones": all_zones(request, now=now),
         "weekdays": WEEKDAYS,
         "clocks": Clock.values,
         "reach": reach(service, is_listed=False),

@@ -12,6 +12,7 @@ from bookings.views.follower.new_link import new_link
 from bookings.views.follower.pick import pick, refund_instead
 from bookings.views.follower.report import move_instead, report, withdraw_report
 from bookings.views.follower.status import status, status_calendar
+from bookings.views.follower.zones import time_zones
 
 urlpatterns: list[URLPattern] = [
     path("pick/<str:token>/", pick, name="pick"),
@@ -22,5 +23,6 @@ urlpatterns: list[URLPattern] = [
     path("contest/<str:token>/", contest, name="contest"),
     path("status/<str:token>/", status, name="status"),
     path("status/<str:token>/call.ics", status_calendar, name="status_calendar"),
+    path("time-zones/", time_zones, name="time_zones"),
     path("link/<str:purpose>/<str:token>/send/", new_link, name="new_link"),
 ]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from functools import lru_cache
+from datetime import date
 
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.utils.cache import patch_vary_headers
-from django.utils.safestring import SafeString
 
 from bookings import lifecycle, slots
 from bookings.emails.words import BANK_TAKES
 from bookings.forms.follower import ActForm, PickForm, parse_slot
-from bookings.forms.zones import zone_choices
 from bookings.models import Booking, Clock, Offer
 from bookings.presenters import follower_pages as wording
 from bookings.presenters import zones
@@ -29,6 +26,7 @@ from bookings.views.follower.private import (
     redirect_to,
     refused,
 )
+from bookings.views.follower.zones import all_zones
 
 DEVICE_COOKIE = "tz"
 """The zone the reader's device is in, written by `app.js`."""
@@ -97,19 +95,13 @@ def _calendar(
         about=wording.about_pick(case, choice.zone, choice.clock),
         problem=problem,
         is_guess=choice.zone == UNKNOWN_ZONE and "tz" not in visit.request.GET,
-        other_zones=other_zones(visit.now.replace(minute=0, second=0, microsecond=0)),
+        other_zones=all_zones(visit.request, now=visit.now),
         weekdays=WEEKDAYS,
         clocks=Clock.values,
         reach=reach(booking, is_listed=is_listed),
     )
     patch_vary_headers(response, ["HX-Request", "HX-Target"])
     return response
-
-
-@lru_cache(maxsize=2)
-def other_zones(hour: datetime) -> SafeString:
-    """Once an hour and not for every page: there are five hundred, each a file to read."""
-    return zones.as_options(zone_choices(current=UNKNOWN_ZONE, now=hour)[1:])
 
 
 def _template(visit: Visit) -> str:

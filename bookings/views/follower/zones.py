@@ -1,0 +1,39 @@
+"""The many zones that are probably not the reader's: asked for apart, and kept by browsers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_safe
+
+from bookings.forms.zones import zone_choices
+from bookings.presenters import zones
+
+KEPT_FOR = 3600
+
+
+@require_safe
+def time_zones(request: HttpRequest) -> HttpResponse:
+    """Options for a select that has only the likely ones so far."""
+    answer = HttpResponse(_options(_hour(timezone.now())))
+    answer.headers["Cache-Control"] = f"public, max-age={KEPT_FOR}"
+    return answer
+
+
+def all_zones(request: HttpRequest, *, now: datetime) -> SafeString:
+    """The same within the page, where a reader without scripts asks for it; else nothing."""
+    return _options(_hour(now)) if request.GET.get("zones") == "all" else SafeString()
+
+
+def _hour(now: datetime) -> datetime:
+    return now.replace(minute=0, second=0, microsecond=0)
+
+
+@lru_cache(maxsize=2)
+def _options(hour: datetime) -> SafeString:
+    """Once an hour: there are five hundred, each a file to read."""
+    return zones.as_options(zone_choices(current="UTC", now=hour)[1:])
