@@ -63,7 +63,9 @@ class Statement:
         self.where(f"(b.{self.order}, b.id) {self._beyond()} (%s, %s)", *position)
 
     def rows(self, at_most: int) -> list[tuple[Any, ...]]:
-        return self._run(f"{self._select('bookings_booking')} {self._chosen()}", at_most)
+        """The calls are chosen first and joined then, which is planned in less time, too."""
+        chosen = f"(SELECT b.* FROM bookings_booking b {self._chosen()})"
+        return self._run(f"{self._select(chosen)} {self._sorted()}", at_most, at_most)
 
     def matching(self, text: str, at_most: int, *, among: int) -> list[tuple[Any, ...]]:
         """Those of the next `among` calls whose follower or code contains `text`."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from bookings import formats
 from bookings.models import Booking
@@ -16,8 +16,7 @@ SOON_WITHIN = timedelta(hours=24)
 USUALLY_OVER = "Refund starting"
 
 
-@dataclass(frozen=True, slots=True)
-class Countdown:
+class Countdown(NamedTuple):
     iso: str
     urgency: str
     """calm, soon, now, over, or paused while the follower decides"""
@@ -27,11 +26,15 @@ class Countdown:
     text: str
     over: str
     """what stands there when the time is up"""
-    parts: tuple[tuple[str, str], ...]
-    """(3, h), (12, min)"""
     until: str
     is_over: bool
     is_paused: bool
+
+    @property
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """(3, h), (12, min)"""
+        words = self.left.split()
+        return tuple(zip(words[::2], words[1::2], strict=True))
 
 
 def countdown(booking: Booking, reader: Reader) -> Countdown | None:
@@ -48,7 +51,6 @@ def countdown(booking: Booking, reader: Reader) -> Countdown | None:
         left=left,
         text=over if is_over else _text(booking, left),
         over=over,
-        parts=_parts(left),
         until="time is up" if is_over else f"until {reader.near(booking.deadline_at)}",
         is_over=is_over,
         is_paused=booking.state != State.NO_SHOW_REPORTED,
@@ -88,11 +90,6 @@ def _over(booking: Booking) -> str:
     if booking.state == State.RESCHEDULE_OFFERED:
         return "Link ending"
     return USUALLY_OVER if at_stake_minor(booking) else "Closing"
-
-
-def _parts(left: str) -> tuple[tuple[str, str], ...]:
-    words = left.split()
-    return tuple(zip(words[::2], words[1::2], strict=True))
 
 
 def started_at(booking: Booking) -> datetime | None:

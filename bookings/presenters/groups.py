@@ -40,7 +40,7 @@ def grouped(
     reader: Reader,
     *,
     source: str,
-    csrf_token: markup.Token,
+    csrf_token: markup.LateText,
 ) -> list[Group]:
     """In the order of the rows."""
     titles = (_title(booking, reader, source) for booking in bookings)

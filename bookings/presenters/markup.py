@@ -23,7 +23,7 @@ from bookings.presenters.buttons import AT_ONCE, WORDS
 from bookings.presenters.results import Result
 from bookings.presenters.rows import WITH_DEADLINE, Row
 
-Token: TypeAlias = "str | SimpleLazyObject[str]"
+LateText: TypeAlias = "str | SimpleLazyObject[str]"
 """made only for a page with a form in a row"""
 CODE = "{code}"
 
@@ -42,7 +42,7 @@ _clock_words, _state_words = attrgetter(*_OF_CLOCK.values()), attrgetter(*_OF_ST
 
 
 def html(
-    rows: Iterable[Row], *, source: str, csrf_token: Token, notice: Result | None = None
+    rows: Iterable[Row], *, source: str, csrf_token: LateText, notice: Result | None = None
 ) -> SafeString:
     """`source` is the list they stand in. A row that got a `notice` takes the focus."""
     if settings.DEBUG:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from bookings import formats
 from bookings.models import Booking, NoShowReport
@@ -26,8 +25,7 @@ WITH_DEADLINE = ("need_action", "waiting")
 """Lists whose rows show the time that is left instead of a label."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     code: str
     name: str
     first_name: str
@@ -42,7 +40,8 @@ class Row:
     then: str
     """what happens to the money of an offer nobody takes"""
     countdown: Countdown | None
-    chip: Chip
+    chip: Chip | None
+    """where there is no countdown"""
     detail: str
     actions: tuple[str, ...]
     """names of `buttons`"""
@@ -71,7 +70,7 @@ def row(booking: Booking, reader: Reader, *, source: str) -> Row:
         said=said(booking),
         then=if_nothing_happens(booking) if source == "waiting" else "",
         countdown=clock,
-        chip=labels.chip(booking, reader, refund),
+        chip=None if clock else labels.chip(booking, reader, refund),
         detail="" if clock else labels.detail(booking, reader, change, refund),
         actions=actions,
         gone_at=buttons.gone_at(booking),
