@@ -117,14 +117,20 @@ class Stake:
     """what goes back if nothing is done"""
 
 
-def stakes(expert: Expert, *, now: datetime) -> list[Stake]:
-    """Of the next COUNTED_UP_TO calls that need action."""
-    return [
-        Stake(currency, calls, aware(deadline_at) if deadline_at else None, int(minor))
-        for currency, calls, deadline_at, minor in _by_deadline(expert, NEED_ACTION).sums(
-            now, COUNTED_UP_TO
-        )
+def open_calls(expert: Expert, *, now: datetime) -> tuple[list[Stake], int]:
+    """What the next COUNTED_UP_TO calls that need action are about, and how many wait."""
+    calls, waiting = _by_deadline(expert, NEED_ACTION), _by_deadline(expert, WAITING)
+    found = calls.sums(now, COUNTED_UP_TO, beside=waiting)
+    stakes = [
+        Stake(currency, count, aware(deadline_at) if deadline_at else None, int(minor))
+        for currency, count, deadline_at, minor in found
+        if currency is not None
     ]
+    return stakes, next(count for currency, count, _, _ in found if currency is None)
+
+
+def stakes(expert: Expert, *, now: datetime) -> list[Stake]:
+    return open_calls(expert, now=now)[0]
 
 
 def need_count(expert: Expert) -> int:

@@ -92,16 +92,19 @@ class Statement:
         sql = f"SELECT b.code FROM bookings_booking b {self._chosen()}"
         return [code for (code,) in self._run(sql, at_most)]
 
-    def sums(self, now: datetime, up_to: int) -> list[tuple[Any, ...]]:
-        """By currency: how many calls, the next deadline, and the money that is still ours."""
+    def sums(self, now: datetime, up_to: int, *, beside: Statement) -> list[tuple[Any, ...]]:
+        """By currency: how many calls, the next deadline, and the money that is still ours.
+        A row without a currency has the number of calls in `beside`, which starts nowhere."""
         stakes = f"""SELECT b.currency, b.deadline_at, COALESCE(
                 p.captured_minor - p.reserved_minor - p.returned_external_minor, 0) AS minor
             FROM bookings_booking b
             LEFT JOIN bookings_payment p ON p.booking_id = b.id {self._chosen()}"""
         sql = f"""SELECT currency, count(*), min(CASE WHEN deadline_at > %s THEN deadline_at END),
                 sum(CASE WHEN minor > 0 THEN minor ELSE 0 END)
-            FROM ({stakes}) s GROUP BY currency ORDER BY currency"""
-        return self._run(sql, up_to, first=[now])
+            FROM ({stakes}) s GROUP BY currency
+            UNION ALL SELECT NULL, count(*), NULL, NULL
+            FROM (SELECT 1 FROM bookings_booking b {beside._chosen()}) c ORDER BY 1"""
+        return self._run(sql, up_to, *beside.values, up_to, first=[now])
 
     def _select(self, source: str) -> str:
         columns = [f"b.{field.column}" for field in FIELDS] + ["f.name"]

@@ -19,7 +19,7 @@ from bookings.access import (
     quiet_when_signed_out,
 )
 from bookings.forms.filters import PastFilterForm, SearchForm
-from bookings.presenters import groups, rows
+from bookings.presenters import counters, groups, rows
 from bookings.presenters.countdown import USUALLY_OVER
 from bookings.presenters.navigation import navigation
 from bookings.presenters.reader import Reader
@@ -46,8 +46,11 @@ def _with_deadlines(
     request: ExpertRequest, found: lists.Page, form: SearchForm, *, source: str
 ) -> HttpResponse:
     now = timezone.now()
+    stakes, waiting = lists.open_calls(request.expert, now=now)
+    shown = counters.counters(stakes, waiting, Reader.of(request.expert, now=now))
     context = {
-        **answers.counters_of(request.expert, now=now),
+        "counters": shown,
+        "need_count": shown.need_count,
         **_list_context(request, found, form, source=source),
         "limits_hours": groups.answer_time(),
     }
