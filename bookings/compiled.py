@@ -7,16 +7,18 @@ than the database to answer it. What they do is what the queryset or the model s
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection, transaction
 from django.db.models import Model, QuerySet
 from django.db.models.query import get_related_populators
-from django.db.models.sql import InsertQuery
+from django.db.models.sql import InsertQuery, UpdateQuery
 
 M = TypeVar("M", bound=Model)
+FEW = 3
+"""In a list of that length each value has a place of its own in a kept statement."""
 
 
 class Compiled(Generic[M]):
@@ -93,3 +95,72 @@ def _insertion(model: type[Model]) -> tuple[str, list[Any]]:
     compiler.returning_fields = [model._meta.pk]
     ((sql, _),) = compiler.as_sql()
     return sql, fields
+
+
+def update(model: type[Model], where: Mapping[str, Any], values: Mapping[str, Any]) -> int:
+    """What `filter(**where).update(**values)` does; kept for plain values and short lists.
+
+    `where` names columns, as they are or with `__in` or `__isnull`.
+    """
+    lists = [value for name, value in where.items() if name.endswith("__in")]
+    is_plain = not any(hasattr(value, "resolve_expression") for value in values.values())
+    if not is_plain or not all(0 < len(several) <= FEW for several in lists):
+        return model._default_manager.filter(**where).update(**values)
+    parameters = _parameters(model, where, values)
+    shape = _shape(model, where, values)
+    sql = _UPDATES.get(shape)
+    if sql is None:
+        sql = _UPDATES[shape] = _change(model, where, values, parameters)
+    with transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS), connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return int(cursor.rowcount)
+
+
+_UPDATES: dict[tuple[Any, ...], str] = {}
+
+
+def _shape(
+    model: type[Model], where: Mapping[str, Any], values: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    """All that the text of the statement depends on."""
+    changed = tuple((name, value is None) for name, value in values.items())
+    chosen = []
+    for name, wanted in where.items():
+        _, _, how = name.partition("__")
+        if how == "in":
+            chosen.append((name, len(wanted)))
+        else:
+            chosen.append((name, wanted if how == "isnull" else wanted is None))
+    return model, changed, tuple(chosen)
+
+
+def _parameters(
+    model: type[Model], where: Mapping[str, Any], values: Mapping[str, Any]
+) -> list[Any]:
+    """In the order of the ORM: the values as given, then the conditions by their names."""
+    field: Callable[[str], Any] = model._meta.get_field
+    found = [
+        field(name).get_db_prep_save(getattr(value, "pk", value), connection)
+        for name, value in values.items()
+        if value is not None
+    ]
+    for name, wanted in sorted(where.items()):
+        column, _, how = name.partition("__")
+        if how != "isnull":
+            several = wanted if how == "in" else [wanted]
+            found += [field(column).get_db_prep_value(one, connection) for one in several]
+    return found
+
+
+def _change(
+    model: type[Model],
+    where: Mapping[str, Any],
+    values: Mapping[str, Any],
+    parameters: Sequence[Any],
+) -> str:
+    query: Any = model._default_manager.filter(**where).query.chain(UpdateQuery)
+    query.add_update_values(values)
+    sql, theirs = query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
+    if list(theirs) != parameters:
+        raise ValueError(f"{theirs} are not the values {parameters}")
+    return str(sql)

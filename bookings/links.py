@@ -94,9 +94,8 @@ def revoke(*purposes: str, now: datetime, by: Sequence[TimelineEvent]) -> None:
 
 
 def _supersede(bookings: Sequence[int], purposes: Sequence[str], *, now: datetime, by: Any) -> None:
-    PrivateLink.objects.filter(
-        booking__in=bookings, purpose__in=purposes, superseded_at__isnull=True
-    ).update(superseded_at=now, superseded_by=by)
+    current = {"booking_id__in": bookings, "purpose__in": purposes, "superseded_at__isnull": True}
+    compiled.update(PrivateLink, current, {"superseded_at": now, "superseded_by": by})
 
 
 def mark_used(booking: Booking, purpose: str, *, now: datetime) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connections, transaction
-from django.db.models import Model, QuerySet
+from django.db.models import F, Model, QuerySet
 
 from bookings import compiled
+from bookings import links as links_module
 from bookings.compiled import Compiled
 from bookings.models import Booking, PrivateLink, TimelineEvent
 from bookings.states import State
@@ -138,3 +139,58 @@ def test_a_refused_row_takes_its_transaction_back() -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         compiled.insert([again])
     assert booking.events.filter(request_key="k").count() == 1
+
+
+UPDATES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "plain": ({"purpose": "report"}, {"used_at": NOW, "expires_at": NOW + DAY}),
+    "null": ({"purpose": "report"}, {"superseded_at": None, "used_at": NOW}),
+    "list": ({"purpose__in": ["report", "status"]}, {"used_at": NOW}),
+    "is null": ({"purpose": "status", "used_at__isnull": True}, {"superseded_at": NOW}),
+    "is not null": ({"purpose": "status", "used_at__isnull": False}, {"superseded_at": NOW}),
+    "nobody": ({"purpose__in": []}, {"used_at": NOW}),
+    "many": ({"purpose__in": ["report", "status", "pick", "contest"]}, {"used_at": NOW}),
+    "expression": ({"purpose": "report"}, {"used_at": F("created_at")}),
+}
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_rows_are_changed_as_the_orm_changes_them(name: str) -> None:
+    where, values = UPDATES[name]
+
+    def links() -> list[dict[str, Any]]:
+        return [columns(link) for link in PrivateLink.objects.order_by("id")]
+
+    ours, other = make_in_state(State.SCHEDULED), make_in_state(State.COMPLETED)
+    PrivateLink.objects.all().delete()
+    for booking in (ours, other):
+        for purpose in ("report", "status"):
+            links_module.issue(booking, purpose, now=NOW - DAY)
+    own = {**where, "booking_id": ours.pk}
+    before = links()
+    with transaction.atomic():
+        expected = PrivateLink.objects.filter(**own).update(**values), links()
+        transaction.set_rollback(True)
+    for _ in range(2):  # put together, then kept
+        with transaction.atomic():
+            assert (compiled.update(PrivateLink, own, values), links()) == expected
+            transaction.set_rollback(True)
+        assert links() == before
+
+
+def test_a_row_of_another_event_is_named_by_its_id() -> None:
+    booking = make_in_state(State.COMPLETED)
+    event = booking.events.latest("id")
+    where = {"booking_id__in": [booking.pk]}
+    assert compiled.update(PrivateLink, where, {"superseded_by": event}) == booking.links.count()
+    assert {link.superseded_by for link in booking.links.all()} == {event}
+
+
+def test_a_condition_on_nothing_is_refused() -> None:
+    """A column is asked for NULL with `__isnull`."""
+    for wanted in ("report", None, None):
+        where = {"purpose": wanted}
+        if wanted:
+            compiled.update(PrivateLink, where, {"used_at": NOW})
+        else:
+            with pytest.raises(ValueError, match="are not the values"):
+                compiled.update(PrivateLink, where, {"used_at": NOW})

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from django.db import IntegrityError, OperationalError, transaction
 
-from bookings import clocks, emails, rules, tasks, timeline
+from bookings import clocks, compiled, emails, rules, tasks, timeline
 from bookings.lifecycle.which import Which, acted_before, lock
 from bookings.models import Booking, NoShowReport, Offer, TimelineEvent
 from bookings.states import (
@@ -148,10 +148,9 @@ def transition_all(
         columns = tuple(sorted(_columns(step, is_undoable=is_undoable, now=now).items()))
         alike.setdefault((booking.state, booking.version, columns), []).append(booking)
     for (from_state, version, columns), bookings in alike.items():
-        as_read = Booking.objects.filter(
-            pk__in=[booking.pk for booking in bookings], state=from_state, version=version
-        )
-        if as_read.update(**dict(columns)) != len(bookings):
+        ids = [booking.pk for booking in bookings]
+        as_read = {"id__in": ids, "state": from_state, "version": version}
+        if compiled.update(Booking, as_read, dict(columns)) != len(bookings):
             raise changed_meanwhile()
         for booking in bookings:
             for column, value in columns:
@@ -232,11 +231,11 @@ def close_cases(
     closed: dict[str, Any] = {"closed_at": now}
     if report and (asked := [event for event in by if event.from_state in MAY_BE_REPORTED]):
         closed["closed_by"] = timeline.of_its_booking(asked)
-        NoShowReport.objects.filter(
-            booking__in=[event.booking_id for event in asked], outcome=NoShowReport.Outcome.OPEN
-        ).update(outcome=report, **closed)
+        compiled.update(NoShowReport, _open(asked), {"outcome": report, **closed})
     if offer and (offered := [event for event in by if event.from_state == HAS_AN_OFFER]):
         closed["closed_by"] = timeline.of_its_booking(offered)
-        Offer.objects.filter(
-            booking__in=[event.booking_id for event in offered], outcome=Offer.Outcome.OPEN
-        ).update(outcome=offer, **closed)
+        compiled.update(Offer, _open(offered), {"outcome": offer, **closed})
+
+
+def _open(events: Sequence[TimelineEvent]) -> dict[str, Any]:
+    return {"booking_id__in": [event.booking_id for event in events], "outcome": "open"}
