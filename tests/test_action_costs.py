@@ -42,7 +42,7 @@ def statements(desk: Client, booking: Booking, action: str, **data: Any) -> list
 def test_marking_a_call_takes_one_statement_for_each_thing_it_writes(
     desk: Client, reported: Booking
 ) -> None:
-    """One look-up, which locks; seven writes, two counts for the answer."""
+    """One look-up, which locks; seven writes; the counts of the answer."""
     details = {"outcome": "held_elsewhere", "channel": "video"}
     held_at = (timezone.now() - 2 * HOUR).strftime("%Y-%m-%dT%H:%M")
     assert statements(desk, reported, "mark-completed", held_at=held_at, **details) == [
@@ -57,5 +57,12 @@ def test_marking_a_call_takes_one_statement_for_each_thing_it_writes(
         "INSERT privatelink",
         "INSERT outboxemail",
         "SELECT booking",
-        "SELECT booking",
     ]
+
+
+def test_a_form_sent_again_writes_nothing(desk: Client, reported: Booking) -> None:
+    """It is refused, found to have acted, and shown what it did."""
+    statements(desk, reported, "refund")
+    again = statements(desk, reported, "refund")
+    assert not [text for text in again if not text.startswith("SELECT")]
+    assert len(again) <= 7

@@ -125,8 +125,7 @@ def fresh_row(request: ExpertRequest, code: str, source: str, *, now: datetime) 
 
 
 def counters_of(expert: Expert, *, now: datetime) -> dict[str, Any]:
-    """The badge, the tabs and the sums above the list. Two queries."""
-    found = counters.counters(
-        lists.stakes(expert, now=now), lists.waiting_count(expert), Reader.of(expert, now=now)
-    )
+    """The badge, the tabs and the sums above the list. One query."""
+    stakes, waiting = lists.open_calls(expert, now=now)
+    found = counters.counters(stakes, waiting, Reader.of(expert, now=now))
     return {"counters": found, "need_count": found.need_count}
