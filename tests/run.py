@@ -38,6 +38,7 @@ class Outcome:
     servers: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     is_failed: bool = False
+    has_run: bool = False
 
     def lacks(self, what: str, why: str, *, is_allowed: bool) -> None:
         self.missing.append(f"NOT TESTED: {what} — {why}")
@@ -89,10 +90,12 @@ class Runner:
                 closing = line.strip(" =\n")
         code = process.wait()
         # 5 is "no test was selected": a part without tests has not run.
-        if code == 5 and self.pytest_args:
-            code = 0
-        self.outcome.results.append(f"{part:<11} {closing or f'exit {code}'}")
-        self.outcome.is_failed |= code != 0
+        # A part may have nothing of the files that were asked for; all of them together may not.
+        is_empty = code == 5 and bool(self.pytest_args)
+        closing = closing or ("none of these tests" if is_empty else f"exit {code}")
+        self.outcome.results.append(f"{part:<11} {closing}")
+        self.outcome.has_run |= not is_empty
+        self.outcome.is_failed |= code != 0 and not is_empty
 
     def start(
         self, what: str, key: str, starter: Callable[[Path], servers.Running]
@@ -155,6 +158,9 @@ def main() -> int:
                 server.stop()
     if set(only) != set(PARTS):
         outcome.missing.append(f"Only a part was asked for: {', '.join(only)}")
+    if not outcome.has_run:
+        outcome.missing.append("No test was found: is the name right?")
+        outcome.is_failed = True
     outcome.print(time.monotonic() - began)
     return 1 if outcome.is_failed else 0
 
