@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection, transaction
 from django.db.models import Model, QuerySet
+from django.db.models.constants import OnConflict
 from django.db.models.query import get_related_populators
 from django.db.models.sql import InsertQuery, UpdateQuery
 
@@ -72,12 +73,23 @@ class _Statement(Generic[M]):
         return found
 
 
-def insert(rows: Sequence[M]) -> Sequence[M]:
-    """What `bulk_create` does; a single row by a statement that is kept for its model."""
-    if len(rows) != 1:
-        return type(rows[0])._default_manager.bulk_create(rows) if rows else rows
+def insert(rows: Sequence[M], *, once: str = "") -> Sequence[M]:
+    """What `bulk_create` does; a single row by a statement that is kept for its model.
+
+    What the column `once` holds already is not inserted again; of such a row only `pk` is right.
+    """
+    if not rows:
+        return rows
+    if len(rows) > 1:
+        return type(rows[0])._default_manager.bulk_create(
+            rows,
+            # Written again as it was: the statement tells the id, and nothing else is passed over.
+            update_conflicts=bool(once),
+            unique_fields=[once] if once else None,
+            update_fields=[once] if once else None,
+        )
     row = rows[0]
-    sql, fields = _insertion(type(row))
+    sql, fields = _insertion(type(row), once)
     values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields]
     with transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS), connection.cursor() as cursor:
         cursor.execute(sql, values)
@@ -87,9 +99,11 @@ def insert(rows: Sequence[M]) -> Sequence[M]:
 
 
 @cache
-def _insertion(model: type[Model]) -> tuple[str, list[Any]]:
+def _insertion(model: type[Model], once: str) -> tuple[str, list[Any]]:
     fields = [field for field in model._meta.local_concrete_fields if not field.primary_key]
-    query = InsertQuery(model)
+    unique: Any = [model._meta.get_field(once)] if once else []
+    on_conflict = OnConflict.UPDATE if once else None
+    query = InsertQuery(model, on_conflict=on_conflict, update_fields=unique, unique_fields=unique)
     query.insert_values(fields, [model()])
     compiler: Any = query.get_compiler(DEFAULT_DB_ALIAS)
     compiler.returning_fields = [model._meta.pk]

@@ -13,7 +13,7 @@ from django.db.models import F, Model, QuerySet
 from bookings import compiled
 from bookings import links as links_module
 from bookings.compiled import Compiled
-from bookings.models import Booking, PrivateLink, TimelineEvent
+from bookings.models import Booking, OutboxEmail, PrivateLink, TimelineEvent
 from bookings.states import State
 from tests.builders import DAY, NOW, make_in_state
 
@@ -194,3 +194,24 @@ def test_a_condition_on_nothing_is_refused() -> None:
         else:
             with pytest.raises(ValueError, match="are not the values"):
                 compiled.update(PrivateLink, where, {"used_at": NOW})
+
+
+def test_what_is_there_already_is_not_inserted_again() -> None:
+    def mail(number: int) -> OutboxEmail:
+        return OutboxEmail(
+            kind="booked",
+            audience="staff",
+            dedupe_key="one",
+            message_id=str(number),
+            created_at=NOW,
+        )
+
+    first, again, among_others = mail(1), mail(2), mail(3)
+    compiled.insert([first], once="dedupe_key")
+    compiled.insert([again], once="dedupe_key")
+    other = mail(4)
+    other.dedupe_key = "other"
+    compiled.insert([among_others, other], once="dedupe_key")
+    assert first.pk == again.pk == among_others.pk
+    assert OutboxEmail.objects.get(dedupe_key="one").message_id == "1"
+    assert OutboxEmail.objects.count() == 2

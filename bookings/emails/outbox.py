@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from bookings import calendar, links
+from bookings import calendar, compiled, links
 from bookings.emails.promises import kind_named, promised_kinds
 from bookings.models import Booking, OutboxEmail, OutboxState, PrivateLink, TimelineEvent, User
 
@@ -68,13 +68,8 @@ def queue_all(
     The private links their texts need exist afterwards, so that sending them writes nothing.
     """
     _ensure_links(wanted, now=now)
-    return OutboxEmail.objects.bulk_create(
-        [_row(one, now=now, not_before=not_before) for one in wanted],
-        # Written again as it was: the statement tells the id, and nothing else is passed over.
-        update_conflicts=True,
-        unique_fields=["dedupe_key"],
-        update_fields=["dedupe_key"],
-    )
+    rows = [_row(one, now=now, not_before=not_before) for one in wanted]
+    return list(compiled.insert(rows, once="dedupe_key"))
 
 
 def _row(wanted: Promise, *, now: datetime, not_before: datetime | None) -> OutboxEmail:
