@@ -66,3 +66,14 @@ def test_a_form_sent_again_writes_nothing(desk: Client, reported: Booking) -> No
     again = statements(desk, reported, "refund")
     assert not [text for text in again if not text.startswith("SELECT")]
     assert len(again) <= 7
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
+def test_the_one_look_up_locks_the_booking_and_nothing_else(
+    desk: Client, reported: Booking
+) -> None:
+    with CaptureQueriesContext(connection) as caught:
+        desk.post(f"/bookings/{reported.code}/refund/", {"request_key": "key-1"})
+    locks = [query["sql"] for query in caught if "FOR NO KEY UPDATE" in query["sql"]]
+    assert locks[0].endswith('FOR NO KEY UPDATE OF "bookings_booking"')
+    assert reported.code in locks[0]
