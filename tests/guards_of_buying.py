@@ -147,7 +147,7 @@ BUYING: tuple[tuple[str, str, str, str, str, str], ...] = (
     (
         "buying", "A time is kept while somebody pays",
         "bookings/slots.py",
-        "            *_held(expert, earliest, end, now=now),\n",
+        "        *_held(expert, earliest, latest, now=now),\n",
         "",
         f"{_RACES}::test_a_time_is_kept_while_somebody_pays_and_free_again_afterwards",
     ),

@@ -192,3 +192,12 @@ def test_a_dialog_that_does_not_come_is_not_silent(desk: Any) -> None:
     expect(desk.locator(".toast")).to_contain_text("We could not load this.")
     desk.keyboard.press("Escape")
     expect(desk.locator(".toast")).to_have_count(0)
+
+
+def test_a_row_whose_time_runs_out_is_asked_for_again(desk: Any, reported: Booking) -> None:
+    left = row(desk).locator("time[data-countdown]")
+    with desk.expect_request(f"**/bookings/{reported.code}/row/?from=need_action") as asked:
+        left.evaluate("time => { time.dateTime = '2001-01-01T00:00:00Z'; }")
+        desk.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    assert asked.value.response().status == 200
+    expect(row(desk).get_by_role("link", name="Reschedule")).to_be_visible()

@@ -37,7 +37,6 @@ LISTS: dict[str, tuple[Look, str]] = {
     "sums, waiting": (lambda e: lists.open_calls(e, now=NOW), "booking_waiting"),
     "queue": (lambda e: lists.queue(e), "booking_need_action"),
     "waiting": (lambda e: lists.waiting(e), "booking_waiting"),
-    "waiting count": (lambda e: lists.waiting_count(e), "booking_waiting"),
     "upcoming": (lambda e: lists.upcoming(e, now=NOW), "booking_by_time"),
     "upcoming, deep": (lambda e: lists.upcoming(e, now=NOW, after=AHEAD), "booking_by_time"),
     "past": (lambda e: past(e), "booking_by_time"),

@@ -129,17 +129,9 @@ def open_calls(expert: Expert, *, now: datetime) -> tuple[list[Stake], int]:
     return stakes, next(count for currency, count, _, _ in found if currency is None)
 
 
-def stakes(expert: Expert, *, now: datetime) -> list[Stake]:
-    return open_calls(expert, now=now)[0]
-
-
 def need_count(expert: Expert) -> int:
     """Counts no further than is shown: an exact count gets slower with every call."""
     return _by_deadline(expert, NEED_ACTION).count(COUNTED_UP_TO)
-
-
-def waiting_count(expert: Expert) -> int:
-    return _by_deadline(expert, WAITING).count(COUNTED_UP_TO)
 
 
 def queue(expert: Expert) -> list[str]:
