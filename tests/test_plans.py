@@ -126,7 +126,7 @@ def test_without_the_index_the_plan_is_another(maya: Expert, index: str) -> None
         ("sums", "state = 'no_show_reported'"),
         ("queue", "state = 'no_show_reported'"),
         ("waiting", "state = 'reschedule_offered'"),
-        ("waiting count", "state = 'reschedule_offered'"),
+        ("sums, waiting", "state = 'reschedule_offered'"),
         ("past, contested", "state = 'contested'"),
     ],
 )

@@ -30,7 +30,6 @@ LONGEST_CALL = timedelta(minutes=2**15 - 1)
 """What the column of a service's length can hold."""
 
 NEED_ACTION = "b.state = 'no_show_reported'"
-_cursor = keyset.write  # as benchmarks/visits.py calls it
 WAITING = "b.state = 'reschedule_offered'"
 
 
@@ -85,15 +84,6 @@ def row(expert: Expert, code: str) -> Booking | None:
     call = Statement(expert, "ends_at", (REPORT, HISTORY))
     call.where("b.code = %s", code)
     return next(hydrated.bookings(call.rows(1), call), None)
-
-
-def one(expert: Expert, code: str) -> Booking | None:
-    """One booking for its own page."""
-    own = Booking.objects.of_expert(expert).select_related("follower", "payment")
-    booking = own.filter(code=code).first()
-    if booking is not None:
-        booking.expert = expert
-    return booking
 
 
 def several(expert: Expert, codes: list[str]) -> list[Booking]:
