@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import redis
 from django.conf import settings
+from django.core.signals import request_finished, request_started
 from django.db import transaction
 from django.utils import timezone
 
@@ -109,6 +110,17 @@ def test_a_message_goes_out_after_the_commit_and_not_before(queue: redis.Redis) 
         nothing.delay_on_commit()
         assert queue.llen("topmate") == 0
     assert queue.llen("topmate") == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_in_a_request_a_message_goes_out_when_the_answer_has_left(queue: redis.Redis) -> None:
+    request_started.send(None)
+    nothing.delay_on_commit()
+    assert queue.llen("topmate") == 0
+    request_finished.send(None)
+    assert queue.llen("topmate") == 1
+    nothing.delay_on_commit()
+    assert queue.llen("topmate") == 2, "outside of a request at once"
 
 
 def test_only_json_is_accepted() -> None:

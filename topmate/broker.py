@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import functools
 import logging
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from celery.contrib.django.task import DjangoTask
 from django.conf import settings
+from django.core.signals import request_finished, request_started
 from django.db import transaction
+from django.dispatch import receiver
 
 if TYPE_CHECKING:
     _Base = DjangoTask[..., Any]
@@ -43,7 +46,35 @@ class WakeUpTask(_Base):
     ) -> None:
         if settings.BROKER_CONFIGURED:
             publish = functools.partial(self.apply_async, args, kwargs, **options)
-            transaction.on_commit(functools.partial(_publish, self.name, publish))
+            transaction.on_commit(functools.partial(_publish_soon, self.name, publish))
+
+
+class _Request(threading.local):
+    waiting: list[functools.partial[None]] | None = None
+    """what to publish when the answer has left; None outside of a request"""
+
+
+_request = _Request()
+
+
+@receiver(request_started)
+def _hold(**_: Any) -> None:
+    _request.waiting = []
+
+
+@receiver(request_finished)
+def _let_go(**_: Any) -> None:
+    """The answer is on its way: nobody waits for a broker, even for one that is silent."""
+    waiting, _request.waiting = _request.waiting or [], None
+    for publish in waiting:
+        publish()
+
+
+def _publish_soon(name: str, publish: functools.partial[Any]) -> None:
+    if _request.waiting is None:
+        _publish(name, publish)
+    else:
+        _request.waiting.append(functools.partial(_publish, name, publish))
 
 
 def _publish(name: str, publish: functools.partial[Any]) -> None:
