@@ -19,6 +19,7 @@ from django.utils import timezone
 from bookings import (
     emails,
     housekeeping,
+    lanes,
     lifecycle,
     refunds,
     reminders,
@@ -44,8 +45,10 @@ BATCH = 500
 MOST_BOOKINGS = 20_000
 AT_MOST = 2000
 """of each kind in one run, so that a run ends; the next one goes on"""
-COMPARED = 60
-"""payments with the provider's books in one run; each is compared once a day"""
+COMPARED, COMPARED_WITHIN = 60, 20.0
+"""payments with the provider's books in one run, and seconds; each is compared once a day"""
+BATCHES_WITHIN = 40.0
+"""seconds, for each kind of deadline"""
 LATE_AFTER_PERIODS = 3
 
 
@@ -56,7 +59,7 @@ def sweep() -> dict[str, int]:
 
 def run(*, now: datetime) -> dict[str, int]:
     """One sweep; how many rows of each kind it has moved."""
-    began = time.monotonic()
+    clock = lanes.Clock(now)
     points.reached("sweep_began")
     _tell_if_late(now)
     deadlines = run_deadlines(now=now)
@@ -67,10 +70,13 @@ def run(*, now: datetime) -> dict[str, int]:
         "reminders": send_reminders(now=now),
         "events": tasks.work_on_all(ProviderEvent.objects.due(now).ids(AT_MOST), now=now),
         "checkouts": tasks.poll_all(Checkout.objects.to_ask_about(now).ids(AT_MOST), now=now),
-        "refunds": tasks.execute_all(Refund.objects.to_drive(now).ids(AT_MOST), now=now),
     }
-    then = now + timedelta(seconds=time.monotonic() - began)  # mails of what has just happened, too
-    counts["emails"] = tasks.deliver_all(OutboxEmail.objects.due(then).ids(AT_MOST), now=then)
+    # A lease begins when a row is taken, not when the sweep began; and mails of what has just
+    # happened are due, too.
+    due = Refund.objects.to_drive(clock.now).ids(AT_MOST)
+    counts["refunds"] = tasks.execute_all(due, now=clock.now)
+    waiting = OutboxEmail.objects.due(clock.now).ids(AT_MOST)
+    counts["emails"] = tasks.deliver_all(waiting, now=clock.now)
     counts["forgotten"] = housekeeping.forget_old(now=now)
     Heartbeat.objects.update_or_create(
         name="sweep", defaults={"finished_at": timezone.now(), "counts": counts}
@@ -134,7 +140,11 @@ def _in_batches(
 
     done = 0
     last: Place | None = None
+    ends = time.monotonic() + BATCHES_WITHIN
     for _ in range(MOST_BOOKINGS // BATCH):
+        if time.monotonic() > ends:
+            logger.warning("%s: the rest is left to the next sweep", column)
+            break
         chosen = due(now, after=last)[:BATCH]
         try:
             places, done_now = in_transaction(partial(in_one_transaction, chosen), column)
@@ -161,7 +171,7 @@ def watch_refunds(*, now: datetime) -> None:
         reconciling.tell_of_old(now=now)
         recovery.probe(now=now)
         some = Payment.objects.to_compare(now).ids(COMPARED)
-        refunds.reconcile(some, now=now, most_failures=1)
+        refunds.reconcile(some, now=now, seconds=COMPARED_WITHIN)
     except Exception:
         logger.exception("refunds were not watched; the next sweep tries again")
 

@@ -139,7 +139,7 @@ GUARDS = (
     Guard(
         "M11", "and compared with the provider's list every day",
         "bookings/sweeps.py",
-        "refunds.reconcile(some, now=now, most_failures=1)",
+        "refunds.reconcile(some, now=now, seconds=COMPARED_WITHIN)",
         "pass",
         "tests/test_refund_outside.py::test_m11_without_webhooks_the_sweeps_alone_find_everything",
     ),

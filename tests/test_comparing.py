@@ -8,10 +8,21 @@ from typing import Any
 import pytest
 
 from bookings import intake, lifecycle, refunds, sweeps
+from bookings.gateways import Answer, Status
 from bookings.models import Booking, Payment, Refund, RefundState
 from bookings.refunds import reconciling
 from bookings.refunds.reconciling import ASK_AGAIN
-from tests.builders import DAY, HOUR, NOW, expert_of, make_booking, make_expert, make_follower
+from bookings.refunds.recording import record
+from tests.builders import (
+    DAY,
+    HOUR,
+    NOW,
+    expert_of,
+    make_booking,
+    make_expert,
+    make_follower,
+    staff,
+)
 from tests.builders import make_service as service_of
 
 pytestmark = pytest.mark.django_db
@@ -93,7 +104,40 @@ def test_one_that_cannot_be_asked_about_does_not_keep_the_others_waiting(
     when = NOW + 2 * DAY
     Payment.objects.filter(pk=first.pk).update(next_compare_at=NOW - 9 * DAY)
     sweeps.watch_refunds(now=when)
-    assert asked == []
-    sweeps.watch_refunds(now=when)
     assert asked == [second.pk]
     assert Payment.objects.get(pk=first.pk).next_compare_at == when + ASK_AGAIN
+    sweeps.watch_refunds(now=NOW + 20 * DAY)
+    assert Payment.objects.get(pk=first.pk).next_compare_at is None, "not for ever"
+
+
+def test_a_silent_provider_does_not_hold_the_sweep(
+    monkeypatch: pytest.MonkeyPatch, asked: list[int]
+) -> None:
+    bought()
+    monkeypatch.setattr(sweeps, "COMPARED_WITHIN", -1.0)
+    sweeps.watch_refunds(now=NOW + 2 * DAY)
+    assert asked == []
+
+
+def refunded_long_ago() -> Refund:
+    booking = bought(paid_at=NOW - 30 * DAY)
+    lifecycle.refund_now(booking.pk, actor=expert_of(booking), now=NOW - 20 * DAY)
+    Refund.objects.update(state=RefundState.DECLINED, finished_at=NOW - 20 * DAY)
+    Payment.objects.update(next_compare_at=None)
+    return Refund.objects.get()
+
+
+def is_watched() -> bool:
+    return Payment.objects.get().next_compare_at == NOW + DAY
+
+
+def test_a_retry_starts_it_again() -> None:
+    refund = refunded_long_ago()
+    refunds.retry(refund.pk, actor=staff(), now=NOW, reason="The account is open again.")
+    assert is_watched()
+
+
+def test_an_answer_that_changes_something_starts_it_again() -> None:
+    refund = refunded_long_ago()
+    record(refund, Answer(Status.REVERSED), now=NOW)
+    assert is_watched()

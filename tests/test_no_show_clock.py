@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from bookings import lifecycle, sweeps
+from bookings import lanes, lifecycle, sweeps
 from bookings.models import Booking, NoShowReport, Refund
 from bookings.states import State, TransitionNotAllowed
 from tests.builders import (
@@ -199,3 +199,21 @@ def test_a_cancelled_call_gives_everything_back_and_a_started_one_cannot_be_canc
     assert refused.value.code == "reason_missing"
     assert lifecycle.cancel(booking.pk, actor=actor, now=NOW, reason="Ill").state == "cancelled"
     assert Refund.objects.get(booking=booking).amount_minor == 240000
+
+
+def test_leases_and_mail_go_by_the_time_that_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lease dated back to the start of a long sweep would be over before its refund is."""
+
+    class Slow(lanes.Clock):
+        passed = timedelta(0)
+
+        @property
+        def now(self) -> datetime:
+            Slow.passed += timedelta(seconds=50)
+            return super().now + Slow.passed
+
+    leased: list[datetime] = []
+    monkeypatch.setattr(sweeps.lanes, "Clock", Slow)
+    monkeypatch.setattr(sweeps.tasks, "execute_all", lambda ids, *, now: leased.append(now) or 0)
+    sweeps.run(now=NOW)
+    assert leased[0] >= NOW + timedelta(seconds=100)

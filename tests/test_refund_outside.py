@@ -261,3 +261,19 @@ def test_a_refund_the_provider_does_not_know_is_loud(provider: Provider) -> None
     refetch(refund)
     assert refund.alerted_at is not None
     assert OutboxEmail.objects.filter(kind="staff_money_differs").count() == 1
+
+
+def test_a_refund_that_was_given_back_unsent_gives_way_to_other_money(
+    provider: Provider,
+) -> None:
+    """A driver that runs out of time has marked it as sent already; nobody has sent it."""
+    refund = refund_of(provider)
+    refunds.drive([refund.pk], now=LATER, seconds=0.0)
+    outside(provider, refund, 100000)
+    refetch(refund)
+    rows = Refund.objects.filter(booking=refund.booking).order_by("pk")
+    assert list(rows.values_list("state", "amount_minor", "attempts")) == [
+        ("void", 240000, 0),
+        ("due", 140000, 0),
+    ]
+    all_hold()

@@ -117,3 +117,17 @@ def test_the_mail_leaves_once_the_undo_has_run_out() -> None:
     assert tasks.deliver_all([held.pk], now=SOON) == 0
     assert emails.deliver(held.pk, now=AFTER)
     assert slots.free_for(booking, now=NOW)
+
+
+def test_a_form_sent_again_after_its_undo_does_not_act_and_says_so() -> None:
+    """A browser sends it again when the page is loaded again; on the page it is undone."""
+    booking = report(make_booking())
+    held = {"outcome": "held_elsewhere", "channel": "video", "held_at": booking.starts_at}
+    form = expert_of(booking, "the form")
+    lifecycle.mark_completed(booking.pk, actor=form, now=NOW, **held)
+    undo(booking, now=NOW + timedelta(seconds=5))
+    with pytest.raises(TransitionNotAllowed) as refused:
+        lifecycle.mark_completed(booking.pk, actor=form, now=NOW + timedelta(seconds=9), **held)
+    assert refused.value.code == "changed"
+    assert Booking.objects.get(pk=booking.pk).state == State.NO_SHOW_REPORTED
+    assert booking.marks.count() == 1

@@ -61,9 +61,12 @@ def verb(
             try:
                 return in_transaction(once, name)
             except TransitionNotAllowed:
-                if acted := acted_before(which, actor):
-                    return acted
-                raise
+                acted = acted_before(which, actor)
+                if acted is None:
+                    raise
+                if TABLE[name].to and acted.state not in TABLE[name].to:
+                    raise changed_meanwhile() from None  # it acted, and was undone or overtaken
+                return acted
 
         return run
 
@@ -89,6 +92,14 @@ def _sqlstate(error: Exception) -> str:
     return getattr(error.__cause__, "sqlstate", None) or ""
 
 
+_SOMEBODY_WAS_FASTER = (
+    "one_open", "acts_once", "once_per_call",
+    "timelineevent.request_key", "noshowreport.booking_id", "offer.booking_id",
+    "contest.booking_id",
+)  # fmt: skip
+"""Names of the constraints on PostgreSQL, and the columns that SQLite names instead."""
+
+
 def _refused_by_database(error: IntegrityError) -> Exception:
     """The promises the database keeps, in words; anything else stays an error."""
     text = str(error)
@@ -96,7 +107,7 @@ def _refused_by_database(error: IntegrityError) -> Exception:
         return TransitionNotAllowed("taken", "This time has just been taken.")
     if "payment_refund_cap" in text:
         return TransitionNotAllowed("bad_amount", "This is more than can still be refunded.")
-    if "one_open" in text or "acts_once" in text or "once_per_call" in text:
+    if any(name in text for name in _SOMEBODY_WAS_FASTER):
         return changed_meanwhile()
     return error
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
-from django.db.models import Case, Value, When
+from django.db.models import Case, F, Value, When
 from django.db.models.functions import Coalesce
 
 from bookings import leases
@@ -70,12 +71,24 @@ def may_send(refunds: Sequence[Refund], *, now: datetime) -> list[Refund]:
 
 
 def give_back(refunds: Sequence[Refund], *, now: datetime) -> list[Refund]:
-    """They were taken and not asked about: there is no time. The next driver need not wait."""
-    Refund.objects.filter(
-        pk__in=[refund.pk for refund in refunds],
-        lease_token__in={refund.lease_token for refund in refunds},
-    ).update(next_attempt_at=now, lease_token=None, lease_until=None)
+    """They were taken and not asked about: there is no time. The next driver need not wait, and
+    what was marked as sent only now was not sent: other money may still take its place."""
+    leased = Refund.objects.filter(lease_token__in={refund.lease_token for refund in refunds})
+    free: dict[str, Any] = {
+        "next_attempt_at": now,
+        "lease_token": None,
+        "lease_until": None,
+        "attempts": F("attempts") - 1,
+    }
+    unsent = [refund.pk for refund in refunds if _was_never_sent(refund)]
+    leased.filter(pk__in=unsent).update(state=RefundState.DUE, first_sent_at=None, **free)
+    leased.filter(pk__in=[refund.pk for refund in refunds]).update(**free)
     return list(refunds)
+
+
+def _was_never_sent(refund: Refund) -> bool:
+    """When it was taken."""
+    return refund.first_sent_at is None and refund.state != RefundState.ACCEPTED
 
 
 def _mark(refunds: Sequence[Refund], *, now: datetime) -> int:

@@ -8,6 +8,8 @@ dashboard or through a lost dispute, are added up on the payment.
 from __future__ import annotations
 
 import logging
+import math
+import time
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -55,25 +57,29 @@ def touched_since(since: datetime) -> list[int]:
 
 
 def reconcile(
-    payment_ids: list[int], *, now: datetime, most_failures: int | None = None
+    payment_ids: list[int], *, now: datetime, seconds: float = math.inf
 ) -> tuple[int, int]:
-    """Compare these payments; how many rows changed, and how many could not be compared."""
+    """Compare these payments; how many rows changed, and how many could not be compared.
+
+    None is begun after `seconds`: a provider may be silent.
+    """
     changed = failed = 0
+    ends = time.monotonic() + seconds
     for pk in payment_ids:
-        if failed == most_failures:
+        if time.monotonic() > ends:
             break
         try:
             changed += refetch(pk, now=now)
         except Exception as error:  # one that cannot be asked about must not stop the others
             logger.warning("payment %s not compared (%s: %s)", pk, type(error).__name__, error)
             failed += 1
-            Payment.objects.filter(pk=pk).update(next_compare_at=clocks.after(now, ASK_AGAIN))
+            _set_next_compare(pk, now=now, sooner=ASK_AGAIN)
         else:
             _set_next_compare(pk, now=now)
     return changed, failed
 
 
-def _set_next_compare(payment_id: int, *, now: datetime) -> None:
+def _set_next_compare(payment_id: int, *, now: datetime, sooner: timedelta | None = None) -> None:
     """While a refund is on its way, and for a week after the last thing that happened."""
     with transaction.atomic():
         payment = Payment.objects.select_for_update(no_key=True).get(pk=payment_id)
@@ -81,7 +87,8 @@ def _set_next_compare(payment_id: int, *, now: datetime) -> None:
         for refund in payment.refunds.all():
             is_over = refund.state == RefundState.VOID
             moments.append(refund.finished_at or (refund.created_at if is_over else now))
-        payment.next_compare_at = clocks.next_compare_at(max(moments), now=now)
+        again_at = clocks.next_compare_at(max(moments), now=now)
+        payment.next_compare_at = clocks.after(now, sooner) if again_at and sooner else again_at
         payment.save(update_fields=["next_compare_at"])
 
 

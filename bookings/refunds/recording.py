@@ -15,10 +15,10 @@ from typing import Any, cast
 from django.db import transaction
 from django.db.models import Case, Field, Value, When
 
-from bookings import emails, timeline
+from bookings import clocks, emails, timeline
 from bookings.gateways import Answer
 from bookings.lanes import together
-from bookings.models import Refund, RefundState, TimelineEvent
+from bookings.models import Payment, Refund, RefundState, TimelineEvent
 from bookings.refunds import points
 from bookings.refunds.outcomes import changes_of
 from bookings.states import SYSTEM, Actor
@@ -51,6 +51,7 @@ def _record(answered: Sequence[tuple[Refund, Answer]], *, now: datetime) -> list
             if refund.pk in fresh
         ]
         _write([(refund, changes) for refund, _, changes in written])
+        watch([row for row, _, changes in written if changes["state"] != row.state], now=now)
         points.reached("recording")
         told = []
         for refund, answer, changes in written:
@@ -93,6 +94,14 @@ def _each(name: str, values: dict[int, Any]) -> Any:
         *(When(pk=pk, then=Value(value, output_field=field)) for pk, value in values.items()),
         output_field=field,
     )
+
+
+def watch(refunds: Sequence[Refund], *, now: datetime) -> None:
+    """Something happens to them: their payments are compared with the provider's books again."""
+    if refunds:
+        Payment.objects.filter(
+            pk__in=[refund.payment_id for refund in refunds], next_compare_at=None
+        ).update(next_compare_at=clocks.next_compare_at(now, now=now))
 
 
 def as_read(refund: Refund, **changes: Any) -> bool:

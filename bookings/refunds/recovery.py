@@ -22,7 +22,10 @@ def wake_waiting(provider: str, *, now: datetime) -> int:
     for step in range(min(STEPS, len(waiting))):
         at = now + pace.SPREAD * (step + random.random()) / STEPS  # noqa: S311  not a secret
         woken += Refund.objects.filter(
-            pk__in=waiting[step::STEPS], state=RefundState.UNKNOWN, absent_at=None
+            pk__in=waiting[step::STEPS],
+            state=RefundState.UNKNOWN,
+            absent_at=None,
+            hold_reason="",
         ).update(next_attempt_at=at)
     return woken
 
@@ -38,7 +41,7 @@ def probe(*, now: datetime) -> None:
             continue
         Heartbeat.objects.filter(pk=beat.pk).update(finished_at=now)
         first = _waiting(provider, now=now).order_by("next_attempt_at", "id").ids(1)
-        Refund.objects.filter(pk__in=first).update(next_attempt_at=now)
+        Refund.objects.filter(pk__in=first, hold_reason="").update(next_attempt_at=now)
 
 
 def _waiting(provider: str | None, *, now: datetime) -> RefundQuerySet:

@@ -8,10 +8,9 @@ from datetime import datetime
 
 from django.conf import settings
 
-from bookings import clocks
 from bookings.models import Booking, Payment, Provider, Refund, RefundState, TimelineEvent
 from bookings.refunds import breaker, holds, points
-from bookings.refunds.recording import tell
+from bookings.refunds.recording import tell, watch
 from bookings.states import TransitionNotAllowed
 
 
@@ -45,9 +44,7 @@ def request_all(wanted: Sequence[Wanted], *, now: datetime, not_before: datetime
         reason = _reason_to_hold(one.payment, room=room - len(planned), now=now)
         planned.append(plan(one, now=now, not_before=not_before, hold_reason=reason))
     Refund.objects.bulk_create(planned)
-    if unwatched := [one.payment.pk for one in wanted if one.payment.next_compare_at is None]:
-        again_at = clocks.next_compare_at(now, now=now)
-        Payment.objects.filter(pk__in=unwatched).update(next_compare_at=again_at)
+    watch([refund for refund in planned if refund.payment.next_compare_at is None], now=now)
     points.reached("refund_inserted")
     for refund in planned:
         if refund.hold_reason:

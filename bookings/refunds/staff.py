@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from bookings import emails, rules, timeline
 from bookings.models import Payment, Refund, RefundState
 from bookings.refunds import holds
+from bookings.refunds.recording import watch
 from bookings.states import Actor, ActorKind, TransitionNotAllowed
 
 
@@ -120,6 +121,7 @@ def _change(
             if not changed:
                 raise TransitionNotAllowed("changed", "This refund has changed while you looked.")
             refund.refresh_from_db()
+            watch([refund], now=now)
             event = timeline.append(
                 refund.booking,
                 verb,
