@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import secrets
+from functools import lru_cache
 from typing import Any
 
 from django import template
+from django.conf import settings
+from django.middleware.csrf import get_token
+from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.html import escape
+from django.utils.safestring import SafeString
 
 from bookings import lists
 from bookings.access import expert_of
 from bookings.presenters import navigation as present
 
 register = template.Library()
+TOKEN, ADDRESS = (secrets.token_hex(16) for _ in range(2))
+"""They stand in a kept frame for what is another one in each request."""
 
 
 @register.simple_tag(takes_context=True)
@@ -29,3 +38,39 @@ def navigation(context: dict[str, Any]) -> present.Navigation | None:
     if count is None:
         count = lists.need_count(expert)
     return present.navigation(expert, section=section, count=count, now=timezone.now())
+
+
+@register.simple_tag(takes_context=True)
+def frame(
+    context: dict[str, Any], nav: present.Navigation, *, has_own_bar: object = False
+) -> SafeString:
+    """The bars around an expert's page, `_frame.html`. A page with a bar of its own hides the
+    lower one. Rendered once for all pages that differ in nothing but token and address."""
+    request = context["request"]
+    if settings.DEBUG:
+        _kept_frame.cache_clear()  # the template is being worked on
+    kept = _kept_frame(
+        nav,
+        request.user.email,
+        request.user.is_staff,
+        bool(has_own_bar),
+        context["theme"],
+        context["site_name"],
+        context["demo_inbox"],
+    )
+    html = kept.replace(TOKEN, get_token(request))
+    return SafeString(html.replace(ADDRESS, escape(request.get_full_path())))
+
+
+@lru_cache(maxsize=1000)
+def _kept_frame(
+    nav: present.Navigation,
+    email: str,
+    is_staff: bool,
+    has_own_bar: bool,
+    theme: str,
+    site_name: str,
+    demo_inbox: object,
+) -> str:
+    context = locals()  # by these names in the template
+    return render_to_string("_frame.html", context | {"csrf_token": TOKEN, "address": ADDRESS})
