@@ -43,7 +43,8 @@ def look(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def page(browser: Any, house: House, look: str) -> Iterator[Page]:
-    page = new_page(browser, scripts=True, **LOOKS[look])
+    # At rest: while a dialog fades in, its words are paler than they are.
+    page = new_page(browser, scripts=True, reduced_motion="reduce", **LOOKS[look])
     house.sign_in(page)
     yield page
     page.context.close()
