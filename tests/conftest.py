@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from django.test import Client
 
     from bookings.models import Expert
+    from bookings.standin.server import StandIn
+    from tests.providers import Provider
 
 # Playwright runs an event loop in the test's thread; Django would refuse the database there.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -143,3 +145,20 @@ def house(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[An
         house.look_back(new_page(browser, scripts=True))
     finally:
         house.stop()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[StandIn]:
+    """The stand-in of both payment providers, over HTTP."""
+    from tests.providers import running
+
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(params=["stripe", "razorpay"])
+def provider(request: pytest.FixtureRequest, server: StandIn, settings: Any) -> Provider:
+    """One provider after the other, and the site's keys for it."""
+    from tests.engine import connect
+
+    return connect(server, request.param, settings)

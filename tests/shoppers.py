@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,19 +24,13 @@ from bookings.models import (
 from bookings.slots import free_of
 from bookings.standin.server import StandIn
 from tests.builders import NOW, make_booking, make_expert
-from tests.providers import Provider, running
+from tests.providers import Provider
 
 MINUTE = timedelta(minutes=1)
 EMAIL = "lena@example.com"
 
 
 # --- fixtures, imported by name into the modules that use them ------------------------------------
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[StandIn]:
-    with running() as server:
-        yield server
 
 
 @pytest.fixture(params=["stripe", "razorpay"])

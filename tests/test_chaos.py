@@ -6,36 +6,22 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from bookings.models import OutboxEmail, ProviderEvent, Refund, RefundState
-from bookings.standin.server import StandIn
 from tests.chaos import killing
 from tests.chaos.arming import _use_a_fresh_key_per_try
 from tests.chaos.comparing import Comparison, compare, find_forgotten
 from tests.chaos.killing import Reaper
 from tests.chaos.options import KINDS, kinds_in
 from tests.chaos.processes import Program
-from tests.engine import connect, drive, paid, refetch, refund_of
-from tests.providers import Provider, running, until
+from tests.engine import drive, paid, refetch, refund_of
+from tests.providers import Provider, until
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[StandIn]:
-    with running() as server:
-        yield server
-
-
-@pytest.fixture(params=["stripe", "razorpay"])
-def provider(request: pytest.FixtureRequest, server: StandIn, settings: Any) -> Provider:
-    return connect(server, request.param, settings)
 
 
 def compared(provider: Provider) -> Comparison:

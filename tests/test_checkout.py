@@ -36,7 +36,7 @@ from tests.shoppers import (
 )
 
 pytestmark = pytest.mark.django_db
-server, provider, expert = shoppers.server, shoppers.provider, shoppers.expert
+provider, expert = shoppers.provider, shoppers.expert
 
 
 @pytest.mark.parametrize("has_webhooks", [True, False])

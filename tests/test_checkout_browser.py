@@ -15,7 +15,7 @@ from tests.house import SKIPPED_FADE
 from tests.providers import Provider
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-server, provider, no_keys = shoppers.server, shoppers.provider, shoppers.no_keys
+provider, no_keys = shoppers.provider, shoppers.no_keys
 
 
 @pytest.fixture(params=["scripts", "plain"])

@@ -31,12 +31,7 @@ from tests.shoppers import (
 )
 
 pytestmark = pytest.mark.django_db
-server, provider, expert, no_keys = (
-    shoppers.server,
-    shoppers.provider,
-    shoppers.expert,
-    shoppers.no_keys,
-)
+provider, expert, no_keys = shoppers.provider, shoppers.expert, shoppers.no_keys
 
 
 # --- without a provider, and for nothing --------------------------------------------------------

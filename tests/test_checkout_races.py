@@ -41,7 +41,7 @@ from tests.shoppers import (
 from tests.test_races import together
 
 pytestmark = pytest.mark.django_db
-server, provider, expert = shoppers.server, shoppers.provider, shoppers.expert
+provider, expert = shoppers.provider, shoppers.expert
 
 
 # --- the time while somebody pays ---------------------------------------------------------------

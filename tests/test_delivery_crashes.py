@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
 from bookings import emails
 from bookings.emails import delivery
@@ -15,6 +15,7 @@ from bookings.models import Follower, OutboxEmail, OutboxState, StoredMessage
 from tests import builders
 from tests.builders import NOW
 from tests.outbox_rows import SECOND, reported
+from tests.racing import together
 
 
 @pytest.fixture(autouse=True)
@@ -66,19 +67,7 @@ def test_a_slow_sender_does_not_write_over_the_one_that_took_its_lease(
 @pytest.mark.django_db(transaction=True)
 def test_two_senders_at_once_send_one_mail() -> None:
     _, row = reported()
-    start = threading.Barrier(4)
-    sent: list[bool] = []
-
-    def send() -> None:
-        start.wait()
-        sent.append(emails.deliver(row.pk, now=NOW))
-        connections.close_all()
-
-    threads = [threading.Thread(target=send) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    sent = together(*[partial(emails.deliver, row.pk, now=NOW)] * 4)
     assert sorted(sent) == [False, False, False, True]
     assert StoredMessage.objects.count() == 1
 

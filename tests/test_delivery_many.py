@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, connections
+from django.db import DatabaseError, connection
 
 from bookings import emails, tasks
 from bookings.emails import delivery
@@ -18,6 +19,7 @@ from tests import builders, smtp_server
 from tests.builders import NOW
 from tests.effort import effort
 from tests.outbox_rows import SECOND, many_due
+from tests.racing import together
 
 pytestmark = pytest.mark.django_db
 
@@ -197,20 +199,6 @@ def test_a_sender_that_dies_with_a_batch_is_followed_by_another(
 @pytest.mark.django_db(transaction=True)
 def test_four_senders_race_and_each_mail_leaves_once(mailbox: Any) -> None:
     ids = many_due(effort(100))
-    sent: list[int] = []
-    barrier = threading.Barrier(4)
-
-    def sweep() -> None:
-        barrier.wait()
-        try:
-            sent.append(tasks.deliver_all(ids, now=NOW))
-        finally:
-            connections.close_all()
-
-    senders = [threading.Thread(target=sweep) for _ in range(4)]
-    for sender in senders:
-        sender.start()
-    for sender in senders:
-        sender.join()
+    sent = together(*[partial(tasks.deliver_all, ids, now=NOW)] * 4)
     assert sum(sent) == len(ids)
     each_once(mailbox, ids)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -28,17 +27,11 @@ from tests.engine import (
     refund_of,
     verbs,
 )
-from tests.providers import Provider, running
+from tests.providers import Provider
 from tests.webhooks import send
 
 pytestmark = pytest.mark.django_db
 ALL = 240000
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[StandIn]:
-    with running() as server:
-        yield server
 
 
 @pytest.fixture(params=["stripe", "razorpay"])

@@ -20,7 +20,7 @@ from tests.providers import Provider, until
 from tests.shoppers import MINUTE, assert_sound, buy, paid_back, pay_there
 
 pytestmark = pytest.mark.django_db
-server, provider, expert = shoppers.server, shoppers.provider, shoppers.expert
+provider, expert = shoppers.provider, shoppers.expert
 AMOUNT = 240000
 
 

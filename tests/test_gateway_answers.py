@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from bookings.gateways import Status
 from bookings.standin.server import StandIn
-from tests.providers import Provider, find, moment, running, send, status
+from tests.providers import Provider, find, moment, send, status
 
 DAY = 24 * 3600
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[StandIn]:
-    with running() as server:
-        yield server
 
 
 @pytest.fixture(params=["stripe", "razorpay"])

@@ -7,21 +7,14 @@ that the engine can act upon. A test that says "either may raise" means: no answ
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from bookings.gateways import Status
 from bookings.standin.server import StandIn
-from tests.providers import BRIEF, Provider, find, moment, running, send, status, until
+from tests.providers import BRIEF, Provider, find, moment, send, status, until
 
 DAY = 24 * 3600
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[StandIn]:
-    with running() as server:
-        yield server
 
 
 @pytest.fixture(params=["stripe", "razorpay"])

@@ -5,18 +5,14 @@ Here the death is an exception that nothing catches; `manage.py chaos` does it w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
 from bookings import lifecycle, refunds, sweeps
 from bookings.models import Refund, RefundState
 from bookings.refunds import pace, points
-from bookings.standin.server import StandIn
 from tests.builders import NOW, make_booking, report, staff
-from tests.engine import LATER, MINUTE, connect, drive, paid, refund_of
-from tests.providers import Provider, running
+from tests.engine import LATER, MINUTE, drive, paid, refund_of
+from tests.providers import Provider
 
 pytestmark = pytest.mark.django_db
 DRIVING = ("claimed", "listed", "marked", "answered", "recording", "recorded")
@@ -24,17 +20,6 @@ DRIVING = ("claimed", "listed", "marked", "answered", "recording", "recorded")
 
 class Died(BaseException):
     """Not an Exception: no code of ours may catch it."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[StandIn]:
-    with running() as server:
-        yield server
-
-
-@pytest.fixture(params=["stripe", "razorpay"])
-def provider(request: pytest.FixtureRequest, server: StandIn, settings: Any) -> Provider:
-    return connect(server, request.param, settings)
 
 
 def die_at(point: str, monkeypatch: pytest.MonkeyPatch) -> None:

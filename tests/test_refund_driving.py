@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, connections
+from django.db import DatabaseError, connection
 
 from bookings import gateways, refunds, tasks
 from bookings.gateways import Answer, RefundRequest, Status
@@ -21,20 +22,10 @@ from tests.builders import HOUR, NOW, staff
 from tests.effort import effort
 from tests.engine import LATER, MINUTE, connect, drive, lines, paid, refund_of, taken, verbs
 from tests.many_refunds import many_due
-from tests.providers import Provider, running
+from tests.providers import Provider
+from tests.racing import together
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[StandIn]:
-    with running() as server:
-        yield server
-
-
-@pytest.fixture(params=["stripe", "razorpay"])
-def provider(request: pytest.FixtureRequest, server: StandIn, settings: Any) -> Provider:
-    return connect(server, request.param, settings)
 
 
 def all_paid_once(provider: Provider, ids: list[int], amount: int = 240000) -> None:
@@ -264,21 +255,7 @@ def test_m08_four_drivers_race_over_hundreds_and_each_is_paid_once(
     settings.PROVIDER_IN_FLIGHT = 8
     ids = many_due(provider, effort(500) if connection.vendor == "postgresql" else 100)
     Refund.objects.filter(pk__in=ids).update(next_attempt_at=NOW)
-    taken_by: list[int] = []
-    barrier = threading.Barrier(4)
-
-    def sweep() -> None:
-        barrier.wait()
-        try:
-            taken_by.append(tasks.execute_all(ids, now=LATER))
-        finally:
-            connections.close_all()
-
-    drivers = [threading.Thread(target=sweep) for _ in range(4)]
-    for driver in drivers:
-        driver.start()
-    for driver in drivers:
-        driver.join()
+    taken_by = together(*[partial(tasks.execute_all, ids, now=LATER)] * 4)
     assert sum(taken_by) == len(ids)
     all_paid_once(provider, ids)
     told = TimelineEvent.objects.filter(verb="refund_accepted")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +12,6 @@ from django.urls import reverse
 from bookings import lifecycle, refunds, sweeps
 from bookings.models import Heartbeat, OutboxEmail, Refund, RefundState
 from bookings.refunds import breaker, holds
-from bookings.standin.server import StandIn
 from bookings.states import TransitionNotAllowed
 from tests.builders import (
     DAY,
@@ -26,22 +24,11 @@ from tests.builders import (
     report,
     staff,
 )
-from tests.engine import LATER, connect, drive, paid, payment_of, refetch, refund_of
-from tests.providers import Provider, running
+from tests.engine import LATER, drive, paid, payment_of, refetch, refund_of
+from tests.providers import Provider
 from tests.staff_pages import act
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[StandIn]:
-    with running() as server:
-        yield server
-
-
-@pytest.fixture(params=["stripe", "razorpay"])
-def provider(request: pytest.FixtureRequest, server: StandIn, settings: Any) -> Provider:
-    return connect(server, request.param, settings)
 
 
 def refund_many(count: int, now: Any = NOW) -> list[Refund]:

@@ -5,32 +5,18 @@ Partial refunds throughout: a provider refuses a second full one, but takes a se
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from bookings import refunds
 from bookings.models import Booking, OutboxEmail, Refund, RefundState
-from bookings.standin.server import StandIn
 from bookings.states import TransitionNotAllowed
 from tests.builders import HOUR, NOW, staff
-from tests.engine import LATER, MINUTE, connect, drive, lines, paid, refund_of
-from tests.providers import Provider, running, until
+from tests.engine import LATER, MINUTE, drive, lines, paid, refund_of
+from tests.providers import Provider, until
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[StandIn]:
-    with running() as server:
-        yield server
-
-
-@pytest.fixture(params=["stripe", "razorpay"])
-def provider(request: pytest.FixtureRequest, server: StandIn, settings: Any) -> Provider:
-    return connect(server, request.param, settings)
 
 
 def test_m03_a_stored_500_without_work_needs_one_new_key(provider: Provider) -> None:

@@ -6,7 +6,6 @@ TEST_EFFORT=25 pytest -s tests/test_refund_outage.py -k m21_all
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -18,22 +17,11 @@ from bookings.standin.server import StandIn
 from tests.builders import HOUR, NOW, make_booking, make_expert, make_follower, make_service, staff
 from tests.effort import effort
 from tests.engine import LATER, MINUTE, connect, drive, paid, refund_of
-from tests.providers import Provider, running
+from tests.providers import Provider
 
 pytestmark = pytest.mark.django_db
 MANY = effort(20)
 HALF_AN_HOUR = 30
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[StandIn]:
-    with running() as server:
-        yield server
-
-
-@pytest.fixture(params=["stripe", "razorpay"])
-def provider(request: pytest.FixtureRequest, server: StandIn, settings: Any) -> Provider:
-    return connect(server, request.param, settings)
 
 
 def test_m21_all_are_done_soon_after_the_provider_is_back_and_none_twice(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import permutations
 from typing import Any
@@ -13,12 +12,10 @@ from django.test import Client
 
 from bookings import invariants, links, refunds, sweeps
 from bookings.models import OutboxEmail, Payment, Refund, RefundState
-from bookings.standin.server import StandIn
 from tests.builders import DAY, HOUR, NOW, staff
 from tests.engine import (
     LATER,
     MINUTE,
-    connect,
     drive,
     lines,
     paid,
@@ -28,20 +25,9 @@ from tests.engine import (
     taken,
     verbs,
 )
-from tests.providers import Provider, running
+from tests.providers import Provider
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[StandIn]:
-    with running() as server:
-        yield server
-
-
-@pytest.fixture(params=["stripe", "razorpay"])
-def provider(request: pytest.FixtureRequest, server: StandIn, settings: Any) -> Provider:
-    return connect(server, request.param, settings)
 
 
 def outside(provider: Provider, refund: Refund, amount: int | None = None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,17 +12,11 @@ from bookings.models import Payment, Refund, RefundState
 from bookings.standin.server import StandIn
 from tests.builders import NOW, make_booking, staff
 from tests.effort import effort
-from tests.providers import Provider, running, until
+from tests.providers import Provider, until
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
 LATER = NOW + MINUTE
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[StandIn]:
-    with running() as server:
-        yield server
 
 
 @pytest.fixture(params=["stripe", "razorpay"])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from bookings import lifecycle, reminders, sweeps
@@ -29,6 +29,7 @@ from bookings.policy import Policy
 from bookings.states import State, TransitionNotAllowed
 from tests.builders import DAY, HOUR, NOW, contest, make_booking, make_expert, offer, report
 from tests.builders import mark_held_on_zoom as mark
+from tests.racing import together
 
 pytestmark = pytest.mark.django_db
 LATE = NOW + 30 * DAY
@@ -209,21 +210,7 @@ def test_four_sweeps_at_once_refund_each_booking_once(monkeypatch: pytest.Monkey
     expert = make_expert()
     for n in range(24):
         report(make_booking(expert, starts_at=NOW - (2 * n + 2) * HOUR))
-    moved: list[int] = []
-    barrier = threading.Barrier(4)
-
-    def sweep() -> None:
-        try:
-            barrier.wait()
-            moved.append(sweeps.run_deadlines(now=LATE))
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=sweep) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    moved = together(*[partial(sweeps.run_deadlines, now=LATE)] * 4)
     assert sum(moved) + sweeps.run_deadlines(now=LATE) == 24
     assert Refund.objects.count() == 24
     assert TimelineEvent.objects.filter(verb="no_answer").count() == 24

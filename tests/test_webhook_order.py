@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import urllib.request
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +18,7 @@ from bookings.models import Payment, ProviderEvent, Refund, RefundState
 from bookings.standin.server import StandIn
 from tests.builders import NOW, make_booking, staff
 from tests.effort import effort
-from tests.providers import Provider, running
+from tests.providers import Provider
 from tests.test_races import together
 from tests.webhooks import send, signed
 
@@ -30,12 +29,6 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture(params=["stripe", "razorpay"])
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[StandIn]:
-    with running() as server:
-        yield server
 
 
 @pytest.fixture

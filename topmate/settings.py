@@ -81,10 +81,10 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.messages.context_processors.messages",
                 "topmate.context.site",
             ],
-            # Built in, as it will be in Django 6: templates need no change then.
+            # Partials as they will be in Django 6: templates need no change then.
             "builtins": [
                 "template_partials.templatetags.partials",
-                "bookings.templatetags.fixed",
+                "django.templatetags.static",
             ],
         },
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from bookings import rules
 from bookings.lifecycle import offers, refunding
@@ -11,19 +12,10 @@ from bookings.lifecycle.engine import verb
 from bookings.models import Booking
 from bookings.states import SYSTEM, Actor, State, Verb
 
-
-def _no_answer(bookings: Sequence[Booking], *, actor: Actor, now: datetime) -> None:
-    refunding.refund_in_full(bookings, Verb.NO_ANSWER, actor=actor, now=now)
-
-
-def _nobody_decided(bookings: Sequence[Booking], *, actor: Actor, now: datetime) -> None:
-    refunding.refund_in_full(bookings, Verb.NOBODY_DECIDED, actor=actor, now=now)
-
-
 _BODIES: Mapping[Verb, Callable[..., None]] = {
-    Verb.NO_ANSWER: _no_answer,
+    Verb.NO_ANSWER: partial(refunding.refund_in_full, name=Verb.NO_ANSWER),
     Verb.OFFER_LAPSED: offers.lapse,
-    Verb.NOBODY_DECIDED: _nobody_decided,
+    Verb.NOBODY_DECIDED: partial(refunding.refund_in_full, name=Verb.NOBODY_DECIDED),
 }
 AT_DEADLINE = {
     State.NO_SHOW_REPORTED: Verb.NO_ANSWER,

@@ -178,9 +178,11 @@ def refund_instead(booking: Booking, *, actor: Actor, now: datetime) -> None:
 
 def lapse(bookings: Sequence[Booking], *, actor: Actor, now: datetime) -> None:
     """Nobody picked: the money goes back after a report, else nothing has changed."""
-    if reported := [booking for booking in bookings if booking.has_open_report]:
+    reported = [booking for booking in bookings if booking.has_open_report]
+    unasked = [booking for booking in bookings if not booking.has_open_report]
+    if reported:
         refunding.refund_in_full(reported, Verb.OFFER_LAPSED, actor=actor, now=now)
-    if unasked := [booking for booking in bookings if booking not in reported]:
+    if unasked:
         events = _resume(unasked, Verb.OFFER_LAPSED, actor=actor, now=now)
         close_cases(events, now=now, offer=Offer.Outcome.LAPSED)
         tell_all(events, unasked, now=now)

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.functional import cached_property
 
+from bookings.models.due import DueQuerySet
 from bookings.models.people import Expert, Follower
 from bookings.models.schedule import Service
 from bookings.policy import Policy
@@ -27,7 +28,7 @@ Place = tuple[datetime, int]
 """Instant and id of the last row of a batch: the next batch starts behind it."""
 
 
-class BookingQuerySet(models.QuerySet["Booking"]):
+class BookingQuerySet(DueQuerySet["Booking"]):
     def of_expert(self, expert: Expert) -> BookingQuerySet:
         return self.filter(expert=expert)
 
@@ -42,29 +43,22 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         """Your turn: a no-show is reported, the next deadline first."""
         return self.filter(state="no_show_reported").order_by("deadline_at", "id")
 
-    def waiting_for_follower(self) -> BookingQuerySet:
-        return self.filter(state="reschedule_offered").order_by("deadline_at", "id")
-
     def past(self, now: datetime) -> BookingQuerySet:
         """Every call whose scheduled end has passed, newest first."""
         return self.filter(ends_at__lte=now).order_by("-ends_at", "-id")
 
-    def upcoming(self, now: datetime) -> BookingQuerySet:
-        return self.filter(ends_at__gt=now).order_by("ends_at", "id")
-
     def overdue(self, now: datetime, *, after: Place | None = None) -> BookingQuerySet:
         """Deadline passed, the grace not counted."""
-        return self._due("deadline_at", now, after)
+        return self.due_by("deadline_at", now).behind("deadline_at", after)
 
     def reminder_due(self, now: datetime, *, after: Place | None = None) -> BookingQuerySet:
-        return self._due("next_reminder_at", now, after)
+        return self.due_by("next_reminder_at", now).behind("next_reminder_at", after)
 
-    def _due(self, column: str, now: datetime, after: Place | None) -> BookingQuerySet:
-        due = self.filter(**{f"{column}__isnull": False, f"{column}__lte": now})
-        if after is not None:
-            due = due.filter(**{f"{column}__gte": after[0]})
-            due = due.exclude(**{column: after[0], "id__lte": after[1]})
-        return due.order_by(column, "id")
+    def behind(self, column: str, place: Place | None) -> BookingQuerySet:
+        if place is None:
+            return self
+        further = self.filter(**{f"{column}__gte": place[0]})
+        return further.exclude(**{column: place[0], "id__lte": place[1]})
 
 
 class Booking(models.Model):

@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from bookings.models.booking import Booking
+from bookings.models.due import DueQuerySet
 
 
 class Provider(models.TextChoices):
@@ -22,15 +23,10 @@ class Provider(models.TextChoices):
     MANUAL = "manual", "By hand"
 
 
-class PaymentQuerySet(models.QuerySet["Payment"]):
-    def ids(self, at_most: int | None = None) -> list[int]:
-        return list(self.values_list("pk", flat=True)[:at_most])
-
+class PaymentQuerySet(DueQuerySet["Payment"]):
     def to_compare(self, now: datetime) -> PaymentQuerySet:
-        """With their provider's books, the longest due first."""
-        return self.filter(next_compare_at__isnull=False, next_compare_at__lte=now).order_by(
-            "next_compare_at", "id"
-        )
+        """With their provider's books."""
+        return self.due_by("next_compare_at", now)
 
 
 class Payment(models.Model):
@@ -108,18 +104,13 @@ NOT_LIVE = ("declined", "reversed", "void")
 """Refunds in these states hold no money of the payment."""
 
 
-class RefundQuerySet(models.QuerySet["Refund"]):
-    def ids(self, at_most: int | None = None) -> list[int]:
-        return list(self.values_list("pk", flat=True)[:at_most])
-
+class RefundQuerySet(DueQuerySet["Refund"]):
     def live(self) -> RefundQuerySet:
         return self.exclude(state__in=NOT_LIVE)
 
     def to_drive(self, now: datetime) -> RefundQuerySet:
-        """With a next step that is due now and no hold, oldest step first."""
-        return self.filter(next_attempt_at__isnull=False, next_attempt_at__lte=now).order_by(
-            "next_attempt_at", "id"
-        )
+        """With a next step that is due now and no hold."""
+        return self.due_by("next_attempt_at", now)
 
     def needing_staff(self) -> RefundQuerySet:
         return self.filter(

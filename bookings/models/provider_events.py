@@ -9,19 +9,15 @@ from django.db import models
 from django.db.models import F, Q
 
 from bookings.models.booking import Booking
+from bookings.models.due import DueQuerySet
 from bookings.models.money import Provider
 from bookings.models.people import Clock, Expert, validate_time_zone
 from bookings.models.schedule import Service
 
 
-class ProviderEventQuerySet(models.QuerySet["ProviderEvent"]):
-    def ids(self, at_most: int | None = None) -> list[int]:
-        return list(self.values_list("pk", flat=True)[:at_most])
-
+class ProviderEventQuerySet(DueQuerySet["ProviderEvent"]):
     def due(self, now: datetime) -> ProviderEventQuerySet:
-        return self.filter(next_attempt_at__isnull=False, next_attempt_at__lte=now).order_by(
-            "next_attempt_at", "id"
-        )
+        return self.due_by("next_attempt_at", now)
 
     def over_before(self, instant: datetime) -> ProviderEventQuerySet:
         """Nothing more will be done about these, and they are old."""
@@ -78,19 +74,14 @@ def new_key() -> str:
     return secrets.token_urlsafe(24)
 
 
-class CheckoutQuerySet(models.QuerySet["Checkout"]):
-    def ids(self, at_most: int | None = None) -> list[int]:
-        return list(self.values_list("pk", flat=True)[:at_most])
-
+class CheckoutQuerySet(DueQuerySet["Checkout"]):
     def holding(self, now: datetime) -> CheckoutQuerySet:
         """They keep their time from being sold to somebody else."""
         return self.filter(state=CheckoutState.OPEN, expires_at__gt=now)
 
     def to_ask_about(self, now: datetime) -> CheckoutQuerySet:
         """Somebody may have paid, and no webhook has told us."""
-        return self.filter(next_poll_at__isnull=False, next_poll_at__lte=now).order_by(
-            "next_poll_at", "id"
-        )
+        return self.due_by("next_poll_at", now)
 
     def of_key(self, key: str) -> CheckoutQuerySet:
         return self.filter(key=key)

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from bookings.models.booking import Booking
+from bookings.models.due import DueQuerySet
 from bookings.models.people import Expert
 from bookings.states import ActorKind
 
@@ -52,14 +53,9 @@ class OutboxState(models.TextChoices):
     FAILED = "failed", "Failed"
 
 
-class OutboxQuerySet(models.QuerySet["OutboxEmail"]):
-    def ids(self, at_most: int | None = None) -> list[int]:
-        return list(self.values_list("pk", flat=True)[:at_most])
-
+class OutboxQuerySet(DueQuerySet["OutboxEmail"]):
     def due(self, now: datetime) -> OutboxQuerySet:
-        return self.filter(next_attempt_at__isnull=False, next_attempt_at__lte=now).order_by(
-            "next_attempt_at", "id"
-        )
+        return self.due_by("next_attempt_at", now)
 
 
 class OutboxEmail(models.Model):
