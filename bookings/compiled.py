@@ -17,6 +17,8 @@ from django.db.models.constants import OnConflict
 from django.db.models.query import get_related_populators
 from django.db.models.sql import InsertQuery, UpdateQuery
 
+from bookings import prepared
+
 M = TypeVar("M", bound=Model)
 FEW = 3
 """In a list of that length each value has a place of its own in a kept statement."""
@@ -61,8 +63,7 @@ class _Statement(Generic[M]):
         self.converters = compiler.get_converters([column[0] for column in compiler.select])
 
     def run(self, values: tuple[int | str, ...]) -> list[M]:
-        with connection.cursor() as cursor:
-            cursor.execute(self.sql, [values[place] for place in self.order])
+        with prepared.executed(self.sql, [values[place] for place in self.order]) as cursor:
             rows = cursor.fetchall()
         found = []
         for row in self.convert(rows, self.converters):
@@ -91,8 +92,10 @@ def insert(rows: Sequence[M], *, once: str = "") -> Sequence[M]:
     row = rows[0]
     sql, fields = _insertion(type(row), once)
     values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields]
-    with transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS), connection.cursor() as cursor:
-        cursor.execute(sql, values)
+    with (
+        transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS),
+        prepared.executed(sql, values) as cursor,
+    ):
         (row.pk,) = cursor.fetchone()
     row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
     return rows
@@ -125,8 +128,10 @@ def update(model: type[Model], where: Mapping[str, Any], values: Mapping[str, An
     sql = _UPDATES.get(shape)
     if sql is None:
         sql = _UPDATES[shape] = _change(model, where, values, parameters)
-    with transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS), connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
+    with (
+        transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS),
+        prepared.executed(sql, parameters) as cursor,
+    ):
         return int(cursor.rowcount)
 
 

@@ -16,8 +16,8 @@ LEVELS: dict[str, int] = {
     name: level
     for level, names in enumerate(
         [
-            "states policy standin free_times lanes compiled",
-            "models",
+            "states policy standin free_times lanes prepared",
+            "compiled models",
             "clocks formats timeline gateways demo_inbox leases",
             "links slots rules calendar intake lists",
             "emails hours",
@@ -26,7 +26,7 @@ LEVELS: dict[str, int] = {
             "provider_events",
             "tasks",
             "lifecycle helpdesk reminders housekeeping",
-            "sweeps imports invariants access forms presenters",
+            "sweeps imports invariants access signed_in forms presenters",
             "views admin staff_site demo demo_sign_ins templatetags context",
             "urls management apps",
         ]

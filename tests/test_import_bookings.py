@@ -245,7 +245,7 @@ def test_the_pages_of_an_imported_call_open(maya, write, run, client, state) -> 
     run(write({"state": state}))
     booking = Booking.objects.get()
     link = links.ensure(booking, links.Purpose.STATUS, now=booking.created_at)
-    client.force_login(maya.user, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(maya.user)
 
     for address in (
         reverse("completed_calls"),

@@ -92,6 +92,7 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # --- Services ---------------------------------------------------------------------------------
 DATABASES = {"default": services.database(env, DATA_DIR)}
+DATABASE_PREPARES = env.flag("DATABASE_PREPARES", default=True)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 _redis = services.redis(env)
 BROKER_URL = _redis.broker_url
@@ -150,7 +151,7 @@ POLICY: dict[str, Any] = {
 AUTH_USER_MODEL = "bookings.User"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
+    "bookings.signed_in.Backend",
 ]
 _validation = "django.contrib.auth.password_validation"
 AUTH_PASSWORD_VALIDATORS = [

@@ -1,8 +1,9 @@
 """The statements of the lists, written out.
 
 The states are literals, because a database takes a partial index only where it can read the
-state. The position in a list is compared as a row, `(ends_at, id) < (…)`, which every page rides
-along its index. Putting such a statement together through the ORM takes longer than running it.
+state; so are the numbers of rows, by which it chooses a plan that is kept (`prepared.py`). The
+position in a list is compared as a row, `(ends_at, id) < (…)`, which every page rides along its
+index. Putting such a statement together through the ORM takes longer than running it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from django.db import connection
 
+from bookings import prepared
 from bookings.lists.extras import Extra
 from bookings.lists.keyset import Position
 from bookings.models import Booking, Expert
@@ -64,33 +66,33 @@ class Statement:
 
     def rows(self, at_most: int) -> list[tuple[Any, ...]]:
         """The calls are chosen first and joined then, which is planned in less time, too."""
-        chosen = f"(SELECT b.* FROM bookings_booking b {self._chosen()})"
-        return self._run(f"{self._select(chosen)} {self._sorted()}", at_most, at_most)
+        chosen = f"(SELECT b.* FROM bookings_booking b {self._chosen(at_most)})"
+        return self._run(f"{self._select(chosen)} {self._sorted(at_most)}")
 
     def matching(self, text: str, at_most: int, *, among: int) -> list[tuple[Any, ...]]:
         """Those of the next `among` calls whose follower or code contains `text`."""
         near = f"""SELECT b.id, b.code, b.follower_id, b.{self.order}
-            FROM bookings_booking b {self._chosen()}"""
+            FROM bookings_booking b {self._chosen(among)}"""
         matching = f"""SELECT b.id FROM ({near}) b JOIN bookings_follower f ON f.id = b.follower_id
             WHERE LOWER(f.name) LIKE LOWER(%s) ESCAPE '!' OR LOWER(b.code) LIKE LOWER(%s) ESCAPE '!'
-            {self._sorted()}"""
-        pattern = f"%{_like(text)}%"
-        sql = f"{self._select('bookings_booking')} WHERE b.id IN ({matching}) {self._sorted()}"
-        return self._run(sql, among, pattern, pattern, at_most, at_most)
+            {self._sorted(at_most)}"""
+        select, pattern = self._select("bookings_booking"), f"%{_like(text)}%"
+        sql = f"{select} WHERE b.id IN ({matching}) {self._sorted(at_most)}"
+        return self._run(sql, pattern, pattern)
 
     def position_at(self, number: int) -> Position | None:
         """Where the call `number` of the list stands; None when it has fewer."""
-        sql = f"SELECT b.{self.order}, b.id FROM bookings_booking b {self._chosen()} OFFSET %s"
-        found = self._run(sql, 1, number - 1)
+        sql = f"SELECT b.{self.order}, b.id FROM bookings_booking b {self._chosen(1)} OFFSET %s"
+        found = self._run(sql, number - 1)
         return (aware(found[0][0]), found[0][1]) if found else None
 
     def count(self, up_to: int) -> int:
-        sql = f"SELECT count(*) FROM (SELECT 1 FROM bookings_booking b {self._chosen()}) c"
-        return int(self._run(sql, up_to)[0][0])
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM bookings_booking b {self._chosen(up_to)}) c"
+        return int(self._run(sql)[0][0])
 
     def codes(self, at_most: int) -> list[str]:
-        sql = f"SELECT b.code FROM bookings_booking b {self._chosen()}"
-        return [code for (code,) in self._run(sql, at_most)]
+        sql = f"SELECT b.code FROM bookings_booking b {self._chosen(at_most)}"
+        return [code for (code,) in self._run(sql)]
 
     def sums(self, now: datetime, up_to: int, *, beside: Statement) -> list[tuple[Any, ...]]:
         """By currency: how many calls, the next deadline, and the money that is still ours.
@@ -98,13 +100,13 @@ class Statement:
         stakes = f"""SELECT b.currency, b.deadline_at, COALESCE(
                 p.captured_minor - p.reserved_minor - p.returned_external_minor, 0) AS minor
             FROM bookings_booking b
-            LEFT JOIN bookings_payment p ON p.booking_id = b.id {self._chosen()}"""
+            LEFT JOIN bookings_payment p ON p.booking_id = b.id {self._chosen(up_to)}"""
         sql = f"""SELECT currency, count(*), min(CASE WHEN deadline_at > %s THEN deadline_at END),
                 sum(CASE WHEN minor > 0 THEN minor ELSE 0 END)
             FROM ({stakes}) s GROUP BY currency
             UNION ALL SELECT NULL, count(*), NULL, NULL
-            FROM (SELECT 1 FROM bookings_booking b {beside._chosen()}) c ORDER BY 1"""
-        return self._run(sql, up_to, *beside.values, up_to, first=[now])
+            FROM (SELECT 1 FROM bookings_booking b {beside._chosen(up_to)}) c ORDER BY 1"""
+        return self._run(sql, *beside.values, first=[now])
 
     def _select(self, source: str) -> str:
         columns = [f"b.{field.column}" for field in FIELDS] + ["f.name"]
@@ -117,18 +119,19 @@ class Statement:
     def _beyond(self) -> str:
         return "<" if self.newest_first else ">"
 
-    def _chosen(self) -> str:
+    def _chosen(self, at_most: int) -> str:
         edge = f"b.{self.order} {self._beyond()}= %s" if self.edge else None
-        return f"WHERE {' AND '.join(filter(None, [*self.conditions, edge]))} {self._sorted()}"
+        conditions = " AND ".join(filter(None, [*self.conditions, edge]))
+        return f"WHERE {conditions} {self._sorted(at_most)}"
 
-    def _sorted(self) -> str:
+    def _sorted(self, at_most: int) -> str:
         way = "DESC" if self.newest_first else "ASC"
-        return f"ORDER BY b.{self.order} {way}, b.id {way} LIMIT %s"
+        return f"ORDER BY b.{self.order} {way}, b.id {way} LIMIT {at_most:d}"
 
     def _run(self, sql: str, *more: Any, first: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        with connection.cursor() as cursor:
-            edge = [self.edge] if self.edge else []
-            cursor.execute(sql, [*map(_adapted, [*first, *self.values, *edge]), *more])
+        edge = [self.edge] if self.edge else []
+        values = [*map(_adapted, [*first, *self.values, *edge]), *more]
+        with prepared.executed(sql, values) as cursor:
             found: list[tuple[Any, ...]] = cursor.fetchall()
         return found
 

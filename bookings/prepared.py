@@ -1,0 +1,51 @@
+"""Statements that PostgreSQL plans once for a connection instead of at every request.
+
+For the few that run in every request or action, and whose text is always the same: planning the
+joins of a list takes longer than running it. Their values stay apart from the text, so what a
+partial index depends on must stand in the text itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import connection
+
+if TYPE_CHECKING:
+    from django.db.backends.utils import CursorWrapper
+
+
+@contextmanager
+def executed(sql: str, values: Sequence[Any]) -> Iterator[CursorWrapper]:
+    """The cursor on which `sql` was run, for its rows. Errors and watchers are Django's own."""
+    with connection.cursor() as cursor:
+        if _prepares():
+            cursor.cursor.close()
+            cursor.cursor = _bound_on_server()(connection.connection)
+        cursor.execute(sql, values)
+        yield cursor
+
+
+def _prepares() -> bool:
+    """Not while queries are logged: the log shows them with their values in place."""
+    is_wanted: bool = settings.DATABASE_PREPARES and not connection.queries_logged
+    return is_wanted and connection.vendor == "postgresql"
+
+
+@cache
+def _bound_on_server() -> Callable[[Any], Any]:
+    """Django's own cursor writes the values into the text, and such a text is never prepared."""
+    import psycopg
+    from psycopg.types.datetime import TimestamptzLoader
+
+    class Cursor(psycopg.Cursor[Any]):
+        def __init__(self, of: Any) -> None:
+            super().__init__(of)
+            # Django's replaces the zone of each instant by UTC, where the connection has it.
+            self.adapters.register_loader("timestamptz", TimestamptzLoader)
+
+    return Cursor

@@ -1,0 +1,63 @@
+"""Statements of every click are planned once for a connection; what they answer is the same."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from bookings import compiled, lists, prepared
+from bookings.models import Booking, Expert
+from tests.builders import NOW, make_booking, report
+
+pytestmark = pytest.mark.django_db
+
+
+def kept_texts() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements")
+        return [text for (text,) in cursor.fetchall()]
+
+
+def is_kept(part: str) -> bool:
+    return any(part in text for text in kept_texts())
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_a_list_is_planned_once_unless_a_pooler_forbids_it(
+    maya: Expert, settings: Any, is_on: bool
+) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite plans in no time")
+    settings.DATABASE_PREPARES = is_on
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")  # of the tests before this one
+    for _ in range(3):
+        lists.need_action(maya)
+    assert is_kept("b.state = 'no_show_reported'") is is_on
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_rows_are_the_same_either_way(settings: Any, is_on: bool) -> None:
+    settings.DATABASE_PREPARES = is_on
+    booking = report(make_booking())
+    for _ in range(3):
+        found = lists.need_action(booking.expert).bookings[0]
+        assert found.deadline_at == booking.deadline_at
+        assert found.deadline_at is not None
+        assert found.deadline_at.tzinfo is UTC
+        assert found.policy == booking.policy
+        assert compiled.update(Booking, {"id": booking.pk}, {"updated_at": NOW}) == 1
+
+
+def test_watchers_and_errors_are_djangos() -> None:
+    asked = prepared.executed("SELECT 1 + %s", [2])
+    with CaptureQueriesContext(connection) as seen, asked as cursor:
+        assert cursor.fetchall() == [(3,)]
+    assert len(seen) == 1
+    wrong = prepared.executed("SELECT nothing FROM nowhere WHERE x = %s", [2])
+    with pytest.raises(DatabaseError), transaction.atomic(), wrong:
+        pass
