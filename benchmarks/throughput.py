@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import requests
+import urllib3
 from django.conf import settings
 from django.test.utils import override_settings
 from django.utils import timezone
@@ -117,15 +117,15 @@ def _counted() -> Iterator[list[int]]:
     """A one for every request to a provider."""
     calls: list[int] = []
     lock = threading.Lock()
-    original = requests.Session.request
+    original = urllib3.HTTPConnectionPool.urlopen
 
-    def counting(session: requests.Session, *args: Any, **options: Any) -> requests.Response:
+    def counting(pool: urllib3.HTTPConnectionPool, *args: Any, **options: Any) -> Any:
         with lock:
             calls.append(1)
-        return original(session, *args, **options)
+        return original(pool, *args, **options)
 
-    requests.Session.request = counting  # type: ignore
+    urllib3.HTTPConnectionPool.urlopen = counting  # type: ignore
     try:
         yield calls
     finally:
-        requests.Session.request = original  # type: ignore
+        urllib3.HTTPConnectionPool.urlopen = original  # type: ignore

@@ -118,7 +118,9 @@ def left(remaining: timedelta) -> str:
 
 def utc_iso(instant: datetime) -> str:
     """2026-11-23T05:30:00Z, as attributes and calendar files want it."""
-    return f"{instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
+    return f"{instant.isoformat(timespec='seconds')[:19]}Z"
 
 
 def spelled(duration: timedelta, *, days_from: int = 4) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
-import requests
+import urllib3
 
 from bookings.gateways import exchange as module
 from bookings.gateways.exchange import NoAnswer, exchange, kept_open
@@ -109,7 +112,7 @@ def test_a_redirect_is_not_followed(serve: Callable[[Talk], str]) -> None:
 def test_a_connection_that_breaks_is_not_tried_again(serve: Callable[[Talk], str]) -> None:
     calls: list[int] = []
     url = serve(lambda wire: calls.append(1))
-    with pytest.raises(requests.ConnectionError):
+    with pytest.raises(urllib3.exceptions.ProtocolError):
         ask(url)
     time.sleep(0.1)
     assert len(calls) == 1
@@ -117,7 +120,7 @@ def test_a_connection_that_breaks_is_not_tried_again(serve: Callable[[Talk], str
 
 def test_silence_ends(serve: Callable[[Talk], str]) -> None:
     url, started = serve(lambda wire: time.sleep(2)), time.monotonic()
-    with pytest.raises(requests.ReadTimeout):
+    with pytest.raises(urllib3.exceptions.ReadTimeoutError):
         ask(url)
     assert time.monotonic() - started < 1.5
 
@@ -174,7 +177,86 @@ def test_closed_when_the_next_call_was_sent_is_no_answer_and_sends_nothing_twice
         _read_whole(wire)
         asked.append(2)
 
-    with pytest.raises(requests.ConnectionError):
+    with pytest.raises(urllib3.exceptions.ProtocolError):
         several(serve(answer), 2)
     time.sleep(0.1)
     assert asked == [1, 2]
+
+
+# --- what the environment says ------------------------------------------------------------------
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """No proxy and no certificates but those of a test."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def test_a_proxy_of_the_environment_is_used(
+    serve: Callable[[Talk], str], bare: pytest.MonkeyPatch
+) -> None:
+    proxy = serve(lambda wire: wire.sendall(PLAIN)).replace("//", "//user:pass@")
+    bare.setenv("http_proxy", proxy.removesuffix("/v1/refunds"))
+    assert ask("http://pay.invalid/v1/refunds").status == 200, "no such host, but for the proxy"
+    bare.setenv("no_proxy", "pay.invalid")
+    with pytest.raises(urllib3.exceptions.NameResolutionError):
+        ask("http://pay.invalid/v1/refunds")
+
+
+def test_a_proxy_is_told_the_whole_address(bare: pytest.MonkeyPatch) -> None:
+    heard: list[bytes] = []
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def proxy() -> None:
+        wire, _ = listening.accept()
+        with wire:
+            heard.append(wire.recv(65536))
+            wire.sendall(PLAIN)
+
+    thread = threading.Thread(target=proxy)
+    thread.start()
+    bare.setenv("http_proxy", f"http://user:pass@127.0.0.1:{listening.getsockname()[1]}")
+    assert ask("http://pay.invalid/v1/refunds?limit=2").status == 200
+    thread.join()
+    listening.close()
+    assert heard[0].startswith(b"POST http://pay.invalid/v1/refunds?limit=2 HTTP/1.1\r\n")
+    assert b"Proxy-Authorization: Basic dXNlcjpwYXNz\r\n" in heard[0]
+
+
+CERTIFICATE = Path(__file__).parent / "certificates" / "localhost.pem"
+
+
+@pytest.fixture
+def secure() -> Iterator[str]:
+    """A host of whose certificate nobody knows."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def loop() -> None:
+        while True:
+            try:
+                wire, _ = listening.accept()
+            except OSError:
+                return
+            with suppress(OSError), context.wrap_socket(wire, server_side=True) as safe:
+                _read_whole(safe)
+                safe.sendall(PLAIN)
+
+    threading.Thread(target=loop, daemon=True).start()
+    yield f"https://127.0.0.1:{listening.getsockname()[1]}/v1/refunds"
+    listening.close()
+
+
+def test_a_strangers_certificate_is_refused(secure: str, bare: pytest.MonkeyPatch) -> None:
+    with pytest.raises(urllib3.exceptions.SSLError, match="self-signed"):
+        ask(secure)
+    bare.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    assert ask(secure).status == 200
+    with pytest.raises(urllib3.exceptions.SSLError, match="mismatch|not valid for"):
+        ask(secure.replace("127.0.0.1", "localhost"))

@@ -64,7 +64,7 @@ def row(booking: Booking, reader: Reader, *, source: str) -> Row:
         hue=people.hue(booking.follower_id),
         what=f"{booking.service_title}, {booking.duration_minutes} min",
         when=reader.moment(starts_at),
-        when_iso=formats.utc_iso(starts_at),
+        when_iso=formats.utc_iso(booking.starts_at),
         distance="" if clock else reader.distance(starts_at),
         money=price(booking),
         said=said(booking),
