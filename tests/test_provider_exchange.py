@@ -258,5 +258,5 @@ def test_a_strangers_certificate_is_refused(secure: str, bare: pytest.MonkeyPatc
         ask(secure)
     bare.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
     assert ask(secure).status == 200
-    with pytest.raises(urllib3.exceptions.SSLError, match="mismatch|not valid for"):
+    with pytest.raises(urllib3.exceptions.SSLError, match=r"mismatch|not valid for"):
         ask(secure.replace("127.0.0.1", "localhost"))
