@@ -21,7 +21,8 @@ from benchmarks.racing import race
 from bookings import sweeps, tasks
 from bookings.models import OutboxEmail, Payment, Refund, RefundState
 
-REFUNDS = 600
+REFUNDS = 2000
+MAILS = 600
 RACED = 400
 SWEEPERS = 4
 PART_OF_IDEAL = 0.6
@@ -83,7 +84,7 @@ def _refunds(stand_in: Provider) -> tuple[float, float]:
 
 def _mails() -> float:
     now = timezone.now()
-    ids = OutboxEmail.objects.due(now).ids(REFUNDS)
+    ids = OutboxEmail.objects.due(now).ids(MAILS)
     before = SlowMailServer.taken
     began = time.perf_counter()
     tasks.deliver_all(ids, now=now)

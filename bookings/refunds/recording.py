@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, cast
 
 from django.db import transaction
-from django.db.models import Case, Field, Value, When
+from django.db.models import Expression, Field
 
 from bookings import clocks, emails, timeline
 from bookings.gateways import Answer
@@ -89,11 +89,21 @@ def _each(name: str, values: dict[int, Any]) -> Any:
     first, *others = values.values()
     if all(value == first for value in others):
         return first
-    field = cast("Field[Any, Any]", Refund._meta.get_field(name))
-    return Case(
-        *(When(pk=pk, then=Value(value, output_field=field)) for pk, value in values.items()),
-        output_field=field,
-    )
+    return _ByKey(cast("Field[Any, Any]", Refund._meta.get_field(name)), values)
+
+
+class _ByKey(Expression):
+    """Another value for each row. What `Case` says too, but that resolves a filter for each."""
+
+    def __init__(self, field: Field[Any, Any], values: dict[int, Any]) -> None:
+        super().__init__(output_field=field)
+        self.values = values
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        parameters: list[Any] = []
+        for pk, value in self.values.items():
+            parameters += [pk, self.output_field.get_db_prep_save(value, connection)]
+        return f"CASE bookings_refund.id {'WHEN %s THEN %s ' * len(self.values)}END", parameters
 
 
 def watch(refunds: Sequence[Refund], *, now: datetime) -> None:
