@@ -7,9 +7,8 @@ partial index depends on must stand in the text itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -25,7 +24,7 @@ def executed(sql: str, values: Sequence[Any]) -> Iterator[CursorWrapper]:
     with connection.cursor() as cursor:
         if _prepares():
             cursor.cursor.close()
-            cursor.cursor = _bound_on_server()(connection.connection)
+            cursor.cursor = _bound_on_server(connection.connection)
         cursor.execute(sql, values)
         yield cursor
 
@@ -36,16 +35,8 @@ def _prepares() -> bool:
     return is_wanted and connection.vendor == "postgresql"
 
 
-@cache
-def _bound_on_server() -> Callable[[Any], Any]:
+def _bound_on_server(of: Any) -> Any:
     """Django's own cursor writes the values into the text, and such a text is never prepared."""
     import psycopg
-    from psycopg.types.datetime import TimestamptzLoader
 
-    class Cursor(psycopg.Cursor[Any]):
-        def __init__(self, of: Any) -> None:
-            super().__init__(of)
-            # Django's replaces the zone of each instant by UTC, where the connection has it.
-            self.adapters.register_loader("timestamptz", TimestamptzLoader)
-
-    return Cursor
+    return psycopg.Cursor(of)
