@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 @contextmanager
 def executed(sql: str, values: Sequence[Any]) -> Iterator[CursorWrapper]:
     """The cursor on which `sql` was run, for its rows. Errors and watchers are Django's own."""
-    with connection.cursor() as cursor:
-        if _prepares():
-            cursor.cursor.close()
-            cursor.cursor = _bound_on_server(connection.connection)
+    with _bound_on_server() if _prepares() else connection.cursor() as cursor:
         cursor.execute(sql, values)
         yield cursor
 
@@ -35,8 +32,11 @@ def _prepares() -> bool:
     return is_wanted and connection.vendor == "postgresql"
 
 
-def _bound_on_server(of: Any) -> Any:
+def _bound_on_server() -> CursorWrapper:
     """Django's own cursor writes the values into the text, and such a text is never prepared."""
     import psycopg
 
-    return psycopg.Cursor(of)
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    cursor: Any = psycopg.Cursor(connection.connection)
+    return connection.make_cursor(cursor)
