@@ -34,6 +34,7 @@ OF_A_BOOKING = {
 FOR_EXPERTS = {
     "need_action", "waiting", "need_count", "bulk_reschedule", "completed_calls", "upcoming",
     "availability", "save_week", "save_rules", "add_override", "remove_override", "support",
+    "keys",
 }  # fmt: skip
 BY_CHECKOUT_KEY = {
     "checkout", "checkout_pay", "checkout_check", "checkout_leave", "checkout_back",

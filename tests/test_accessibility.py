@@ -62,11 +62,11 @@ def booking_urls(page: Page, house: House) -> list[str]:
     urls: dict[str, str] = {}
     for listing in ("/need-action/", "/need-action/waiting/", "/completed-calls/", "/upcoming/"):
         page.goto(house.url + listing)
-        for row in page.locator("article.call").all():
+        for row in page.locator(".call").all():
             label = (
                 row.locator(".chip").first.inner_text() if row.locator(".chip").count() else listing
             )
-            link = row.locator(".call__name a")
+            link = row.locator("h3 a")
             if link.count():
                 urls.setdefault(label, house.url + str(link.first.get_attribute("href")))
     assert len(urls) >= 6, urls
@@ -105,7 +105,7 @@ def test_bookings_in_every_state_and_their_dialogs_have_no_violation(
     for url in urls:
         assert_accessible(page, url)
     page.goto(house.url + "/need-action/")
-    first = page.locator(".call__name a").nth(1).get_attribute("href")
+    first = page.locator(".call h3 a").nth(1).get_attribute("href")
     for dialog in DIALOGS:
         assert_accessible(page, f"{house.url}{first}{dialog}/")
 

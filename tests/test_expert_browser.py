@@ -51,7 +51,7 @@ def desk(page: Any, live_server: Any, maya: Expert, reported: Booking) -> Iterat
 
 
 def row(desk: Any, name: str = "Priya Nair") -> Any:
-    return desk.locator("[data-call]", has_text=name)
+    return desk.locator(".call:not(.call--done)", has_text=name)
 
 
 def open_reschedule(desk: Any) -> Any:
@@ -143,6 +143,30 @@ def test_single_keys_walk_the_list_and_open_dialogs(desk: Any) -> None:
     expect(desk.locator("dialog[open]")).to_have_count(0)
 
 
+def test_the_list_of_keys_comes_when_it_is_asked_for(desk: Any) -> None:
+    row(desk).get_by_role("link", name="Priya Nair").focus()
+    expect(desk.locator("dialog")).to_have_count(0)
+    desk.keyboard.press("?")
+    keys = desk.get_by_role("dialog", name="Keyboard")
+    expect(keys).to_contain_text("Mark as completed")
+    expect(keys.get_by_role("button", name="Close")).to_be_focused()
+    desk.keyboard.press("Escape")
+    expect(desk.locator("dialog")).to_have_count(0)
+    expect(row(desk).get_by_role("link", name="Priya Nair")).to_be_focused()
+
+
+def test_htmx_starts_with_the_settings_of_the_site(desk: Any) -> None:
+    """Set by a script, before htmx looks at them."""
+    config = desk.evaluate("htmx.config")
+    assert (config["allowEval"], config["includeIndicatorStyles"]) == (False, False)
+    assert (config["historyCacheSize"], config["historyRestoreAsHxRequest"]) == (0, False)
+    assert desk.evaluate("document.querySelectorAll('style').length") == 0
+    desk.locator("#q").press_sequentially("okaf", delay=30)
+    expect(row(desk)).to_have_count(0)
+    kept = desk.evaluate("sessionStorage.getItem('htmx-history-cache')")
+    assert kept is None, "no page may be kept in the browser"
+
+
 def test_single_keys_can_be_switched_off(desk: Any, maya: Expert) -> None:
     maya.has_shortcuts = False
     maya.save(update_fields=["has_shortcuts"])
@@ -164,7 +188,7 @@ def test_a_search_finds_without_moving_the_focus(desk: Any) -> None:
 
 def test_words_of_the_countdown_follow_the_clock_of_the_server(desk: Any) -> None:
     """A device whose clock is a day ahead shows the same time left."""
-    left = row(desk).locator("[data-countdown]")
+    left = row(desk).locator(".deadline time")
     shown = left.inner_text()
     desk.add_init_script("const real = Date.now; Date.now = () => real() + 86400000;")
     desk.reload()
@@ -195,7 +219,7 @@ def test_a_dialog_that_does_not_come_is_not_silent(desk: Any) -> None:
 
 
 def test_a_row_whose_time_runs_out_is_asked_for_again(desk: Any, reported: Booking) -> None:
-    left = row(desk).locator("time[data-countdown]")
+    left = row(desk).locator(".deadline time")
     with desk.expect_request(f"**/bookings/{reported.code}/row/?from=need_action") as asked:
         left.evaluate("time => { time.dateTime = '2001-01-01T00:00:00Z'; }")
         desk.evaluate("document.dispatchEvent(new Event('visibilitychange'))")

@@ -22,6 +22,14 @@ def words(response: Any) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
 
 
+def test_the_list_of_keys_is_a_dialog_and_no_page(client: Client, maya: Expert) -> None:
+    client.force_login(maya.user)
+    fetched = client.get("/keys/", headers={"HX-Request": "true"}).content.decode()
+    assert fetched.startswith('<dialog class="dialog" id="keys"')
+    assert fetched.rstrip().endswith("</dialog>")
+    assert client.get("/keys/").headers["Location"] == "/account/"
+
+
 # --- the article ----------------------------------------------------------------------------
 
 

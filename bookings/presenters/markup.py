@@ -7,6 +7,7 @@ a tenth of the time of rendering the template for each row.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from html import escape
@@ -26,6 +27,12 @@ from bookings.presenters.rows import WITH_DEADLINE, Row
 LateText: TypeAlias = "str | SimpleLazyObject[str]"
 """made only for a page with a form in a row"""
 CODE = "{code}"
+LOOKS = {"waiting": "call call--plain", "need_action": "call"}
+
+_ONE_WORD = "code", "hue", "urgency", "iso", "when_iso"
+"""Never empty, and without any sign that an attribute without quotes could not hold."""
+_NEEDLESS_QUOTES = re.compile(rf'="((?:[^\s"\'=<>`{{}}]|{{(?:{"|".join(_ONE_WORD)})}})+)"(?!/)')
+_NEEDLESS_END = re.compile(r"</p>(?=<(?:p|div|/div)\b)")
 
 _OF_ANY = {
     **{name: name for name in ("code", "name", "first_name", "initials", "hue", "what")},
@@ -85,6 +92,7 @@ def _pattern(
     context: dict[str, Any] = {
         "source": source,
         "has_deadline": source in WITH_DEADLINE,
+        "look": LOOKS.get(source, "call past"),
         "is_selectable": is_selectable,
         "has_said": has_said,
         "has_then": has_then,
@@ -97,15 +105,19 @@ def _pattern(
         "actions": [_action(name, source) for name in actions],
     }
     lines = render_to_string("bookings/_row.html", context).splitlines()
-    return "".join(line.strip() for line in lines)
+    return _light("".join(line.strip() for line in lines))
+
+
+def _light(html: str) -> str:
+    """The same page in fewer bytes: without the quotes and end tags that HTML can do without."""
+    return _NEEDLESS_END.sub("", _NEEDLESS_QUOTES.sub(r"=\1", html))
 
 
 def _action(name: str, source: str) -> dict[str, Any]:
-    label, key = WORDS[name]
+    label, _ = WORDS[name]
     return {
         "url": addresses.of(name, CODE, source=source),
         "label": label,
-        "key": key,
         "is_post": name in AT_ONCE,
         "is_undo": name == "undo",
     }

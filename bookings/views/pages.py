@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from bookings import helpdesk
-from bookings.access import expert_of
+from bookings.access import ExpertRequest, expert_of, expert_required
 from bookings.forms.support import CommentForm, VerdictForm
 from bookings.models import User
 from bookings.policy import Policy
@@ -90,6 +90,15 @@ def _article(
     return render(request, template, context, status=status)
 
 
+@require_safe
+@expert_required
+def keys(request: ExpertRequest) -> HttpResponse:
+    """The dialog that lists the single keys. By itself it is no page; they belong to the account."""
+    if not getattr(request, "htmx", False):
+        return redirect("account")
+    return render(request, "_keys.html")
+
+
 # --- when things go wrong -------------------------------------------------------------------
 
 
@@ -130,6 +139,7 @@ def _error(request: HttpRequest, name: str, *, status: int) -> HttpResponse:
 
 
 urlpatterns: list[URLPattern] = [
+    path("keys/", keys, name="keys"),
     path("help/no-shows/", help_no_shows, name="help_no_shows"),
     path("help/no-shows/feedback/", help_feedback, name="help_feedback"),
     *support.urlpatterns,
