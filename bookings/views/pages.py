@@ -93,7 +93,7 @@ def _article(
 @require_safe
 @expert_required
 def keys(request: ExpertRequest) -> HttpResponse:
-    """The dialog that lists the single keys. By itself it is no page; they belong to the account."""
+    """The dialog that lists the single keys. By itself it is no page."""
     if not getattr(request, "htmx", False):
         return redirect("account")
     return render(request, "_keys.html")
