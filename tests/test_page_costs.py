@@ -146,14 +146,15 @@ def test_a_lighter_row_is_the_same_row(
         found = []
         for url in ("/need-action/", "/need-action/waiting/", "/completed-calls/"):
             outline = Outline()
-            outline.feed(re.sub("csrf.*?>", ">", desk.get(url).content.decode()))
+            outline.feed(re.sub(r"\b\w{64}\b", "token", desk.get(url).content.decode()))
             found.append(outline.found)
         return found
 
-    light = outlines()
-    monkeypatch.setattr(markup, "_light", str)
     try:
-        assert light == outlines()
+        with time_machine.travel(timezone.now(), tick=False):
+            light = outlines()
+            monkeypatch.setattr(markup, "_light", str)
+            assert light == outlines()
     finally:
         markup._pattern.cache_clear()
 
