@@ -58,7 +58,7 @@ def pages() -> list[Page]:
     last = of_expert.needing_action().reverse()
     waiting = list(last.values_list("deadline_at", "id")[: lists.PAGE + 1])
     reported = of_expert.needing_action().values_list("code", flat=True)[0]
-    row = 'id="call-'
+    row = "id=call-"
     completed = "/completed-calls/"
     return [
         Page(FLOOR, lambda: Request("/benchmarks/minimal/", session=djangos), "Expert 1"),

@@ -84,6 +84,7 @@ TEMPLATES: list[dict[str, Any]] = [
             # Partials as they will be in Django 6: templates need no change then.
             "builtins": [
                 "template_partials.templatetags.partials",
+                "bookings.templatetags.kept",
                 "django.templatetags.static",
             ],
         },
