@@ -69,3 +69,32 @@ def test_the_expert_is_busy_until_the_buffer_is_over() -> None:
 
 def test_a_free_call_has_no_payment_whatever_is_said_about_it() -> None:
     assert Payment.objects.filter(booking=make_booking(price_minor=0)).exists() is False
+
+
+def test_a_code_that_is_taken_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many bookings some draw the code of another one; nobody may notice."""
+    taken = make_booking().code
+    drawn = iter(["TM-NEWAAAA", taken, "TM-NEWBBBB", "TM-NEWCCCC"])
+    monkeypatch.setattr(intake, "new_code", lambda: next(drawn))
+    drafts = [drafted(make_expert(), payment_ref=f"pi_{n}", days=n) for n in (2, 3)]
+    drafts[1].booking.code = taken
+
+    intake.save(drafts)  # refused, again refused, then taken: two codes for each try
+
+    codes = set(Booking.objects.values_list("code", flat=True))
+    assert len(codes) == 3
+    for new in drafts:
+        new.booking.refresh_from_db()
+        assert new.payment is not None
+        assert new.payment.booking == new.booking
+        assert [event.verb for event in new.booking.events.all()] == ["booked"]
+
+
+def test_a_code_is_not_drawn_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = make_booking().code
+    monkeypatch.setattr(intake, "new_code", lambda: taken)
+    draft = drafted(make_expert(), payment_ref="pi_2", days=2)
+    draft.booking.code = taken
+    with pytest.raises(IntegrityError, match="code"):
+        intake.save([draft])
+    assert Payment.objects.filter(provider_ref="pi_2").count() == 0
