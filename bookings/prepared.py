@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -34,9 +35,25 @@ def _prepares() -> bool:
 
 def _bound_on_server() -> CursorWrapper:
     """Django's own cursor writes the values into the text, and such a text is never prepared."""
-    import psycopg
-
     connection.close_if_health_check_failed()
     connection.ensure_connection()
-    cursor: Any = psycopg.Cursor(connection.connection)
+    cursor: Any = _cursor_class()(connection.connection)
     return connection.make_cursor(cursor)
+
+
+@cache
+def _cursor_class() -> Any:
+    import psycopg
+
+    class Cursor(psycopg.Cursor[Any]):
+        """Prepares from the second time on. A connection that did so for all cursors would keep
+        the last hundred texts of Django's too, with all the values in them."""
+
+        def execute(self, *args: Any, **options: Any) -> Any:
+            self.connection.prepare_threshold = 1
+            try:
+                return super().execute(*args, **options)
+            finally:
+                self.connection.prepare_threshold = None
+
+    return Cursor

@@ -61,3 +61,15 @@ def test_watchers_and_errors_are_djangos() -> None:
     wrong = prepared.executed("SELECT nothing FROM nowhere WHERE x = %s", [2])
     with pytest.raises(DatabaseError), transaction.atomic(), wrong:
         pass
+
+
+def test_texts_of_other_statements_are_not_kept(maya: Expert) -> None:
+    """A hundred inserts of five hundred rows would be some ten megabytes for each connection."""
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite keeps no texts")
+    lists.need_action(maya)
+    before = len(connection.connection._prepared._counts)
+    for number in range(5):
+        Booking.objects.filter(pk=number).exists()
+    assert len(connection.connection._prepared._counts) == before
+    assert connection.connection.prepare_threshold is None

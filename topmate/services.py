@@ -70,7 +70,6 @@ def _postgres(env: Env, parts: SplitResult) -> dict[str, Any]:
     host = options.pop("host", parts.hostname or "")
     options["options"] = f"{POSTGRES_LIMITS} {options.get('options', '')}".strip()
     options.setdefault("connect_timeout", "5")
-    options["prepare_threshold"] = 1  # for statements that ask for it: `bookings/prepared.py`
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": name,
