@@ -168,14 +168,17 @@ def _page(calls: Statement, search: str, after: str) -> Page:
     if _CODE.fullmatch(search):
         calls.where("b.code = %s", search.upper())
         search = ""
+    end = None
     if search:
-        found = calls.matching(search, PAGE + 1, among=SEARCHED_AT_ONCE)
+        if end := calls.position_at(SEARCHED_AT_ONCE):
+            calls.up_to(end)
+        found = calls.matching(search, PAGE + 1)
     else:
         found = calls.rows(PAGE + 1)
     shown = list(hydrated.bookings(found[:PAGE], calls))
     if len(found) > PAGE:
         last = shown[-1]
         return Page(shown, keyset.write(getattr(last, calls.order), last.pk))
-    if search and (end := calls.position_at(SEARCHED_AT_ONCE)) is not None:
+    if end is not None:
         return Page(shown, keyset.write(*end), is_cut_short=True)
     return Page(shown, "")

@@ -64,21 +64,29 @@ class Statement:
         self.begin_at(position[0])
         self.where(f"(b.{self.order}, b.id) {self._beyond()} (%s, %s)", *position)
 
+    def up_to(self, position: Position) -> None:
+        """The list ends there, with that row."""
+        back = ">=" if self.newest_first else "<="
+        self.where(f"(b.{self.order}, b.id) {back} (%s, %s)", *position)
+
     def rows(self, at_most: int) -> list[tuple[Any, ...]]:
         """The calls are chosen first and joined then, which is planned in less time, too."""
         chosen = f"(SELECT b.* FROM bookings_booking b {self._chosen(at_most)})"
         return self._run(f"{self._select(chosen)} {self._sorted(at_most)}")
 
-    def matching(self, text: str, at_most: int, *, among: int) -> list[tuple[Any, ...]]:
-        """Those of the next `among` calls whose follower or code contains `text`."""
-        near = f"""SELECT b.id, b.code, b.follower_id, b.{self.order}
-            FROM bookings_booking b {self._chosen(among)}"""
-        matching = f"""SELECT b.id FROM ({near}) b JOIN bookings_follower f ON f.id = b.follower_id
-            WHERE LOWER(f.name) LIKE LOWER(%s) ESCAPE '!' OR LOWER(b.code) LIKE LOWER(%s) ESCAPE '!'
-            {self._sorted(at_most)}"""
-        select, pattern = self._select("bookings_booking"), f"%{_like(text)}%"
-        sql = f"{select} WHERE b.id IN ({matching}) {self._sorted(at_most)}"
-        return self._run(sql, pattern, pattern)
+    def matching(self, text: str, at_most: int) -> list[tuple[Any, ...]]:
+        """Those whose follower or code contains `text`. Read in the order of the index, so that
+        it ends with the last row that is wanted."""
+        pattern = f"%{_like(text)}%"
+        self.where(
+            "(LOWER(f.name) LIKE LOWER(%s) ESCAPE '!' OR LOWER(b.code) LIKE LOWER(%s) ESCAPE '!')",
+            pattern,
+            pattern,
+        )
+        near = f"""SELECT b.id FROM bookings_booking b
+            JOIN bookings_follower f ON f.id = b.follower_id {self._chosen(at_most)}"""
+        select = self._select("bookings_booking")
+        return self._run(f"{select} WHERE b.id IN ({near}) {self._sorted(at_most)}")
 
     def position_at(self, number: int) -> Position | None:
         """Where the call `number` of the list stands; None when it has fewer."""
