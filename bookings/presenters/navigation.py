@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from babel.core import Locale, get_global
 
@@ -37,8 +38,12 @@ def navigation(expert: Expert, *, section: str, count: int, now: datetime) -> Na
 
 def _zone_hint(zone: str, now: datetime) -> str:
     """Times in India (IST): the country where it has one zone only, else the city."""
+    place, letters = _place(zone), zone_abbreviation(now, zone)
+    return f"Times in {place} ({letters})" if place != letters else f"Times in {place}"
+
+
+@lru_cache(maxsize=1000)
+def _place(zone: str) -> str:
     territory = get_global("zone_territories").get(zone, "")
     has_one = len(get_global("territory_zones").get(territory, ())) == 1
-    place = Locale("en").territories.get(territory) if has_one else None
-    place, letters = place or zone_place(zone), zone_abbreviation(now, zone)
-    return f"Times in {place} ({letters})" if place != letters else f"Times in {place}"
+    return (Locale("en").territories.get(territory) if has_one else None) or zone_place(zone)
