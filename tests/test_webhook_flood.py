@@ -39,12 +39,15 @@ class Site:
     database: Path
 
     def ask(self, method: str, path: str, body: Any = None, headers: Any = None) -> int:
+        """The status; 0 when the line was cut before all was sent or answered."""
         line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             line.request(method, path, body, headers or {})
             answer = line.getresponse()
             answer.read()
             return answer.status
+        except (BrokenPipeError, ConnectionResetError):
+            return 0
         finally:
             line.close()
 
@@ -148,7 +151,8 @@ def test_w02_too_large_and_odd_requests_over_http(site: Site) -> None:
     large = b"x" * (MOST_BYTES + 1)
     assert site.ask("POST", "/webhooks/stripe/", large, headers) == 413
     chunks = (large[:4096] for _ in range(200))
-    assert site.ask("POST", "/webhooks/stripe/", chunks, headers) in (400, 413)
+    # It does not wait for the end of them, so the refusal may be lost with the line.
+    assert site.ask("POST", "/webhooks/stripe/", chunks, headers) in (400, 413, 0)
     for length in ("-1", "x", "9" * 30):
         odd = {**headers, "Content-Length": length}
         assert _raw(site, "/webhooks/stripe/", odd, body) in (400, 413)
