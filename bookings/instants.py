@@ -7,6 +7,7 @@ server writes by itself: every connection of Django's has the zone UTC.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from django.db.backends.signals import connection_created
@@ -19,7 +20,9 @@ def _read_fast(connection: Any, **_: Any) -> None:
         connection.connection.adapters.register_loader("timestamptz", _reader())
 
 
+@cache
 def _reader() -> Any:
+    """psycopg remembers each such class for ever, so there is only one."""
     from psycopg.types.datetime import TimestamptzLoader
 
     class Reader(TimestamptzLoader):

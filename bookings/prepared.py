@@ -35,6 +35,7 @@ def _prepares() -> bool:
 
 def _bound_on_server() -> CursorWrapper:
     """Django's own cursor writes the values into the text, and such a text is never prepared."""
+    connection.validate_thread_sharing()
     connection.close_if_health_check_failed()
     connection.ensure_connection()
     cursor: Any = _cursor_class()(connection.connection)

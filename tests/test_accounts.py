@@ -93,6 +93,13 @@ def test_a_session_gets_a_new_key_when_somebody_signs_in(client: Client, maya: E
     assert client.session.session_key != planted
 
 
+def test_a_session_ends_when_the_account_is_closed(client: Client, maya: Expert) -> None:
+    client.force_login(maya.user)
+    assert is_signed_in(client)
+    User.objects.filter(pk=maya.user_id).update(is_active=False)
+    assert not is_signed_in(client)
+
+
 def test_signing_out_needs_a_pressed_button(desk: Client) -> None:
     assert desk.get("/sign-out/").status_code == 405
     assert is_signed_in(desk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -69,6 +70,12 @@ def test_a_span_names_the_day_of_its_end_when_it_is_another_one() -> None:
     assert formats.span(INSTANT, end, "Asia/Kolkata", "12") == (
         "Fri 20 Nov, 6:00 pm to Sat 21 Nov, 2:00 am"
     )
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])
+def test_an_attribute_names_the_instant_in_utc(zone: str) -> None:
+    instant = INSTANT.replace(microsecond=999_999).astimezone(ZoneInfo(zone))
+    assert formats.utc_iso(instant) == "2026-11-20T12:30:00Z"
 
 
 @pytest.mark.parametrize(

@@ -53,3 +53,17 @@ def test_a_session_in_another_zone_reads_the_same_instant(zone: str) -> None:
 def test_what_no_datetime_can_hold_is_an_error_in_words(text: str) -> None:
     with pytest.raises(DataError, match="timestamp"):
         read(text)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_new_connections_leave_nothing_behind() -> None:
+    """psycopg remembers each class that reads a type, for ever."""
+    from psycopg.adapt import AdaptersMap
+
+    connection.close()
+    connection.ensure_connection()
+    before = len(AdaptersMap._optimised)
+    for _ in range(3):
+        connection.close()
+        connection.ensure_connection()
+    assert len(AdaptersMap._optimised) == before

@@ -159,6 +159,30 @@ def test_a_lighter_row_is_the_same_row(
         markup._pattern.cache_clear()
 
 
+@pytest.mark.parametrize("source", ["need_action", "waiting", "completed_calls", "upcoming"])
+@pytest.mark.parametrize("clock", ["", "paused", "Closing soon"])
+@pytest.mark.parametrize("has_notice", [True, False])
+@pytest.mark.parametrize("is_over", [True, False])
+def test_a_lighter_row_is_the_same_row_whatever_stands_in_it(
+    monkeypatch: pytest.MonkeyPatch, source: str, clock: str, has_notice: bool, is_over: bool
+) -> None:
+    hostile = dict.fromkeys([*markup._OF_CLOCK, *markup._OF_STATE], "a b='c' d=/e")
+    iso = "2026-11-23T06:00:00Z"
+    plain = {"code": "TM-2345678", "hue": "3", "urgency": "soon", "iso": iso, "when_iso": iso}
+    around = {"csrf_token": "x", "notice": "n o", "notice_tone": "ok"}
+    words = {**hostile, **plain, **around}
+    parts: Any = (source, ("undo", "mark_completed"), True, True, True, clock, is_over, has_notice)
+
+    def outline() -> list[tuple[str, object]]:
+        found = Outline()
+        found.feed(markup._pattern.__wrapped__(*parts).format_map(words))
+        return found.found
+
+    light = outline()
+    monkeypatch.setattr(markup, "_light", str)
+    assert light == outline()
+
+
 def test_words_of_a_row_stay_words(desk: Client, maya: Expert) -> None:
     """Rows are filled into a pattern: neither markup nor names in braces may come alive there."""
     now = timezone.now()

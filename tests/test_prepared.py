@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from bookings import compiled, lists, prepared
@@ -54,10 +55,19 @@ def test_rows_are_the_same_either_way(settings: Any, is_on: bool) -> None:
 
 
 def test_watchers_and_errors_are_djangos() -> None:
+    seen: list[str] = []
+
+    def watch(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        seen.append(sql)
+        return execute(sql, params, many, context)
+
     asked = prepared.executed("SELECT 1 + %s", [2])
-    with CaptureQueriesContext(connection) as seen, asked as cursor:
+    with connection.execute_wrapper(watch), asked as cursor:
         assert cursor.fetchall() == [(3,)]
-    assert len(seen) == 1
+    assert seen == ["SELECT 1 + %s"]
+    with CaptureQueriesContext(connection) as logged, prepared.executed("SELECT %s", [2]) as cursor:
+        assert cursor.fetchall() == [(2,)]
+    assert [query["sql"] for query in logged.captured_queries] == ["SELECT 2"]
     wrong = prepared.executed("SELECT nothing FROM nowhere WHERE x = %s", [2])
     with pytest.raises(DatabaseError), transaction.atomic(), wrong:
         pass
@@ -73,3 +83,37 @@ def test_texts_of_other_statements_are_not_kept(maya: Expert) -> None:
         Booking.objects.filter(pk=number).exists()
     assert len(connection.connection._prepared._counts) == before
     assert connection.connection.prepare_threshold is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_died_between_two_requests_is_made_anew(maya: Expert) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no server")
+    import psycopg
+
+    lists.need_action(maya)
+    info = connection.connection.info
+    with psycopg.connect(info.dsn, password=info.password, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [info.backend_pid])
+    connection.health_check_enabled = True
+    connection.health_check_done = False  # as it is when a request begins
+    assert lists.need_action(maya).bookings == []
+
+
+def test_a_connection_belongs_to_its_thread() -> None:
+    mine = connections[DEFAULT_DB_ALIAS]
+    refused: list[BaseException] = []
+
+    def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(prepared, "connection", mine)
+        try:
+            with prepared.executed("SELECT %s", [1]):
+                pass
+        except DatabaseError as error:
+            refused.append(error)
+
+    with pytest.MonkeyPatch.context() as patched:
+        thread = threading.Thread(target=elsewhere, args=[patched])
+        thread.start()
+        thread.join()
+    assert "thread" in str(refused[0])

@@ -192,7 +192,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 
@@ -254,6 +254,9 @@ def secure() -> Iterator[str]:
 
 
 def test_a_strangers_certificate_is_refused(secure: str, bare: pytest.MonkeyPatch) -> None:
+    with pytest.raises(urllib3.exceptions.SSLError, match="self-signed"):
+        ask(secure)
+    bare.setenv("SSL_CERT_FILE", str(CERTIFICATE))  # what only the system trusts
     with pytest.raises(urllib3.exceptions.SSLError, match="self-signed"):
         ask(secure)
     bare.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))

@@ -75,12 +75,13 @@ def kept_open(at_most: int) -> Iterator[Ask]:
                 method.upper(),
                 url if way.is_by_proxy else urlunsplit(("", "", *rest)),
                 body.encode() if isinstance(body, str) else body,
-                {**headers, **way.headers, "Accept-Encoding": "identity"},
+                {**headers, "Accept-Encoding": "identity"},
                 timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
                 retries=False,
                 redirect=False,
                 assert_same_host=False,
                 preload_content=False,
+                decode_content=False,
             )
             with closing(answer):
                 return Reply(answer.status, answer.headers, _content(answer, ends))
@@ -111,8 +112,6 @@ class _Way:
     pool: urllib3.HTTPConnectionPool
     is_by_proxy: bool
     """a plain proxy wants to be told the whole address"""
-    headers: Mapping[str, str]
-    """for the proxy"""
 
 
 def _way(adapter: requests.adapters.HTTPAdapter, origin: str) -> _Way:
@@ -120,9 +119,9 @@ def _way(adapter: requests.adapters.HTTPAdapter, origin: str) -> _Way:
     request = requests.Request("GET", f"{origin}/").prepare()
     proxies = found["proxies"]
     pool: Any = adapter.get_connection_with_tls_context(request, found["verify"], proxies)
-    is_by_proxy = adapter.request_url(request, proxies) == request.url
-    proxy = requests.utils.select_proxy(origin, proxies) if is_by_proxy else None
-    return _Way(pool, is_by_proxy, adapter.proxy_headers(proxy) if proxy else {})
+    # Its bundle, not the system's.
+    adapter.cert_verify(pool, origin, found["verify"], None)  # type: ignore[no-untyped-call]
+    return _Way(pool, adapter.request_url(request, proxies) == request.url)
 
 
 def _content(answer: urllib3.BaseHTTPResponse, ends: float) -> bytes:

@@ -17,7 +17,7 @@ logging.getLogger("stripe").setLevel(logging.WARNING)  # else a line or two for 
 class Wire(stripe.HTTPClient):
     """For one client and one thread. Keeps the reply: the SDK drops the headers of an HTML one."""
 
-    name = "requests"
+    name = "urllib3"
 
     def __init__(self, read_seconds: float, ask: Ask = exchange) -> None:
         super().__init__()
