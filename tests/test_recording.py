@@ -34,3 +34,5 @@ def test_each_row_gets_its_own(provider: Provider, field: str, values: list[Any]
     rows = Refund.objects.filter(pk__in=ids)
     assert rows.update(**{field: recording._each(field, wanted)}) == len(ids)
     assert dict(rows.values_list("pk", field)) == wanted
+    for pk, value in wanted.items():  # as the database compares them, too
+        assert rows.filter(**{"pk": pk, field: value}).count() == 1
