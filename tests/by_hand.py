@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -15,29 +16,32 @@ PLAIN = HEAD + b"Content-Length: 2\r\n\r\n{}"
 Talk = Callable[[socket.socket], None]
 
 
+def play(
+    listening: socket.socket,
+    talk: Talk,
+    *,
+    over: Callable[[socket.socket], socket.socket] = lambda wire: wire,
+) -> str:
+    """Answer each connection by hand, in a thread; the address without its scheme."""
+
+    def loop() -> None:
+        while True:
+            try:
+                wire, _ = listening.accept()
+            except OSError:
+                return
+            with suppress(OSError), over(wire) as line:
+                read_whole(line)  # closing on unread bytes would reset the connection
+                talk(line)
+
+    threading.Thread(target=loop, daemon=True).start()
+    return f"127.0.0.1:{listening.getsockname()[1]}/v1/refunds"
+
+
 @pytest.fixture
 def serve() -> Iterator[Callable[[Talk], str]]:
-    """Answer each connection by hand."""
     listening = socket.create_server(("127.0.0.1", 0))
-
-    def start(talk: Talk) -> str:
-        def loop() -> None:
-            while True:
-                try:
-                    wire, _ = listening.accept()
-                except OSError:
-                    return
-                with wire:
-                    read_whole(wire)  # closing on unread bytes would reset the connection
-                    try:
-                        talk(wire)
-                    except OSError:
-                        continue
-
-        threading.Thread(target=loop, daemon=True).start()
-        return f"http://127.0.0.1:{listening.getsockname()[1]}/v1/refunds"
-
-    yield start
+    yield lambda talk: f"http://{play(listening, talk)}"
     listening.close()
 
 

@@ -6,14 +6,14 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 import urllib3
 
 from tests import by_hand
-from tests.by_hand import PLAIN, Talk, ask, read_whole
+from tests.by_hand import PLAIN, Talk, ask
 
 serve = by_hand.serve
 
@@ -69,19 +69,8 @@ def secure() -> Iterator[str]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE)
     listening = socket.create_server(("127.0.0.1", 0))
-
-    def loop() -> None:
-        while True:
-            try:
-                wire, _ = listening.accept()
-            except OSError:
-                return
-            with suppress(OSError), context.wrap_socket(wire, server_side=True) as safe:
-                read_whole(safe)
-                safe.sendall(PLAIN)
-
-    threading.Thread(target=loop, daemon=True).start()
-    yield f"https://127.0.0.1:{listening.getsockname()[1]}/v1/refunds"
+    wrap = partial(context.wrap_socket, server_side=True)
+    yield f"https://{by_hand.play(listening, lambda wire: wire.sendall(PLAIN), over=wrap)}"
     listening.close()
 
 
