@@ -91,7 +91,9 @@ def install(lock: str) -> None:
     with open(os.path.join(ROOT, lock)) as file:
         total = sum("==" in line for line in file if not line.startswith((" ", "#")))
     print("Topmate: installing %d packages of %s" % (total, lock), flush=True)
-    command = [PYTHON, "-m", "pip", "install", "--require-hashes", "--no-input"]
+    # The lock names every package. Without --no-deps, older versions of pip (23.2 among them) look
+    # for an extra like coverage[toml] anew, find a release the lock has no hash of, and give up.
+    command = [PYTHON, "-m", "pip", "install", "--require-hashes", "--no-deps", "--no-input"]
     command += ["--disable-pip-version-check", "--progress-bar", "off", "--no-color"]
     process = subprocess.Popen(
         [*command, "-r", os.path.join(ROOT, lock)],
