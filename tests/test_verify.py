@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -366,3 +367,26 @@ def test_the_command_names_the_booking_and_fails(capsys: pytest.CaptureFixture[s
 
     assert failed.value.returncode == 1
     assert booking.code in capsys.readouterr().out
+
+
+@pytest.mark.postgres
+def test_a_large_site_may_take_longer_than_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    def limit() -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW statement_timeout")
+            return str(cursor.fetchone()[0])
+
+    seen = []
+
+    def ask(now: datetime) -> Iterator[str]:
+        seen.append(limit())
+        yield from ()
+
+    asking = replace(invariants.ALL["no_overlap"], offenders=ask)
+    monkeypatch.setattr(invariants, "ALL", {"no_overlap": asking})
+    before = limit()
+
+    call_command("verify")
+
+    assert before == limit() == "15s"
+    assert seen == ["0"]

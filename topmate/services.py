@@ -34,8 +34,10 @@ SQLITE_OPTIONS = {
         "PRAGMA foreign_keys=ON; PRAGMA journal_size_limit=27103364;"
     ),
 }
-POSTGRES_LIMITS = (
+POSTGRES_OPTIONS = (
     "-c lock_timeout=3000 -c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000"
+    # Compiling a statement takes longer than running any of a page.
+    " -c jit=off"
 )
 
 
@@ -68,7 +70,7 @@ def _postgres(env: Env, parts: SplitResult) -> dict[str, Any]:
     options: dict[str, Any] = query_of(parts)
     # A socket folder cannot stand in the host's place of a URL, so ?host=/run/postgresql
     host = options.pop("host", parts.hostname or "")
-    options["options"] = f"{POSTGRES_LIMITS} {options.get('options', '')}".strip()
+    options["options"] = f"{POSTGRES_OPTIONS} {options.get('options', '')}".strip()
     options.setdefault("connect_timeout", "5")
     return {
         "ENGINE": "django.db.backends.postgresql",
