@@ -108,6 +108,7 @@ class Booking(models.Model):
     class Meta:
         indexes = (
             models.Index(fields=["expert", "-ends_at", "-id"], name="booking_by_time"),
+            models.Index(fields=["starts_at"], name="booking_by_start"),
             models.Index(
                 fields=["expert", "deadline_at", "id"],
                 condition=Q(state="no_show_reported"),

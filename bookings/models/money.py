@@ -104,18 +104,16 @@ NOT_LIVE = ("declined", "reversed", "void")
 """Refunds in these states hold no money of the payment."""
 
 
-class RefundQuerySet(DueQuerySet["Refund"]):
-    def live(self) -> RefundQuerySet:
-        return self.exclude(state__in=NOT_LIVE)
+_NEEDS_STAFF = Q(state__in=["unknown", "declined", "reversed", "manual_due"]) | ~Q(hold_reason="")
 
+
+class RefundQuerySet(DueQuerySet["Refund"]):
     def to_drive(self, now: datetime) -> RefundQuerySet:
         """With a next step that is due now and no hold."""
         return self.due_by("next_attempt_at", now)
 
     def needing_staff(self) -> RefundQuerySet:
-        return self.filter(
-            Q(state__in=["unknown", "declined", "reversed", "manual_due"]) | ~Q(hold_reason="")
-        )
+        return self.filter(_NEEDS_STAFF)
 
 
 class Refund(models.Model):
@@ -143,7 +141,6 @@ class Refund(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     lease_token = models.UUIDField(null=True, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
     first_sent_at = models.DateTimeField(null=True, blank=True)
     stored_failure_at = models.DateTimeField(
         null=True, blank=True, help_text="when the provider's own error came for this key"
@@ -175,6 +172,7 @@ class Refund(models.Model):
                 condition=Q(state="manual_due", alerted_at__isnull=True),
                 name="refund_by_hand",
             ),
+            models.Index(fields=["id"], condition=_NEEDS_STAFF, name="refund_needs_staff"),
         )
         constraints = (
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_of_something"),

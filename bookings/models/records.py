@@ -100,6 +100,7 @@ class OutboxEmail(models.Model):
                 condition=Q(next_attempt_at__isnull=False),
                 name="outbox_next_attempt",
             ),
+            models.Index(fields=["id"], condition=Q(state="failed"), name="outbox_given_up"),
         )
 
     def __str__(self) -> str:

@@ -30,13 +30,11 @@ def claim(ids: Sequence[int], *, at_most: int, lease: uuid.UUID, now: datetime) 
         unsent = due.exclude(state=RefundState.ACCEPTED).select_related("booking")
         holds.hold_restored(unsent, now=now)
         due = due.filter(state=RefundState.ACCEPTED)
-    until = now + pace.LEASE
     taken = leases.take(
         due.select_related("payment", "booking"),
         at_most=at_most,
         lease=lease,
-        until=until,
-        lease_until=until,
+        until=now + pace.LEASE,
         state=_STATE_WHILE_DRIVEN,
     )
     for refund in taken:
@@ -77,7 +75,6 @@ def give_back(refunds: Sequence[Refund], *, now: datetime) -> list[Refund]:
     free: dict[str, Any] = {
         "next_attempt_at": now,
         "lease_token": None,
-        "lease_until": None,
         "attempts": F("attempts") - 1,
     }
     unsent = [refund.pk for refund in refunds if _was_never_sent(refund)]
@@ -98,7 +95,6 @@ def _mark(refunds: Sequence[Refund], *, now: datetime) -> int:
         payment__is_disputed=False,
     ).update(
         first_sent_at=Coalesce("first_sent_at", now),
-        lease_until=now + pace.LEASE,
         next_attempt_at=now + pace.LEASE,
     )
 

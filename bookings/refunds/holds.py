@@ -51,7 +51,6 @@ def _stop(refund: Refund, reason: str, *, now: datetime) -> bool:
         next_attempt_at=None,
         alerted_at=now,
         lease_token=None,
-        lease_until=None,
     )
 
 

@@ -80,7 +80,6 @@ def _write(rows: Sequence[tuple[Refund, dict[str, Any]]]) -> None:
         values = {name: {refund.pk: changes[name] for refund, changes in group} for name in names}
         Refund.objects.filter(pk__in=[refund.pk for refund, _ in group]).update(
             lease_token=None,
-            lease_until=None,
             **{name: _each(name, theirs) for name, theirs in values.items()},
         )
 
