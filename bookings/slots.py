@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 from bookings import clocks
 from bookings.free_times import Availability, Interval, Spell, free_starts
 from bookings.models import Booking, Checkout, Expert, Offer, Service
-from bookings.states import HOLDS_A_SLOT
+from bookings.states import HOLDS_A_SLOT, State
 
+KEEPS_THE_EXPERT_BUSY = HOLDS_A_SLOT | {State.COMPLETED, State.CONTESTED}
+"""A call that was held has its buffer after it, whatever was written down about it since."""
 LONGEST_BUFFER = timedelta(minutes=2**15 - 1)
 """What the column of an expert's buffer can hold."""
 
@@ -115,7 +117,7 @@ def _taken(
 def _busy(
     expert_id: int, earliest: datetime, latest: datetime, *, apart_from: int | None
 ) -> Iterable[Interval]:
-    """Times of the expert's live calls. A call that is moved does not stand in its own way.
+    """Times of the expert's calls. A call that is moved does not stand in its own way.
 
     An index knows when calls end, not until when the expert is busy: without the bound on
     `ends_at` all calls of a life would be looked through.
@@ -123,7 +125,7 @@ def _busy(
     return (
         Booking.objects.filter(
             expert_id=expert_id,
-            state__in=HOLDS_A_SLOT,
+            state__in=KEEPS_THE_EXPERT_BUSY,
             ends_at__gt=earliest - LONGEST_BUFFER,
             busy_until__gt=earliest,
             starts_at__lt=latest,

@@ -237,3 +237,18 @@ def test_a_listed_time_that_somebody_is_paying_for_cannot_be_picked() -> None:
         pick(booking, at=listed[0])
     assert refused.value.code == "taken"
     assert pick(booking, at=listed[1]).starts_at == listed[1]
+
+
+def test_a_call_that_was_marked_keeps_its_buffer() -> None:
+    """Or somebody could buy a time in it, and the marked call could not be rescheduled."""
+    expert = make_expert(buffer_minutes=60, min_notice_minutes=0)
+    booking = make_booking(expert)  # it ended at NOW - 1 hour
+    end = NOW - HOUR
+    soon = end + timedelta(minutes=30)
+    assert soon not in slots.free_of(booking.service, now=end)
+
+    mark_held_on_zoom(booking, now=end)
+
+    free = slots.free_of(booking.service, now=end)
+    assert soon not in free
+    assert NOW in free
