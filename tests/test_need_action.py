@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -83,6 +84,13 @@ def test_search_by_name_and_by_code(desk: Client, maya: Expert) -> None:
         html = desk.get(URL, {"q": search}).content.decode()
         assert "Tom Okafor" in html
         assert "Rahul Deshmukh" not in html
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL folds by its own locale")
+@pytest.mark.parametrize("search", ["élodie", "ÉLOD", "Élodie", "жанна"])
+def test_a_search_knows_the_case_of_every_alphabet(desk: Client, maya: Expert, search: str) -> None:
+    reported(maya, "Élodie Жанна")
+    assert "Élodie Жанна" in desk.get(URL, {"q": search}).content.decode()
 
 
 def test_a_search_without_a_match_offers_to_clear_it(desk: Client, maya: Expert) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from django.db import connection
 
 from bookings import prepared
+from bookings.folding import LOWER
 from bookings.lists.extras import Extra
 from bookings.lists.keyset import Position
 from bookings.models import Booking, Expert
@@ -78,8 +79,10 @@ class Statement:
         """Those whose follower or code contains `text`. Read in the order of the index, so that
         it ends with the last row that is wanted."""
         pattern = f"%{_like(text)}%"
+        lower = LOWER[connection.vendor]
         self.where(
-            "(LOWER(f.name) LIKE LOWER(%s) ESCAPE '!' OR LOWER(b.code) LIKE LOWER(%s) ESCAPE '!')",
+            f"({lower}(f.name) LIKE {lower}(%s) ESCAPE '!'"
+            " OR LOWER(b.code) LIKE LOWER(%s) ESCAPE '!')",
             pattern,
             pattern,
         )
