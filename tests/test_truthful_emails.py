@@ -30,7 +30,7 @@ def kept(settings: Any) -> None:
 def test_a_report_that_was_answered_is_not_announced() -> None:
     booking, row = reported()
     builders.offer(booking)
-    assert not emails.deliver(row.pk, now=NOW)
+    assert not emails.deliver(row.pk, now=NOW + timedelta(minutes=2))
     row.refresh_from_db()
     assert (row.state, row.next_attempt_at) == (OutboxState.CANCELLED, None)
     assert not StoredMessage.objects.exists()
@@ -201,3 +201,43 @@ def test_a_mail_about_money_says_no_more_than_the_refund(name: str, state: str) 
     booking = stage.reloaded()
     event = booking.events.get(pk=event.pk) if event else None
     assert not kind.is_still_true(Case(kind.audience, booking, event, facts, NOW))
+
+
+@pytest.mark.django_db
+def test_a_link_waits_while_its_withdrawal_can_be_undone() -> None:
+    booking = builders.offer(builders.make_booking())
+    actor = builders.expert_of(booking)
+    lifecycle.withdraw_offer(booking.pk, actor=actor, now=NOW + 20 * SECOND)
+    row = only("offer")
+
+    assert not emails.deliver(row.pk, now=NOW + 35 * SECOND)
+    row.refresh_from_db()
+    assert (row.state, row.attempts) == (OutboxState.QUEUED, 0)
+    assert row.next_attempt_at > NOW + 50 * SECOND  # a click in the last second is on its way
+
+    lifecycle.undo(booking.pk, actor=actor, now=NOW + 45 * SECOND)
+    assert emails.deliver(row.pk, now=row.next_attempt_at)
+
+
+@pytest.mark.django_db
+def test_it_is_given_up_when_nothing_can_be_undone_any_more() -> None:
+    booking = builders.offer(builders.make_booking())
+    lifecycle.withdraw_offer(booking.pk, actor=builders.expert_of(booking), now=NOW + 20 * SECOND)
+    row = only("offer")
+    assert not emails.deliver(row.pk, now=NOW + 35 * SECOND)
+    row.refresh_from_db()
+    assert not emails.deliver(row.pk, now=row.next_attempt_at)
+    row.refresh_from_db()
+    assert (row.state, row.next_attempt_at) == (OutboxState.CANCELLED, None)
+
+
+@pytest.mark.django_db
+def test_a_withdrawn_link_that_arrived_when_it_was_sent_again_is_told() -> None:
+    booking = builders.offer(builders.make_booking())
+    OutboxEmail.objects.filter(kind="offer").update(state=OutboxState.FAILED, next_attempt_at=None)
+    again, actor = NOW + timedelta(minutes=20), builders.expert_of(booking)
+    lifecycle.resend_offer(booking.pk, actor=actor, now=again)
+    assert emails.deliver(OutboxEmail.objects.filter(kind="offer").latest("id").pk, now=again)
+    later = again + timedelta(minutes=1)
+    lifecycle.withdraw_offer(booking.pk, actor=actor, now=later)
+    assert emails.deliver(only("offer_withdrawn").pk, now=later + timedelta(minutes=1))

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core.mail import BadHeaderError
 from django.db.models import F
 
-from bookings import lanes, leases
+from bookings import clocks, lanes, leases
 from bookings.emails.case import Case
 from bookings.emails.letter import Rendered
 from bookings.emails.mailing import Connections
@@ -59,6 +59,8 @@ class _Item:
     row: OutboxEmail
     mail: Rendered | None = None
     """None when it is not to be sent"""
+    look_again_at: datetime | None = None
+    """it is not true, and may be again when the expert has undone what made it untrue"""
     error: Exception | None = None
     is_sent: bool = False
 
@@ -98,7 +100,7 @@ class _Post(lanes.Clock):
         try:
             case = Case(row.audience, row.booking, row.event, row.facts, self.now)
             if not kind_named(row.kind).is_still_true(case):
-                return _Item(row)
+                return _Item(row, look_again_at=_undo_is_over_at(row, now=self.now))
             return _Item(row, render_case(row.kind, case))
         except Exception as error:
             return _Item(row, error=error)
@@ -122,13 +124,20 @@ class _Post(lanes.Clock):
         failed = [item for item in items if item.error is not None]
         sent = [item for item in items if item.is_sent]
         untrue = [item for item in items if item.mail is None and item.error is None]
+        over = [item for item in untrue if item.look_again_at is None]
         not_begun = [item for item in items if item not in (*failed, *sent, *untrue)]
         for item in failed:
             lanes.together(self._fail, [item])
         self.sent += self._end(sent, state=OutboxState.SENT, sent_at=self.now, last_error="")
-        self._end(untrue, state=OutboxState.CANCELLED)
-        back = {"next_attempt_at": self.now, "attempts": F("attempts") - 1}
-        self._end(not_begun, state=OutboxState.QUEUED, **back)
+        self._end(over, state=OutboxState.CANCELLED)
+        self._put_back(not_begun, self.now)
+        for item in untrue:
+            if item.look_again_at is not None:
+                self._put_back([item], item.look_again_at)
+
+    def _put_back(self, items: Sequence[_Item], due_at: datetime) -> None:
+        back = {"next_attempt_at": due_at, "attempts": F("attempts") - 1}
+        self._end(items, state=OutboxState.QUEUED, **back)
 
     def _end(self, items: Sequence[_Item], **changes: object) -> int:
         """Only rows whose lease is still ours (fencing)."""
@@ -158,6 +167,16 @@ class _Post(lanes.Clock):
         logger.warning("e-mail %s (%s) waits %s: %s", row.pk, row.kind, wait, told)
         back = {"next_attempt_at": self.now + wait, "last_error": told}
         self._end([item], state=OutboxState.QUEUED, **back)
+
+
+def _undo_is_over_at(row: OutboxEmail, *, now: datetime) -> datetime | None:
+    """When the last change of the booking can be undone no more, clicks on their way included;
+    None when that is so now."""
+    booking = row.booking
+    if booking is None or booking.undo_until is None:
+        return None
+    over_at = clocks.after(booking.undo_until, booking.limits.grace)
+    return over_at if now < over_at else None
 
 
 def _is_final(error: Exception | None) -> bool:

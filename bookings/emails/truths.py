@@ -11,7 +11,6 @@ from bookings.intake import CHECKOUT
 from bookings.models import (
     NoShowReport,
     Offer,
-    OutboxEmail,
     OutboxState,
     RefundState,
     TimelineEvent,
@@ -37,10 +36,11 @@ def offer_was_mailed(case: Case) -> bool:
     """Nobody is told that a link is withdrawn which they never got."""
     if case.booking.state == State.RESCHEDULE_OFFERED or case.event is None:
         return False
-    withdrawn = Offer.objects.filter(closed_by=case.event).values("made_by")
-    return OutboxEmail.objects.filter(
-        kind="offer", event__in=withdrawn, state__in=LEFT_THE_HOUSE
-    ).exists()
+    withdrawn = Offer.objects.filter(closed_by=case.event).first()
+    if withdrawn is None:
+        return False
+    mailed = case.booking.emails.filter(kind="offer", state__in=LEFT_THE_HOUSE)
+    return mailed.filter(created_at__gte=withdrawn.offered_at).exists()
 
 
 def report_is_open(case: Case) -> bool:
