@@ -68,8 +68,13 @@ def objection_ran_out(booking: Booking, now: datetime) -> bool:
     closes_at: datetime | None = after(booking.ends_at, booking.limits.report_window)
     if booking.resume_state == State.COMPLETED:
         closes_at = None if booking.contested_at else contest_closes_at(booking)
-    offered_at = booking.deadline_at - booking.limits.offer_window
-    return closes_at is not None and offered_at < closes_at <= now
+    return closes_at is not None and _offered_at(booking) < closes_at <= now
+
+
+def _offered_at(booking: Booking) -> datetime:
+    """When the offer of a booking that has one was made."""
+    assert booking.deadline_at is not None
+    return booking.deadline_at - booking.limits.offer_window
 
 
 def deadline_for(state: State, *, limits: Policy, now: datetime) -> datetime | None:
@@ -111,6 +116,18 @@ def next_reminder_at(
     }.get(state, ())
     coming = [deadline_at - lead for lead in lead_times if deadline_at - lead > now]
     return min(coming, default=None)
+
+
+def resumed_reminder_at(booking: Booking, *, now: datetime) -> datetime | None:
+    """The same for a booking whose offer ends without a new time. If its call ended meanwhile,
+    nobody has asked the follower about it, and the offer's mail had no link to report it from."""
+    state, limits, ends_at = booking.resume_state, booking.limits, booking.ends_at
+    if state == State.SCHEDULED and _offered_at(booking) < ends_at:
+        return first_reminder_at(state=state, ends_at=ends_at, limits=limits, now=now)
+    deadline_at = booking.resume_deadline_at
+    return next_reminder_at(
+        state=state, ends_at=ends_at, deadline_at=deadline_at, limits=limits, now=now
+    )
 
 
 def next_compare_at(watched_since: datetime, *, now: datetime) -> datetime | None:

@@ -7,7 +7,8 @@ from typing import Any
 
 from bookings import compiled, links
 from bookings.lifecycle import refunding
-from bookings.lifecycle.engine import close_cases, tell, transition, verb
+from bookings.lifecycle.cases import close_cases
+from bookings.lifecycle.engine import tell, transition, verb
 from bookings.models import Booking, CompletionMark, Contest, NoShowReport, Offer
 from bookings.states import Actor, State, TransitionNotAllowed, Verb
 

@@ -16,7 +16,7 @@ from django.db import IntegrityError, OperationalError, transaction
 
 from bookings import clocks, compiled, emails, rules, tasks, timeline
 from bookings.lifecycle.which import Which, acted_before, lock
-from bookings.models import Booking, NoShowReport, Offer, TimelineEvent
+from bookings.models import Booking, TimelineEvent
 from bookings.states import (
     TABLE,
     Actor,
@@ -143,8 +143,8 @@ def transition_all(
     """The only code that writes a state: a conditional UPDATE for all that change alike, and one
     event each. If one of them is not as it was read, none moves.
 
-    `deadline_at` starts by the rules of the new state unless `changes` names one. The bookings
-    are changed in memory too.
+    `deadline_at` and `next_reminder_at` start by the rules of the new state unless `changes`
+    names them. The bookings are changed in memory too.
     """
     move = TABLE[name]
     is_undoable = move.is_undoable and actor.kind == ActorKind.EXPERT
@@ -179,19 +179,21 @@ def _columns(step: Step, *, is_undoable: bool, now: datetime) -> dict[str, Any]:
         "undo_until": clocks.after(now, limits.undo_window) if is_undoable else None,
         "updated_at": now,
     }
-    columns["next_reminder_at"] = clocks.next_reminder_at(
-        state=step.to.value,
-        ends_at=columns.get("ends_at", booking.ends_at),
-        deadline_at=columns["deadline_at"],
-        limits=limits,
-        now=now,
-    )
+    if "next_reminder_at" not in columns:
+        columns["next_reminder_at"] = clocks.next_reminder_at(
+            state=step.to.value,
+            ends_at=columns.get("ends_at", booking.ends_at),
+            deadline_at=columns["deadline_at"],
+            limits=limits,
+            now=now,
+        )
     return columns
 
 
 RESTORED_BY_UNDO = (
     "state",
     "deadline_at",
+    "next_reminder_at",
     "resume_state",
     "resume_deadline_at",
     "has_open_report",
@@ -224,29 +226,3 @@ def tell_all(
     emails.queue_for_all(
         zip(events, bookings, strict=True), now=now, not_before=not_before(bookings[0], now)
     )
-
-
-HAS_AN_OFFER = State.RESCHEDULE_OFFERED
-MAY_BE_REPORTED = (State.NO_SHOW_REPORTED, State.RESCHEDULE_OFFERED)
-
-
-def close_cases(
-    by: Sequence[TimelineEvent],
-    *,
-    now: datetime,
-    report: NoShowReport.Outcome | None = None,
-    offer: Offer.Outcome | None = None,
-) -> None:
-    """Close the open report and the open offer of these events' bookings, each with its outcome;
-    None leaves it open. The state they came from says whether there was one."""
-    closed: dict[str, Any] = {"closed_at": now}
-    if report and (asked := [event for event in by if event.from_state in MAY_BE_REPORTED]):
-        closed["closed_by"] = timeline.of_its_booking(asked)
-        compiled.update(NoShowReport, _open(asked), {"outcome": report, **closed})
-    if offer and (offered := [event for event in by if event.from_state == HAS_AN_OFFER]):
-        closed["closed_by"] = timeline.of_its_booking(offered)
-        compiled.update(Offer, _open(offered), {"outcome": offer, **closed})
-
-
-def _open(events: Sequence[TimelineEvent]) -> dict[str, Any]:
-    return {"booking_id__in": [event.booking_id for event in events], "outcome": "open"}

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from bookings import clocks, links, rules, slots, tasks, timeline
 from bookings.lifecycle import refunding
+from bookings.lifecycle.cases import close_cases
 from bookings.lifecycle.engine import (
     Step,
-    close_cases,
     in_transaction,
     tell,
     tell_all,
@@ -197,6 +197,7 @@ def _resume(
             State(booking.resume_state),
             changes={
                 "deadline_at": booking.resume_deadline_at,
+                "next_reminder_at": clocks.resumed_reminder_at(booking, now=now),
                 "resume_state": "",
                 "resume_deadline_at": None,
             },

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from bookings import clocks, links, refunds, rules
+from bookings.lifecycle.cases import close_cases
 from bookings.lifecycle.engine import (
     Step,
-    close_cases,
     not_before,
     tell_all,
     transition_all,
