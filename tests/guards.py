@@ -80,8 +80,8 @@ GUARDS = (
     Guard(
         "M06", "A lease keeps others away until its driver is certainly dead",
         f"{ENGINE}/claiming.py",
-        "until = now + pace.LEASE",
-        "until = now",
+        "until=now + pace.LEASE",
+        "until=now",
         "tests/test_refund_crashes.py::test_m06_a_driver_that_dies_is_followed_by_one_that_pays_once",
     ),
     Guard(

@@ -72,5 +72,15 @@ def _kept_frame(
     site_name: str,
     demo_inbox: object,
 ) -> str:
-    context = locals()  # by these names in the template
-    return render_to_string("_frame.html", context | {"csrf_token": TOKEN, "address": ADDRESS})
+    context = {
+        "nav": nav,
+        "email": email,
+        "is_staff": is_staff,
+        "has_own_bar": has_own_bar,
+        "theme": theme,
+        "site_name": site_name,
+        "demo_inbox": demo_inbox,
+        "csrf_token": TOKEN,
+        "address": ADDRESS,
+    }
+    return render_to_string("_frame.html", context)
