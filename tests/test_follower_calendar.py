@@ -150,7 +150,7 @@ def test_the_device_decides_only_while_nothing_is_known(client: Client) -> None:
     assert "Berlin (CET), now 10:58" in read(client.get(path))
     unknown = make_booking(follower=make_follower("Sam", time_zone="UTC"), now=MOMENT)
     path = address(offer(unknown, now=MOMENT), "pick")
-    assert "Calcutta (IST), now 15:28" in read(client.get(path))
+    assert "Kolkata (IST), now 15:28" in read(client.get(path))
     client.cookies["tz"] = "Nowhere/Land"
     assert "UTC, now 09:58" in read(client.get(path))
 

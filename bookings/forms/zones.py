@@ -6,6 +6,7 @@ import zoneinfo
 from datetime import datetime
 from functools import lru_cache
 
+from bookings import zones
 from bookings.formats import zone_place
 
 REGIONS = (
@@ -36,10 +37,10 @@ def _label(zone: str, now: datetime) -> str:
 
 @lru_cache(maxsize=1)
 def _names() -> dict[str, tuple[str, ...]]:
-    """Places by region. Names such as EST or US/Pacific are links to these and left out."""
+    """Places by region; older names of theirs are left out."""
     found: dict[str, list[str]] = {}
-    for zone in sorted(zoneinfo.available_timezones()):
-        region, _, place = zone.partition("/")
-        if place and region in REGIONS:
+    for zone in sorted(zones.countries()):
+        region = zone.partition("/")[0]
+        if region in REGIONS:
             found.setdefault(region, []).append(zone)
-    return {region: tuple(zones) for region, zones in found.items()}
+    return {region: tuple(names) for region, names in found.items()}

@@ -13,6 +13,7 @@ from babel.numbers import get_currency_precision, list_currencies
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
 
+from bookings import zones
 from bookings.models import Provider, validate_time_zone
 from bookings.states import State
 
@@ -62,7 +63,7 @@ def time_zone(text: str) -> str:
         validate_time_zone(text)
     except ValidationError:
         raise Refused("It is not a time zone; write one such as Europe/Berlin.") from None
-    return text
+    return zones.todays_name(text)
 
 
 def duration(text: str) -> int:

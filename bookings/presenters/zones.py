@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
-from importlib import resources
 
 from babel import Locale
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from bookings import formats
+from bookings import formats, zones
 
 Regions = Sequence[tuple[str, Sequence[tuple[str, str]]]]
 
@@ -25,13 +22,10 @@ class ZoneOption:
     is_chosen: bool = False
 
 
-def is_known(name: str) -> bool:
-    return name in _all_zones()
-
-
 def likely(near: Iterable[str], *, chosen: str, clock: str, now: datetime) -> list[ZoneOption]:
     """The zones that are probably right, the chosen one first."""
-    names = dict.fromkeys([chosen, *(name for name in near if is_known(name))])
+    known = (zones.todays_name(name) for name in near if zones.is_known(name))
+    names = dict.fromkeys([chosen, *known])
     return [ZoneOption(name, now_in(name, clock, now), name == chosen) for name in names]
 
 
@@ -64,21 +58,9 @@ def ahead_of_reader(name: str, their_zone: str, own_zone: str, at: datetime) -> 
 
 def country(zone: str) -> str:
     """India for Asia/Kolkata; empty where the list of zones names no country."""
-    code = _countries().get(zone, "")
+    code = zones.countries().get(zone, "")
     return str(Locale("en").territories.get(code, "")) if code else ""
 
 
 def _offset(zone: str, at: datetime) -> timedelta:
     return formats.local(at, zone).utcoffset() or timedelta(0)
-
-
-@lru_cache(maxsize=1)
-def _all_zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
-
-
-@lru_cache(maxsize=1)
-def _countries() -> dict[str, str]:
-    text = (resources.files("tzdata.zoneinfo") / "zone.tab").read_text(encoding="utf-8")
-    lines = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
-    return {fields[2]: fields[0] for fields in lines}

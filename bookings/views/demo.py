@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
@@ -20,7 +19,7 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
-from bookings import demo_inbox, formats
+from bookings import demo_inbox, formats, zones
 from bookings.models import Clock, StoredMessage
 from bookings.presenters.welcome import is_public
 from topmate.security import csp_override
@@ -111,12 +110,7 @@ def _number(text: str) -> int | None:
 
 def _zone(request: HttpRequest) -> str:
     """The zone of the reader's device, which `app.js` writes into a cookie; else UTC."""
-    zone = request.COOKIES.get("tz", "UTC")
-    try:
-        ZoneInfo(zone)
-    except (KeyError, ValueError, OSError):  # unknown, or no name at all
-        return "UTC"
-    return zone
+    return zones.first_known([request.COOKIES.get("tz", "")], otherwise="UTC")
 
 
 def _when(stored: StoredMessage, zone: str) -> str:

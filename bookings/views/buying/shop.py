@@ -12,13 +12,13 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods, require_safe
 
-from bookings import checkouts, slots, tasks
+from bookings import checkouts, slots, tasks, zones
 from bookings.checkouts import Buyer
 from bookings.forms.buying import BuyForm
 from bookings.forms.follower import parse_slot
 from bookings.gateways import selling_with
 from bookings.models import Checkout, Clock, Expert, Provider, Service
-from bookings.presenters import buying, zones
+from bookings.presenters import buying
 from bookings.presenters.slot_picker import Choice, picker, reach
 from bookings.presenters.slot_table import WEEKDAYS
 from bookings.states import TransitionNotAllowed
@@ -68,7 +68,7 @@ def _choice(request: HttpRequest, asked: QueryDict, service: Service) -> Choice:
     known = (asked.get("tz", ""), device, service.expert.time_zone)
     clock = asked.get("clock", "")
     return Choice(
-        zone=next((name for name in known if zones.is_known(name)), "UTC"),
+        zone=zones.first_known(known, otherwise="UTC"),
         clock=clock if clock in Clock.values else Clock.TWENTY_FOUR.value,
         day=as_date(asked.get("day", "")),
         slot=parse_slot(asked.get("slot", "")),

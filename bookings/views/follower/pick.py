@@ -8,12 +8,11 @@ from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.utils.cache import patch_vary_headers
 
-from bookings import lifecycle, slots
+from bookings import lifecycle, slots, zones
 from bookings.emails.words import BANK_TAKES
 from bookings.forms.follower import ActForm, PickForm, parse_slot
 from bookings.models import Booking, Clock, Offer
 from bookings.presenters import follower_pages as wording
-from bookings.presenters import zones
 from bookings.presenters.slot_picker import Choice, picker, reach
 from bookings.presenters.slot_table import WEEKDAYS
 from bookings.states import State, TransitionNotAllowed, Verb
@@ -50,12 +49,12 @@ def _asked_for(visit: Visit, asked: QueryDict) -> Choice:
     """What was asked for, where it makes sense; else what we know of the follower."""
     follower = visit.booking.follower
     device = visit.request.COOKIES.get(DEVICE_COOKIE, "")
-    known = [follower.time_zone, device, UNKNOWN_ZONE]
+    known = [follower.time_zone, device]
     if follower.time_zone == UNKNOWN_ZONE:
-        known = [device, UNKNOWN_ZONE]
+        known = [device]
     clock = asked.get("clock", "")
     return Choice(
-        zone=next(name for name in [asked.get("tz", ""), *known] if zones.is_known(name)),
+        zone=zones.first_known([asked.get("tz", ""), *known], otherwise=UNKNOWN_ZONE),
         clock=clock if clock in Clock.values else follower.clock,
         day=as_date(asked.get("day", "")),
         slot=parse_slot(asked.get("slot", "")),
