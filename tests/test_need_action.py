@@ -204,6 +204,16 @@ def test_a_row_whose_time_ran_out_tells_where_the_money_is(desk: Client, maya: E
     assert "Refund on its way" in refunded
     assert "72 hours ended" in refunded
     assert "every 30s" not in refunded
+    assert '<span class="count" id="turn-count" hx-swap-oob="true">0</span>' in refunded
+    assert "Refunded if you do nothing" not in refunded
+    assert "<title>Need action · " in refunded
+
+
+def test_what_is_counted_above_the_list_is_not_counted_below(desk: Client, maya: Expert) -> None:
+    """It would be wrong after the first action."""
+    booking = reported(maya)
+    assert "1 call<" not in desk.get(URL).content.decode()
+    assert "1 call<" in desk.get(URL, {"q": booking.code}).content.decode()
 
 
 def test_polling_never_takes_the_page_away_when_the_session_has_ended(client: Client) -> None:

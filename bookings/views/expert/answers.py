@@ -117,11 +117,12 @@ def _row_context(
 
 
 def fresh_row(request: ExpertRequest, code: str, source: str, *, now: datetime) -> HttpResponse:
-    """A row as it is now; once it has left the list, one line about where it went."""
+    """A row as it is now, and what the page counts, which changes when its time is up."""
     context = _row_context(request, code, source, now=now)
     if context is None:
         raise Http404("There is no such row.")
-    return render(request, "bookings/row_answer.html", {**context, "is_refresh": True})
+    context |= counters_of(request.expert, now=now)
+    return render(request, "bookings/row_answer.html", context)
 
 
 def counters_of(expert: Expert, *, now: datetime) -> dict[str, Any]:
