@@ -116,7 +116,7 @@ def decide(
     if not reason.strip():
         raise TransitionNotAllowed("reason_missing", "Give a written reason.")
     if decision == Contest.Decision.REFUNDED:
-        refunding.refund_in_full(
+        refunding.end_with_refund(
             [booking],
             Verb.DECIDE,
             actor=actor,

@@ -13,9 +13,9 @@ from bookings.models import Booking
 from bookings.states import SYSTEM, Actor, State, Verb
 
 _BODIES: Mapping[Verb, Callable[..., None]] = {
-    Verb.NO_ANSWER: partial(refunding.refund_in_full, name=Verb.NO_ANSWER),
+    Verb.NO_ANSWER: partial(refunding.end_with_refund, name=Verb.NO_ANSWER),
     Verb.OFFER_LAPSED: offers.lapse,
-    Verb.NOBODY_DECIDED: partial(refunding.refund_in_full, name=Verb.NOBODY_DECIDED),
+    Verb.NOBODY_DECIDED: partial(refunding.end_with_refund, name=Verb.NOBODY_DECIDED),
 }
 AT_DEADLINE = {
     State.NO_SHOW_REPORTED: Verb.NO_ANSWER,

@@ -173,7 +173,7 @@ def _move_to(
 @verb(Verb.REFUND_INSTEAD)
 def refund_instead(booking: Booking, *, actor: Actor, now: datetime) -> None:
     """The follower takes the money back rather than a new time."""
-    refunding.refund_in_full([booking], Verb.REFUND_INSTEAD, actor=actor, now=now)
+    refunding.end_with_refund([booking], Verb.REFUND_INSTEAD, actor=actor, now=now)
 
 
 def lapse(bookings: Sequence[Booking], *, actor: Actor, now: datetime) -> None:
@@ -181,7 +181,7 @@ def lapse(bookings: Sequence[Booking], *, actor: Actor, now: datetime) -> None:
     reported = [booking for booking in bookings if booking.has_open_report]
     unasked = [booking for booking in bookings if not booking.has_open_report]
     if reported:
-        refunding.refund_in_full(reported, Verb.OFFER_LAPSED, actor=actor, now=now)
+        refunding.end_with_refund(reported, Verb.OFFER_LAPSED, actor=actor, now=now)
     if unasked:
         events = _resume(unasked, Verb.OFFER_LAPSED, actor=actor, now=now)
         close_cases(events, now=now, offer=Offer.Outcome.LAPSED)

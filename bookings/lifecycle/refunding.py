@@ -19,7 +19,7 @@ from bookings.models import Booking, NoShowReport, Offer
 from bookings.states import Actor, ActorKind, State, TransitionNotAllowed, Verb
 
 
-def refund_in_full(
+def end_with_refund(
     bookings: Sequence[Booking],
     name: Verb,
     *,
@@ -110,7 +110,7 @@ def refund_now(
         raise own
     if actor.kind == ActorKind.STAFF and not reason.strip():
         raise TransitionNotAllowed("reason_missing", "Give a reason.")
-    refund_in_full(
+    end_with_refund(
         [booking], Verb.REFUND_NOW, actor=actor, now=now, amount_minor=amount_minor, note=reason
     )
 
@@ -120,4 +120,4 @@ def cancel(booking: Booking, *, actor: Actor, now: datetime, reason: str) -> Non
     """Call off a call that has not started; the follower gets everything back."""
     if not reason.strip():
         raise TransitionNotAllowed("reason_missing", "Say why you cancel.")
-    refund_in_full([booking], Verb.CANCEL, actor=actor, now=now, to=State.CANCELLED, note=reason)
+    end_with_refund([booking], Verb.CANCEL, actor=actor, now=now, to=State.CANCELLED, note=reason)
