@@ -17,7 +17,7 @@ from django.db.models import Q
 
 from bookings import checkouts, refunds
 from bookings.gateways import hints
-from bookings.gateways.disputes import dispute_named_in
+from bookings.gateways.disputes import dispute_named_in, may_take_money
 from bookings.models import Checkout, Payment, Provider, ProviderEvent
 
 logger = logging.getLogger(__name__)
@@ -102,8 +102,7 @@ def work_on(event_id: int, *, now: datetime) -> bool:
 def _ask_about(row: ProviderEvent, *, now: datetime) -> bool:
     """The same questions the polls ask. False when it names nothing that is ours."""
     event = json.loads(row.body)
-    hint, said = hints.hint_of(row.provider, event), hints.dispute_of(row.provider, event)
-    dispute_id = dispute_named_in(row.provider, event)
+    hint, dispute_id = hints.hint_of(row.provider, event), dispute_named_in(row.provider, event)
     named = Q(provider_ref__in=hint.orders) | Q(key__in=hint.checkouts)
     of_provider = Checkout.objects.filter(provider=row.provider).exclude(provider_ref="")
     found = list(of_provider.filter(named).with_expert())
@@ -113,9 +112,8 @@ def _ask_about(row: ProviderEvent, *, now: datetime) -> bool:
     paid = list(payments)
     for payment in paid:
         if dispute_id:
-            refunds.hear_of_dispute(
-                payment.pk, dispute_id, may_take_money=said is not None, now=now
-            )
+            takes = may_take_money(row.provider, event)
+            refunds.hear_of_dispute(payment.pk, dispute_id, may_take_money=takes, now=now)
         refunds.refetch(payment.pk, now=now)
     return bool(found or paid)
 

@@ -244,6 +244,34 @@ def test_a_question_by_the_bank_that_takes_no_money_stops_nothing(
     assert refund.hold_reason == ""
 
 
+@pytest.mark.parametrize(
+    ("status", "waits"),
+    [
+        ("needs_response", True),
+        ("lost", True),
+        ("a_word_of_next_year", True),
+        (None, True),
+        ("warning_needs_response", False),
+        ("warning_closed", False),
+    ],
+)
+def test_while_nobody_can_be_asked_only_a_question_by_the_bank_stops_nothing(
+    server: StandIn, settings: Any, status: Any, waits: bool
+) -> None:
+    provider = connect(server, "stripe", settings)
+    refund = refund_of(provider)
+    provider.fault("gateway", calls=100, match="^GET /v1/disputes/")
+    about = {"id": "du_1", "status": status, "payment_intent": refund.payment.provider_ref}
+    event = {"type": "charge.dispute.created", "data": {"object": about}}
+    body = json.dumps(event).encode()
+    provider_events.receive("stripe", event, body, event_id="evt_1", now=timezone.now())
+    work()
+    refund.refresh_from_db()
+    assert (refund.hold_reason, payment_of(refund).is_disputed) == (
+        (holds.DISPUTE, True) if waits else ("", False)
+    )
+
+
 def test_the_dispute_of_another_payment_is_not_ours(provider: Provider) -> None:
     """A signed event names our payment and a dispute; the dispute itself says whose it is."""
     refund = refund_of(provider)

@@ -186,7 +186,7 @@ def test_the_whole_list_is_read(provider: Provider) -> None:
         )
     listed = gateway.list_refunds(payment, now=moment())
     assert len({entry.provider_refund_id for entry in listed}) == 231
-    assert [entry.is_ours for entry in listed].count(True) == 1
+    assert [bool(entry.refund_uuid) for entry in listed].count(True) == 1
     assert status(gateway, request) == Status.ACCEPTED
 
 

@@ -88,7 +88,7 @@ def test_a_lost_dispute_is_a_refund_that_is_not_ours(provider: Provider) -> None
     provider.tell(dispute={"payment": request.payment_ref, "status": "lost"})
     gateway = provider.gateway()
     [entry] = gateway.list_refunds(request.payment_ref, now=moment())
-    assert (entry.is_ours, entry.amount_minor) == (False, 5000)
+    assert (entry.refund_uuid, entry.amount_minor) == ("", 5000)
     assert gateway.find(request, now=moment()) is None
     assert gateway.send(request, now=moment()).status == Status.DECLINED
 

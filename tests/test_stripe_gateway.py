@@ -147,7 +147,7 @@ REFUND = {
 )
 def test_the_banks_reference(details: Any, reference: str) -> None:
     entry = _listed({**REFUND, "destination_details": details})
-    assert (entry.reference, entry.is_ours) == (reference, False)
+    assert (entry.reference, entry.refund_uuid) == (reference, "")
 
 
 def test_html_answers_keep_their_retry_after(provider: Provider) -> None:

@@ -25,14 +25,23 @@ class Dispute:
 
 def dispute_named_in(provider: str, event: dict[str, Any]) -> str:
     """The id of the dispute that an event is about; empty for other events."""
-    kind = kind_of(provider, event)
-    if provider == Provider.STRIPE:
-        is_dispute, about = kind.startswith("charge.dispute."), _in(event, "data", "object")
-    else:
-        is_dispute = kind.startswith("payment.dispute.")
-        about = _in(event, "payload", "dispute", "entity")
-    name = printable(about.get("id")) if is_dispute else ""
+    of_disputes = "charge.dispute." if provider == Provider.STRIPE else "payment.dispute."
+    is_dispute = kind_of(provider, event).startswith(of_disputes)
+    name = printable(_named_in(provider, event).get("id")) if is_dispute else ""
     return name if re.fullmatch(r"[A-Za-z0-9_]+", name) else ""
+
+
+def may_take_money(provider: str, event: dict[str, Any]) -> bool:
+    """Whether what unsent refunds there are should wait while the provider cannot be asked. Of
+    the whole event only this is believed: that the bank has just a question."""
+    if provider != Provider.STRIPE:
+        return True
+    return _STRIPE.get(printable(_named_in(provider, event).get("status")), "open") is not None
+
+
+def _named_in(provider: str, event: dict[str, Any]) -> dict[str, Any]:
+    path = ("data", "object") if provider == Provider.STRIPE else ("payload", "dispute", "entity")
+    return _in(event, *path)
 
 
 def fetch_dispute(provider: str, dispute_id: str, *, currency: str) -> Dispute | None:

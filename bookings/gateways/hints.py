@@ -7,7 +7,7 @@ ask. Any shape is taken; what is not understood names nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from bookings.models import Provider
 
@@ -29,49 +29,6 @@ def hint_of(provider: str, event: dict[str, Any]) -> Hint:
     if provider == Provider.STRIPE:
         return _stripe(_object(payload, "object"))
     return _razorpay({name: _object(part, "entity") for name, part in payload.items()})
-
-
-@dataclass(frozen=True, slots=True)
-class Dispute:
-    """The one thing an event is believed: its signature is the provider's, and a dispute that
-    has ended never opens again, whichever event comes last."""
-
-    status: Literal["open", "won", "lost"]
-    amount_minor: int | None
-
-
-def dispute_of(provider: str, event: dict[str, Any]) -> Dispute | None:
-    kind = kind_of(provider, event)
-    if provider == Provider.STRIPE:
-        about = _object(event.get("data"), "object")
-        is_dispute = kind.startswith("charge.dispute.")
-        status = _STRIPE_DISPUTES.get(printable(about.get("status"))) if is_dispute else None
-    else:
-        payload = event.get("payload")
-        about = _object(payload.get("dispute"), "entity") if isinstance(payload, dict) else {}
-        status = _RAZORPAY_DISPUTES.get(kind)
-    amount = about.get("amount")
-    return (
-        Dispute(status, amount if type(amount) is int and amount > 0 else None) if status else None
-    )
-
-
-_STRIPE_DISPUTES: dict[str, Literal["open", "won", "lost"]] = {
-    "needs_response": "open",
-    "under_review": "open",
-    "won": "won",
-    "prevented": "won",
-    "lost": "lost",
-}
-"""Inquiries (`warning_…`) take no money, and a refund is the best answer to them."""
-_RAZORPAY_DISPUTES: dict[str, Literal["open", "won", "lost"]] = {
-    "payment.dispute.created": "open",
-    "payment.dispute.under_review": "open",
-    "payment.dispute.action_required": "open",
-    "payment.dispute.won": "won",
-    "payment.dispute.closed": "won",
-    "payment.dispute.lost": "lost",
-}
 
 
 def kind_of(provider: str, event: dict[str, Any]) -> str:

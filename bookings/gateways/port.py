@@ -66,11 +66,6 @@ class ListedRefund:
     message: str = ""
 
     @property
-    def is_ours(self) -> bool:
-        """Asked for by this site, not in the provider's dashboard."""
-        return bool(self.refund_uuid)
-
-    @property
     def is_live(self) -> bool:
         """It moves money, or may."""
         return self.status != Status.REVERSED
