@@ -13,16 +13,14 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bookings import refunds, rules
+from bookings import refunds
 from bookings.admin.acting import ActingAdmin, StaffAction
 from bookings.admin.base import NONE, ReadOnlyAdmin, age, moment, money
 from bookings.admin.rows import refund_chip
 from bookings.forms.staff import PaidByHandForm
-from bookings.models import Payment, Refund, RefundState
+from bookings.models import Payment, Refund
 from bookings.refunds import holds
 from bookings.states import Actor
-
-OVER = (RefundState.DECLINED, RefundState.REVERSED)
 
 
 def _run(verb: Callable[..., Refund], done: str) -> Callable[..., str]:
@@ -44,53 +42,37 @@ def _not_by_breaker(row: Refund, actor: Actor, now: datetime) -> str:
     return "This refund is not held because there were unusually many."
 
 
-def _not_own(say: Callable[[Refund, Actor, datetime], str]) -> Callable[..., str]:
-    """A refund of one's own call is neither held back nor called paid by oneself."""
-
-    def refusal(row: Refund, actor: Actor, now: datetime) -> str:
-        own = rules.own_case(row.booking, actor)
-        return own.sentence if own else say(row, actor, now)
-
-    return refusal
-
-
-def _only(*states: str) -> Callable[[Refund, Actor, datetime], str]:
+def _refusal(verb: refunds.StaffVerb) -> Callable[[Refund, Actor, datetime], str]:
     def say(row: Refund, actor: Actor, now: datetime) -> str:
-        return "" if row.state in states else f"This refund is: {row.get_state_display()}."
+        refused = refunds.refusal(row, verb, actor)
+        return refused.sentence if refused else ""
 
     return say
-
-
-def _not_held(row: Refund, actor: Actor, now: datetime) -> str:
-    return "" if row.hold_reason else "This refund is not on hold."
-
-
-def _held_or_sent(row: Refund, actor: Actor, now: datetime) -> str:
-    return "This refund is on hold." if row.hold_reason else _only(RefundState.DUE)(row, actor, now)
 
 
 ACTIONS = (
     StaffAction(
         "retry",
         "Try again",
-        "Asks the provider again. A refund without an answer keeps its key, so it is never "
-        "paid twice.",
+        "Asks the provider again. A refund without an answer keeps its key, so it is never paid "
+        "twice; one that was declined, came back, or was twice missing from the provider’s list "
+        "gets a new one. Look for a missing one in the provider’s dashboard first.",
         _run(refunds.retry, "Tried again within a minute."),
-        refusal=_only(*OVER, RefundState.UNKNOWN),
+        refusal=_refusal("retry"),
     ),
     StaffAction(
         "hold",
         "Hold",
         "Keeps the refund from being sent until it is released.",
         _run(refunds.hold, "On hold."),
-        refusal=_not_own(_held_or_sent),
+        refusal=_refusal("hold"),
     ),
     StaffAction(
         "release",
         "Release",
         "Lets the refund go on.",
         _run(refunds.release, "Released, sent within a minute."),
-        refusal=_not_held,
+        refusal=_refusal("release"),
     ),
     StaffAction(
         "continue",
@@ -102,10 +84,11 @@ ACTIONS = (
     StaffAction(
         "paid_by_hand",
         "Record as paid by hand",
-        "Closes the refund with the reference of your bank transfer. The follower is told.",
+        "Closes the refund with the reference of your bank transfer. The follower is told. Look "
+        "first that the provider has not paid it.",
         _run(refunds.record_paid_by_hand, "Recorded as paid by hand."),
         PaidByHandForm,
-        _not_own(_only(RefundState.MANUAL_DUE, *OVER)),
+        _refusal("paid_by_hand"),
     ),
 )
 

@@ -11,9 +11,10 @@ from bookings.refunds.disputes import disputed, hear_of_dispute
 from bookings.refunds.driving import drive, execute
 from bookings.refunds.reconciling import reconcile, refetch
 from bookings.refunds.requesting import Wanted, lock_payments, request_all, void
-from bookings.refunds.staff import hold, record_paid_by_hand, release, retry
+from bookings.refunds.staff import StaffVerb, hold, record_paid_by_hand, refusal, release, retry
 
 __all__ = [
+    "StaffVerb",
     "Wanted",
     "continue_all",
     "disputed",
@@ -25,6 +26,7 @@ __all__ = [
     "reconcile",
     "record_paid_by_hand",
     "refetch",
+    "refusal",
     "release",
     "request_all",
     "retry",

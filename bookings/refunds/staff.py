@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -14,6 +14,37 @@ from bookings.refunds import holds
 from bookings.refunds.recording import watch
 from bookings.states import Actor, ActorKind, TransitionNotAllowed
 
+StaffVerb = Literal["retry", "hold", "release", "paid_by_hand"]
+_ENDED = (RefundState.DECLINED, RefundState.REVERSED)
+_FROM: dict[StaffVerb, tuple[str, ...]] = {
+    "retry": (*_ENDED, RefundState.UNKNOWN),
+    "hold": (RefundState.DUE,),
+    "paid_by_hand": (*_ENDED, RefundState.MANUAL_DUE),
+}
+
+
+def refusal(refund: Refund, verb: StaffVerb, actor: Actor) -> TransitionNotAllowed | None:
+    """Why staff may not do this with the refund now; None when they may. The verbs ask, and so do
+    the buttons, which need `booking` and `payment` loaded."""
+    # A refund of one's own call is neither held back nor called paid by oneself.
+    if verb in ("hold", "paid_by_hand") and (own := rules.own_case(refund.booking, actor)):
+        return own
+    if verb == "release":
+        return _refused_release(refund)
+    if verb == "hold" and refund.hold_reason:
+        return TransitionNotAllowed("state", "It is on hold already.")
+    if refund.state in _FROM[verb] or (verb == "paid_by_hand" and _waits_for_a_person(refund)):
+        return None
+    return TransitionNotAllowed("state", f"This refund is: {refund.get_state_display()}.")
+
+
+def _refused_release(refund: Refund) -> TransitionNotAllowed | None:
+    if not refund.hold_reason:
+        return TransitionNotAllowed("state", "This refund is not on hold.")
+    if settings.REFUNDS_HOLD:
+        return TransitionNotAllowed("state", "REFUNDS_HOLD is set: take it away first.")
+    return None
+
 
 def retry(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund:
     """Try again a refund that was declined, came back, or has no answer.
@@ -22,12 +53,9 @@ def retry(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund
     without an answer keeps its key, unless it is so old that a person was asked: the provider
     may have forgotten the key, and that person has looked.
     """
-    refund = _lock(refund_id, actor, reason)
-    ended = (RefundState.DECLINED, RefundState.REVERSED)
-    if refund.state not in (*ended, RefundState.UNKNOWN):
-        raise _not_now(refund)
+    refund = _allowed(refund_id, "retry", actor, reason)
     changes: dict[str, Any] = {"next_attempt_at": now}
-    if refund.state in ended or _waits_for_a_person(refund):
+    if refund.state in _ENDED or _waits_for_a_person(refund):
         changes |= {
             "state": RefundState.DUE,
             "epoch": refund.epoch + 1,
@@ -44,22 +72,15 @@ def retry(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund
 
 
 def hold(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund:
-    """Keep a refund that has not been sent from being sent. Never the one of one's own case."""
-    refund = _lock(refund_id, actor, reason)
-    _check_not_own(refund, actor)
-    if refund.state != RefundState.DUE:
-        raise _not_now(refund)
+    """Keep a refund that has not been sent from being sent."""
+    refund = _allowed(refund_id, "hold", actor, reason)
     changes = {"hold_reason": reason[:200], "next_attempt_at": None}
     return _change(refund, "refund_held", changes, actor=actor, now=now, reason=reason)
 
 
 def release(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund:
     """Let a held refund go on."""
-    refund = _lock(refund_id, actor, reason)
-    if not refund.hold_reason:
-        raise _not_now(refund)
-    if settings.REFUNDS_HOLD:
-        raise TransitionNotAllowed("state", "REFUNDS_HOLD is set: take it away first.")
+    refund = _allowed(refund_id, "release", actor, reason)
     if refund.hold_reason == holds.DISPUTE:  # a person has decided that a refund still helps
         Payment.objects.filter(pk=refund.payment_id).update(is_disputed=False)
     is_by_hand = refund.state == RefundState.MANUAL_DUE
@@ -72,13 +93,9 @@ def record_paid_by_hand(
     refund_id: int, *, actor: Actor, now: datetime, reference: str, reason: str
 ) -> Refund:
     """Staff has paid it: the bank's reference closes the refund."""
-    refund = _lock(refund_id, actor, reason)
-    _check_not_own(refund, actor)
+    refund = _allowed(refund_id, "paid_by_hand", actor, reason)
     if not reference.strip():
         raise TransitionNotAllowed("details_missing", "Give the reference of the bank transfer.")
-    by_hand = (RefundState.MANUAL_DUE, RefundState.DECLINED, RefundState.REVERSED)
-    if refund.state not in by_hand and not _waits_for_a_person(refund):
-        raise _not_now(refund)
     changes = {
         "state": RefundState.SUCCEEDED,
         "provider_refund_id": "",  # an older try of the provider's, that came to nothing
@@ -90,17 +107,16 @@ def record_paid_by_hand(
     return _change(refund, "refund_paid_by_hand", changes, actor=actor, now=now, reason=reason)
 
 
-def _lock(refund_id: int, actor: Actor, reason: str) -> Refund:
+def _allowed(refund_id: int, verb: StaffVerb, actor: Actor, reason: str) -> Refund:
+    """As it was read; `_change` sees to it that it still is so."""
     if actor.kind != ActorKind.STAFF:
         raise TransitionNotAllowed("not_yours", "Only staff may do this.")
     if not reason.strip():
         raise TransitionNotAllowed("reason_missing", "Give a reason.")
-    return Refund.objects.select_related("booking__expert", "payment").get(pk=refund_id)
-
-
-def _check_not_own(refund: Refund, actor: Actor) -> None:
-    if own := rules.own_case(refund.booking, actor):
-        raise own
+    refund = Refund.objects.select_related("booking__expert", "payment").get(pk=refund_id)
+    if refused := refusal(refund, verb, actor):
+        raise refused
+    return refund
 
 
 def _change(
@@ -112,11 +128,14 @@ def _change(
     now: datetime,
     reason: str,
 ) -> Refund:
-    """One transaction, conditional on the state that was read."""
+    """One transaction, conditional on what was read."""
     try:
         with transaction.atomic():
             changed = Refund.objects.filter(
-                pk=refund.pk, state=refund.state, attempts=refund.attempts
+                pk=refund.pk,
+                state=refund.state,
+                attempts=refund.attempts,
+                hold_reason=refund.hold_reason,
             ).update(lease_token=None, **changes)
             if not changed:
                 raise TransitionNotAllowed("changed", "This refund has changed while you looked.")
@@ -147,7 +166,3 @@ def _waits_for_a_person(refund: Refund) -> bool:
     """Twice missing in the provider's list, and nobody asks for it by himself any more."""
     is_missing = refund.absent_at is not None and refund.next_attempt_at is None
     return refund.state == RefundState.UNKNOWN and is_missing and not refund.hold_reason
-
-
-def _not_now(refund: Refund) -> TransitionNotAllowed:
-    return TransitionNotAllowed("state", f"This refund is: {refund.get_state_display()}.")
