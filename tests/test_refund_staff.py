@@ -33,7 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "accepted": set(),
     "succeeded": set(),
     "unknown": {"retry"},
-    "unknown, held": {"retry", "release"},
+    "unknown, held": {"release"},
     "unknown, missing": {"retry", "paid_by_hand"},
     "declined": ENDED,
     "reversed": ENDED,
@@ -83,6 +83,15 @@ def test_a_button_is_there_exactly_when_its_verb_acts(client: Client, situation:
     actor = Actor(ActorKind.STAFF, user.pk)
     assert {verb for verb in VERBS if acts(refund, verb, actor)} == ALLOWED[situation]
     assert offered - {"continue"} == ALLOWED[situation]
+
+
+def test_a_refund_on_hold_is_released_not_tried_again(client: Client) -> None:
+    client.force_login(make_staff())
+    refund = a_refund("unknown, held")
+    said = act(client, [refund], "retry", "The bank is back.")
+    assert "It is on hold; release it first." in said
+    assert "Tried again" not in said
+    assert fresh(refund).next_attempt_at is None
 
 
 def test_one_that_is_missing_from_the_list_may_be_closed_instead_of_sent_anew(

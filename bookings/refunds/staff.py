@@ -31,6 +31,8 @@ def refusal(refund: Refund, verb: StaffVerb, actor: Actor) -> TransitionNotAllow
         return own
     if verb == "release":
         return _refused_release(refund)
+    if verb == "retry" and refund.hold_reason:
+        return TransitionNotAllowed("state", "It is on hold; release it first.")
     if verb == "hold" and refund.hold_reason:
         return TransitionNotAllowed("state", "It is on hold already.")
     if refund.state in _FROM[verb] or (verb == "paid_by_hand" and _waits_for_a_person(refund)):
