@@ -7,14 +7,12 @@ from bookings.emails import truths
 from bookings.emails.case import Case
 from bookings.emails.kinds import EXPERT, FOLLOWER, kind
 from bookings.emails.letter import Letter
-from bookings.emails.to_follower_refunds import refund_sentence
+from bookings.emails.refund_words import facts_for_follower, money_for_follower, next_for_follower
 from bookings.emails.to_follower_times import request
 from bookings.emails.words import (
-    BANK_TAKES,
     call_facts,
     expert_facts,
     site_name,
-    upper_first,
     why_expert,
     why_follower,
 )
@@ -85,7 +83,7 @@ def booked_expert(case: Case) -> Letter:
 @kind(
     FOLLOWER,
     "somebody paid for a time that another person got; the money goes back",
-    still_true=truths.refund_is_on_its_way,
+    still_true=truths.has_ended,
     links=("status",),
 )
 def time_taken(case: Case) -> Letter:
@@ -95,16 +93,12 @@ def time_taken(case: Case) -> Letter:
         cause = f"you paid twice for your {case.title} on {case.time}. Your booking stands."
     return Letter(
         subject=f"You get {case.amount} back: {case.title} with {first_name}",
-        preheader=f"On your account: {BANK_TAKES}.",
+        preheader=money_for_follower(case),
         heading=f"You get your {case.amount} back",
-        paragraphs=(cause, refund_sentence(case)),
+        paragraphs=(cause, money_for_follower(case)),
         button=case.link("See where it stands", "status"),
-        facts=(
-            ("Amount", case.amount),
-            ("Call", case.call),
-            ("On your account", upper_first(BANK_TAKES)),
-        ),
-        policy=("We write again when your bank has the money.",),
+        facts=facts_for_follower(case),
+        policy=next_for_follower(case),
         why=f"You get this e-mail because you paid for a call on {site_name()} "
         f"({case.booking.code}).",
         is_private=True,

@@ -6,6 +6,7 @@ from bookings.emails import truths
 from bookings.emails.case import Case, page
 from bookings.emails.kinds import EXPERT, kind
 from bookings.emails.letter import Letter, Link
+from bookings.emails.refund_words import Stands, money_for_expert, stands
 from bookings.emails.to_follower_refunds import cancel_if_future
 from bookings.emails.to_follower_times import request
 from bookings.emails.words import expert_facts, refund_cause, site_name, upper_first, why_expert
@@ -35,24 +36,24 @@ def time_picked(case: Case) -> Letter:
 @kind(
     EXPERT,
     "a booking ends with a refund that the expert did not make",
-    still_true=truths.refund_is_on_its_way,
+    still_true=truths.has_ended,
     applies=truths.after_refund_by_others,
     calendar=cancel_if_future,
 )
 def booking_refunded(case: Case) -> Letter:
     who, cause = case.follower.first_name, refund_cause(case, expert="You")
-    nothing = f"{who}’s call is closed"
-    ends = "is closed" if not case.refunded_minor else "ends with a refund"
-    ends = "will not take place" if case.datum("was_future") else ends
+    ending = "ends with a refund" if case.refunded_minor else "is closed"
+    title = f"{who}’s call {ending}"
+    ends = "will not take place" if case.datum("was_future") else ending
     by_staff = case.event is not None and case.event.actor_kind == "staff"
+    is_started = stands(case) is Stands.STARTED
     return Letter(
-        # "is going back", not "was refunded": the bank may still say no.
-        subject=f"{case.amount} is going back to {who}" if case.refunded_minor else nothing,
+        subject=f"{case.amount} is going back to {who}" if is_started else title,
         preheader=cause,
-        heading=f"{who}’s call is refunded" if case.refunded_minor else nothing,
+        heading=f"{who}’s call is refunded" if is_started else title,
         paragraphs=(
             f"your {case.title} with {case.follower.name} {ends}. {cause}",
-            *(() if case.refunded_minor else ("There was nothing to refund.",)),
+            money_for_expert(case),
         ),
         quote=case.event.note if by_staff and case.event else "",
         quoted=f"{site_name()} support",
@@ -97,9 +98,7 @@ def call_cancelled_expert(case: Case) -> Letter:
         heading="Your call is cancelled",
         paragraphs=(
             f"{site_name()} support cancelled your {case.title} with {case.follower.name}.",
-            f"{case.amount} is going back to {who}."
-            if case.refunded_minor
-            else "There was nothing to refund.",
+            money_for_expert(case),
         ),
         quote=case.event.note if case.event else "",
         quoted=f"{site_name()} support",

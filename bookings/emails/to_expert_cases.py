@@ -6,6 +6,7 @@ from bookings.emails import truths
 from bookings.emails.case import Case
 from bookings.emails.kinds import EXPERT, kind
 from bookings.emails.letter import Letter
+from bookings.emails.refund_words import money_for_expert
 from bookings.emails.words import (
     expert_facts,
     lower_first,
@@ -123,14 +124,14 @@ def decision_expert(case: Case) -> Letter:
     is_refund = case.datum("decision") == "refunded"
     who = case.follower.first_name
     outcome = "does not count as held" if is_refund else "counts as held"
-    money = f"{case.amount} is going back to {who}." if is_refund and case.refunded_minor else ""
+    money = money_for_expert(case) if is_refund else "Nothing is refunded."
     return Letter(
         subject=f"Decided: {who}’s call {outcome}",
-        preheader=money or "Nothing is refunded.",
+        preheader=money,
         heading=f"{who}’s call {outcome}",
         paragraphs=(
             f"{site_name()} support has decided about your {case.title} with {case.follower.name}.",
-            money or "Nothing is refunded.",
+            money,
         ),
         quote=case.event.note if case.event else "",
         quoted=f"{site_name()} support",

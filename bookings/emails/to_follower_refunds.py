@@ -6,60 +6,21 @@ from bookings.emails import truths
 from bookings.emails.case import Case
 from bookings.emails.kinds import FOLLOWER, CalendarMethod, kind
 from bookings.emails.letter import Letter
-from bookings.emails.words import (
-    BANK_TAKES,
-    refund_cause,
-    site_name,
-    upper_first,
-    why_follower,
+from bookings.emails.refund_words import (
+    Stands,
+    facts_for_follower,
+    money_for_follower,
+    next_for_follower,
+    stands,
+    title_for_follower,
 )
+from bookings.emails.words import BANK_TAKES, refund_cause, site_name, why_follower
 from bookings.models import RefundState
 
 
 def cancel_if_future(case: Case) -> CalendarMethod:
     """A call that will not be held any more leaves the calendar."""
     return "CANCEL" if case.datum("was_future") else ""
-
-
-def _facts(case: Case) -> tuple[tuple[str, str], ...]:
-    if case.refunded_minor == 0:
-        return (("Call", case.call), ("Was planned for", case.time))
-    to = (("To", case.payment.method),) if case.payment and case.payment.method else ()
-    return (
-        ("Amount", case.amount),
-        *to,
-        ("Call", case.call),
-        ("On your account", upper_first(BANK_TAKES)),
-    )
-
-
-def _waits_for_a_person(case: Case) -> bool:
-    refund = case.refund
-    return refund is not None and (
-        bool(refund.hold_reason) or refund.state == RefundState.MANUAL_DUE
-    )
-
-
-def refund_sentence(case: Case) -> str:
-    """What happens with the money, and no more than is true when it is sent."""
-    if case.refunded_minor == 0:
-        return "There is nothing to refund." if case.is_free else "All your money went back before."
-    if _waits_for_a_person(case):
-        return f"Your refund of {case.amount} is approved. {site_name()} support sends it by hand."
-    return f"Your refund of {case.amount} has started."
-
-
-def _refund_subject(case: Case) -> str:
-    if case.refunded_minor == 0:
-        return f"Your call with {case.expert.first_name} is closed"
-    verb = "is approved" if _waits_for_a_person(case) else "has started"
-    return f"Your {case.amount} refund {verb}"
-
-
-def _refund_heading(case: Case) -> str:
-    if case.refunded_minor == 0:
-        return "Your call is closed"
-    return "Your refund is approved" if _waits_for_a_person(case) else "Your refund has started"
 
 
 def _end_of_call(case: Case) -> str:
@@ -73,7 +34,7 @@ def _end_of_call(case: Case) -> str:
 @kind(
     FOLLOWER,
     "a booking ends with a refund, or a free call is closed",
-    still_true=truths.refund_is_on_its_way,
+    still_true=truths.has_ended,
     applies=truths.after_refund,
     links=("status",),
     calendar=cancel_if_future,
@@ -85,20 +46,25 @@ def refund_started(case: Case) -> Letter:
     is_staff = case.event is not None and case.event.actor_kind == "staff"
     return Letter(
         subject=_refund_subject(case),
-        preheader=f"On your account: {BANK_TAKES}." if case.refunded_minor else cause,
-        heading=_refund_heading(case),
+        preheader=f"On your account: {BANK_TAKES}." if stands(case) is Stands.STARTED else cause,
+        heading=title_for_follower(case),
         paragraphs=(
             f"{_end_of_call(case)} {cause}",
-            refund_sentence(case),
+            money_for_follower(case),
         ),
         quote=note,
         quoted=f"{site_name()} support" if is_staff else case.expert.first_name,
         button=case.link("See where it stands", "status"),
-        facts=_facts(case),
-        policy=("We write again when your bank has the money.",) if case.refunded_minor else (),
+        facts=facts_for_follower(case),
+        policy=next_for_follower(case),
         why=why_follower(case),
         is_private=True,
     )
+
+
+def _refund_subject(case: Case) -> str:
+    refund, call = f"Your {case.amount} refund", f"Your call with {case.expert.first_name}"
+    return title_for_follower(case).replace("Your refund", refund).replace("Your call", call)
 
 
 def _is_own(case: Case) -> bool:
@@ -118,16 +84,16 @@ def call_cancelled(case: Case) -> Letter:
     who = f"{site_name()} support" if by_staff else case.expert.first_name
     return Letter(
         subject=f"{who} cancelled your call on {case.time}",
-        preheader=refund_sentence(case),
+        preheader=money_for_follower(case),
         heading="Your call is cancelled",
         paragraphs=(
             f"your {case.title} with {case.expert.name} on {case.time} will not take place.",
-            refund_sentence(case),
+            money_for_follower(case),
         ),
         quote=event.note if event else "",
         quoted=who,
         button=case.link("See where it stands", "status"),
-        facts=_facts(case),
+        facts=facts_for_follower(case),
         why=why_follower(case),
         is_private=True,
     )
@@ -142,7 +108,7 @@ def call_cancelled(case: Case) -> Letter:
 def decision(case: Case) -> Letter:
     is_refund = case.datum("decision") == "refunded"
     outcome = "counts as held" if not is_refund else "does not count as held"
-    money = refund_sentence(case) if is_refund else "The payment stays with the expert."
+    money = money_for_follower(case) if is_refund else "The payment stays with the expert."
     return Letter(
         subject=f"Decided: your call with {case.expert.first_name} {outcome}",
         preheader=money,
@@ -154,7 +120,7 @@ def decision(case: Case) -> Letter:
         quote=case.event.note if case.event else "",
         quoted=f"{site_name()} support",
         button=case.link("See where it stands", "status"),
-        facts=_facts(case) if is_refund else (("Call", case.call), ("When", case.time)),
+        facts=facts_for_follower(case) if is_refund else (("Call", case.call), ("When", case.time)),
         why=why_follower(case),
         is_private=True,
     )
@@ -178,7 +144,7 @@ def refund_confirmed(case: Case) -> Letter:
             f"It can take a few days until your bank shows it. {ask}".strip(),
         ),
         button=case.link("See where it stands", "status"),
-        facts=(*_facts(case), *((("Reference", reference),) if reference else ())),
+        facts=(*facts_for_follower(case), *((("Reference", reference),) if reference else ())),
         why=why_follower(case),
         is_private=True,
     )

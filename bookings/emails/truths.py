@@ -15,7 +15,6 @@ from bookings.models import (
     RefundState,
     TimelineEvent,
 )
-from bookings.models.money import NOT_LIVE
 from bookings.states import FINAL, ActorKind, State
 
 NEEDS_A_PERSON = ("unknown", "declined", "reversed", "manual_due")
@@ -99,11 +98,10 @@ def was_decided(case: Case) -> bool:
     return contest is not None and contest.decision != ""
 
 
-def refund_is_on_its_way(case: Case) -> bool:
-    """Started and neither undone nor failed; or there was nothing to send back."""
-    if case.refunded_minor == 0:
-        return State(case.booking.state) in FINAL
-    return case.refund is not None and case.refund.state not in NOT_LIVE
+def has_ended(case: Case) -> bool:
+    """Refunded or cancelled, whatever became of the money since: the words say that. An undo
+    takes back what was held."""
+    return State(case.booking.state) in FINAL
 
 
 def refund_succeeded(case: Case) -> bool:
