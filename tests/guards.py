@@ -227,6 +227,29 @@ GUARDS = (
         "tests/test_refunds_over_http.py::test_m17_other_currencies",
     ),
     Guard(
+        "M17", "What a provider counts in other units is not sent",
+        f"{ENGINE}/claiming.py",
+        "if not _is_left_to_staff(refund, now=now)]",
+        "]",
+        "tests/test_refund_currencies.py::test_a_refund_that_would_be_a_hundredth_is_not_sent",
+    ),
+    Guard(
+        "M17", "nor added to our amounts",
+        f"{ENGINE}/reconciling.py",
+        "if not is_counted_alike(payment.provider, payment.currency):",
+        "if False:",
+        "tests/test_refund_currencies.py"
+        "::test_staff_pays_it_in_the_dashboard_and_records_that",
+    ),
+    Guard(
+        "M17", "nor imported",
+        "bookings/imports/lines.py",
+        "if why := why_not(call.provider, call.price_minor, call.currency):",
+        'if why := "":',
+        "tests/test_import_bookings.py"
+        "::test_a_payment_whose_refund_would_be_another_amount_is_refused",
+    ),
+    Guard(
         "M18", "The request is frozen when it is planned",
         f"{ENGINE}/driving.py",
         "**refund.request)",

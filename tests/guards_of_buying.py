@@ -11,6 +11,28 @@ _RACES = "tests/test_checkout_races.py"
 
 BUYING: tuple[tuple[str, str, str, str, str, str], ...] = (
     (
+        "M17", "No order in a currency that Stripe counts in other units",
+        "bookings/gateways/stripe_till.py",
+        "if refused := why_not(Provider.STRIPE, order.amount_minor, order.currency):",
+        'if refused := "":',
+        "tests/test_currencies.py::test_of_5000_on_the_page_every_till_asks_5000_or_nothing",
+    ),
+    (
+        "M17", "nor in one that Razorpay does",
+        "bookings/gateways/razorpay_till.py",
+        "if refused := why_not(Provider.RAZORPAY, order.amount_minor, order.currency):",
+        'if refused := "":',
+        "tests/test_currencies.py::test_of_5000_on_the_page_every_till_asks_5000_or_nothing",
+    ),
+    (
+        "M17", "nor a price in one put on sale",
+        "bookings/admin/people.py",
+        "if refusals and all(refusals):",
+        "if False:",
+        "tests/test_currencies.py"
+        "::test_a_price_that_no_provider_takes_is_refused_when_it_is_written",
+    ),
+    (
         "W01", "Only what one of the secrets has signed is taken",
         _VERIFY,
         '    raise BadSignature("no signature fits")',

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from bookings.models import Refund, RefundState
+from bookings.models import Expert, Refund, RefundState
 from bookings.states import State
 from tests.builders import make_in_state
 
@@ -44,3 +44,13 @@ def declined() -> Refund:
         state=RefundState.DECLINED, next_attempt_at=None, finished_at=timezone.now()
     )
     return Refund.objects.get(booking=booking)
+
+
+def expert_form(expert: Expert, **rows: str) -> dict[str, str]:
+    """What the page of an expert sends; `rows` are fields of its tables."""
+    form = {"name": expert.name, "slug": expert.slug, "user": str(expert.user_id)}
+    form |= {"time_zone": "Europe/Berlin", "clock": "24", "step_minutes": "30"}
+    form |= {"buffer_minutes": "0", "min_notice_minutes": "0", "window_days": "21"}
+    for prefix in ("services", "weekly_hours", "date_overrides"):
+        form |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
+    return {**form, **rows}

@@ -10,7 +10,6 @@ from django.test import Client
 from django.urls import reverse
 
 from bookings.models import (
-    Expert,
     HelpFeedback,
     OutboxEmail,
     SupportRequest,
@@ -22,7 +21,7 @@ from tests.builders import (
     make_staff,
     make_user,
 )
-from tests.staff_pages import fresh, url
+from tests.staff_pages import expert_form, fresh, url
 
 pytestmark = pytest.mark.django_db
 
@@ -56,15 +55,6 @@ def test_the_list_of_feedback_counts_yes_and_no(client: Client, staff: User) -> 
     row = re.search(r'<th scope="row">no-shows</th>(.*?)</tr>', html)
     assert row is not None
     assert re.findall(r">(\d+)<", row[1]) == ["2", "1", "3"]
-
-
-def expert_form(expert: Expert, **rows: str) -> dict[str, str]:
-    form = {"name": expert.name, "slug": expert.slug, "user": str(expert.user_id)}
-    form |= {"time_zone": "Europe/Berlin", "clock": "24", "step_minutes": "30"}
-    form |= {"buffer_minutes": "0", "min_notice_minutes": "0", "window_days": "21"}
-    for prefix in ("services", "weekly_hours", "date_overrides"):
-        form |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
-    return {**form, **rows}
 
 
 def test_staff_edits_hours_and_overlaps_are_refused(client: Client, staff: User) -> None:

@@ -194,7 +194,7 @@ def test_all_that_is_wrong_with_a_line_is_told_at_once(maya, write, run) -> None
 @pytest.mark.parametrize(
     ("price", "currency", "minor"),
     [("2400", "INR", 240000), ("59.5", "EUR", 5950), ("9000.00", "JPY", 9000),
-     ("1.234", "KWD", 1234), ("0.01", "usd", 1)],
+     ("1.23", "KWD", 1230), ("0.01", "usd", 1)],
 )  # fmt: skip
 def test_prices_are_kept_in_the_minor_units_of_their_currency(
     maya, write, run, price, currency, minor
@@ -202,6 +202,40 @@ def test_prices_are_kept_in_the_minor_units_of_their_currency(
     run(write({"price": price, "currency": currency}))
 
     assert Booking.objects.get().price_minor == Payment.objects.get().captured_minor == minor
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"currency": "RSD"}, "Stripe counts RSD in other units than this site"),
+        ({"currency": "isk"}, "Stripe counts ISK in other units than this site"),
+        ({"currency": "MGA", "provider": "razorpay"}, "Razorpay counts MGA in other units"),
+        ({"currency": "KWD", "price": "1.234"}, "Stripe takes KWD only in steps of 0.010"),
+    ],
+)
+def test_a_payment_whose_refund_would_be_another_amount_is_refused(
+    maya, write, run, changes, reason
+) -> None:
+    status, out = run(write(changes))
+
+    assert status == 1
+    assert f"Line 2, currency: {reason}" in out
+    assert "Write manual as the provider" in out
+    assert not Booking.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"currency": "RSD", "provider": "manual"},
+        {"currency": "ISK", "provider": "razorpay"},
+        {"currency": "RSD", "price": "0"},
+    ],
+)
+def test_a_currency_is_no_matter_where_no_refund_is_sent_in_it(maya, write, run, changes) -> None:
+    status, _ = run(write(changes))
+
+    assert status == 0
 
 
 def test_a_free_call_has_no_payment(maya, write, run) -> None:

@@ -135,7 +135,7 @@ def test_m20_wrong_keys_wait_for_right_ones(provider: Provider, settings: Any) -
     assert paid(provider, refund) == [240000]
 
 
-@pytest.mark.parametrize(("amount", "currency"), [(5000, "JPY"), (12345, "KWD"), (100, "INR")])
+@pytest.mark.parametrize(("amount", "currency"), [(5000, "JPY"), (12340, "KWD"), (100, "INR")])
 def test_m17_other_currencies(provider: Provider, amount: int, currency: str) -> None:
     refund = drive(refund_of(provider, amount, currency))
     assert refund.state == RefundState.ACCEPTED

@@ -17,6 +17,7 @@ from bookings.admin.base import KeptAdmin
 from bookings.forms.availability import problem_with
 from bookings.forms.text import LineField
 from bookings.forms.zones import zone_choices
+from bookings.gateways import selling_with, why_not
 from bookings.models import DateOverride, Expert, Follower, Service, User, WeeklyHours
 
 
@@ -81,10 +82,23 @@ class DateOverrideRows(ExpertsRows):
     formset = DateFormSet
 
 
+class ServiceForm(forms.ModelForm[Service]):
+    def clean(self) -> dict[str, Any]:
+        """A call that nobody could pay for is not put on sale."""
+        data = super().clean() or self.cleaned_data
+        price, currency = data.get("price_minor"), data.get("currency")
+        if price and currency and data.get("is_active"):
+            refusals = [why_not(way, price, currency) for way in selling_with()]
+            if refusals and all(refusals):
+                self.add_error("currency", " ".join(refusals))
+        return data
+
+
 class ServiceRows(ExpertsRows):
     """A service that is not sold any more is switched off: bookings point to it."""
 
     model = Service
+    form = ServiceForm
     can_delete = False
 
 

@@ -54,6 +54,7 @@ AFTER: Mapping[str, tuple[str, ...]] = {
     "refund_declined": ("refund_failed", "staff_refund_failed"),
     "refund_reversed": ("refund_failed", "staff_refund_failed"),
     "refund_held": ("staff_refund_failed",),
+    "refund_by_hand": ("staff_refund_failed",),
 }
 """Verb of an event to e-mails. `decide` and `cancel` tell of their refund themselves."""
 

@@ -164,6 +164,7 @@ def _time_taken(stage: Stage) -> Told:
 
 
 _DECLINED = {"last_answer": "insufficient_funds: the account has no money left."}
+_OTHER_UNITS = {"last_answer": "Stripe counts RSD in other units: the amount would be wrong."}
 _ON_ZOOM = "Zoom dropped us twice, so we went on by phone."
 
 SCENES: dict[str, Scene] = {
@@ -214,6 +215,7 @@ SCENES: dict[str, Scene] = {
     "refund_failed-reversed": _refund_news("refund_reversed", "reversed"),
     "staff_refund_failed-declined": _refund_news("refund_declined", "declined", **_DECLINED),
     "staff_refund_failed-held": _refund_news("refund_held", "due", hold_reason="bank dispute open"),
+    "staff_refund_failed-by-hand": _refund_news("refund_by_hand", "manual_due", **_OTHER_UNITS),
     "call_cancelled": _refund("cancel", "expert", is_future=True),
     "call_cancelled_expert": _refund("cancel", "staff", is_future=True),
     "staff_refunds_held": _held,

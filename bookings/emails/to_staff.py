@@ -29,7 +29,7 @@ def _facts(case: Case) -> tuple[tuple[str, str], ...]:
 
 @kind(
     STAFF,
-    "a refund is declined, sent back, on hold or without an answer",
+    "a refund is declined, sent back, on hold, without an answer, or to be paid by hand",
     still_true=truths.refund_needs_staff,
 )
 def staff_refund_failed(case: Case) -> Letter:
@@ -45,7 +45,7 @@ def staff_refund_failed(case: Case) -> Letter:
         heading="A refund needs you",
         paragraphs=(f"the refund of {amount} for booking {case.booking.code} {problem}.",),
         quote=refund.last_answer,
-        quoted="The provider’s answer",
+        quoted="Why" if refund.state == RefundState.MANUAL_DUE else "The provider’s answer",
         button=case.admin_link("Open the refund", "refund", refund.pk),
         facts=_facts(case),
         policy=("The follower is not paid until somebody acts.",),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 
+from bookings.gateways.currencies import is_counted_alike, why_not
 from bookings.gateways.exchange import Ask, kept_open
 from bookings.gateways.exchange import exchange as once
 from bookings.gateways.port import Answer, Gateway, ListedRefund, RefundRequest, Status
@@ -27,9 +28,12 @@ __all__ = [
     "Status",
     "Till",
     "gateway_of",
+    "is_counted_alike",
     "kept_open",
     "selling_with",
+    "takers_of",
     "till_of",
+    "why_not",
 ]
 
 
@@ -109,3 +113,8 @@ def selling_with() -> list[Provider]:
     if found := [provider for provider, key in has_keys.items() if key]:
         return found
     return [] if settings.IS_HTTPS and not settings.DEMO_INBOX else [Provider.SANDBOX]
+
+
+def takers_of(amount_minor: int, currency: str) -> list[Provider]:
+    """Those of `selling_with` that a call of this price can be paid with."""
+    return [way for way in selling_with() if not why_not(way, amount_minor, currency)]

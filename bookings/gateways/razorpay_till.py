@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from bookings.gateways.currencies import why_not
 from bookings.gateways.exchange import READ_SECONDS
 from bookings.gateways.razorpay_wire import (
     RazorpayError,
@@ -19,6 +20,7 @@ from bookings.gateways.razorpay_wire import (
     why,
 )
 from bookings.gateways.till import NotTaken, Opened, Order, Paid
+from bookings.models import Provider
 
 CAPTURED = ("captured", "refunded")
 HOSTED_CHECKOUT = "/v1/checkout/embedded"
@@ -31,6 +33,8 @@ class RazorpayTill:
         self.wire = Wire(f"{api_base}/v1", key_id, key_secret, read_seconds)
 
     def open(self, order: Order) -> Opened:
+        if refused := why_not(Provider.RAZORPAY, order.amount_minor, order.currency):
+            raise NotTaken(refused)
         reply = self.wire.call(
             "POST",
             "orders",

@@ -11,14 +11,14 @@ from typing import Any
 
 import stripe
 
+from bookings.gateways.currencies import why_not
 from bookings.gateways.exchange import READ_SECONDS
 from bookings.gateways.stripe_wire import Wire
 from bookings.gateways.till import NotTaken, Opened, Order, Paid
+from bookings.models import Provider
 
 OPEN_FOR = timedelta(hours=1)
 """Stripe asks for 30 minutes at least, and counts from when it gets to hear of it."""
-COUNTED_OTHERWISE = {"ISK", "UGX"}
-"""No minor unit, but Stripe wants two more digits for them. Rather none than a hundredfold."""
 
 
 class StripeTill:
@@ -28,8 +28,8 @@ class StripeTill:
         self.api_base, self.secret_key, self.read_seconds = api_base, secret_key, read_seconds
 
     def open(self, order: Order) -> Opened:
-        if order.currency in COUNTED_OTHERWISE:
-            raise NotTaken(f"Calls in {order.currency} are not sold through Stripe.")
+        if refused := why_not(Provider.STRIPE, order.amount_minor, order.currency):
+            raise NotTaken(refused)
         metadata = {"checkout": order.key}
         price = {
             "currency": order.currency.lower(),

@@ -51,7 +51,8 @@ class Till(Protocol):
     """Every call may raise: then nobody knows, and it is asked again later."""
 
     def open(self, order: Order) -> Opened:
-        """Make an order that can be paid. NotTaken when it never will be."""
+        """Make an order that can be paid. NotTaken when it never will be, as where the provider
+        counts the currency otherwise (see `currencies`)."""
         ...
 
     def paid(self, provider_ref: str) -> list[Paid]:

@@ -109,6 +109,7 @@ LINES: dict[str, Line] = {
     ),
     "refund_held": Line("pause", "", sentences.says("Our team put the refund on hold")),
     "refund_paused": Line("pause", "", sentences.says("The refund waits for our team")),
+    "refund_by_hand": Line("bank", "money", sentences.says("Our team sends the refund by hand")),
     "refund_voided": Line("bank", "", sentences.says("The refund was not needed any more")),
     "refund_reduced": Line("bank", "money", sentences.says("The refund is smaller now")),
     "returned_elsewhere": Line("bank", "money", sentences.says("{money} went back another way")),

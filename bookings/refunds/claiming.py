@@ -12,6 +12,7 @@ from django.db.models import Case, F, Value, When
 from django.db.models.functions import Coalesce
 
 from bookings import leases
+from bookings.gateways import why_not
 from bookings.models import Payment, Refund, RefundState
 from bookings.refunds import holds, pace
 
@@ -57,8 +58,9 @@ def needs_a_look(refund: Refund, *, now: datetime) -> bool:
 
 
 def may_send(refunds: Sequence[Refund], *, now: datetime) -> list[Refund]:
-    """Those whose lease is still ours and whose payment has no dispute. From here on they count
-    as sent, and the lease begins anew."""
+    """Those whose lease is still ours, whose amount is the same at the provider, and whose
+    payment has no dispute. From here on they count as sent, and the lease begins anew."""
+    refunds = [refund for refund in refunds if not _is_left_to_staff(refund, now=now)]
     if _mark(refunds, now=now) == len(refunds):
         return list(refunds)
     free = [refund for refund in refunds if _mark([refund], now=now)]
@@ -66,6 +68,13 @@ def may_send(refunds: Sequence[Refund], *, now: datetime) -> list[Refund]:
         if refund not in free and _is_disputed(refund):
             holds.hold(refund, holds.DISPUTE, now=now)
     return free
+
+
+def _is_left_to_staff(refund: Refund, *, now: datetime) -> bool:
+    why = why_not(refund.payment.provider, refund.amount_minor, refund.currency)
+    if why:
+        holds.leave_to_staff(refund, why, now=now)
+    return bool(why)
 
 
 def give_back(refunds: Sequence[Refund], *, now: datetime) -> list[Refund]:

@@ -30,6 +30,24 @@ def hold(refund: Refund, reason: str, *, now: datetime) -> bool:
     return True
 
 
+def leave_to_staff(refund: Refund, why: str, *, now: datetime) -> bool:
+    """The provider cannot be asked for this amount: a person pays it, and is told why."""
+    if refund.first_sent_at is not None:
+        why = f"{why} It was asked for before: look first what became of that."
+    with transaction.atomic():
+        if not as_read(
+            refund,
+            state=RefundState.MANUAL_DUE,
+            next_attempt_at=None,
+            alerted_at=now,
+            lease_token=None,
+            last_answer=why[:500],
+        ):
+            return False
+        tell(refund, "refund_by_hand", now=now, note=why)
+    return True
+
+
 def hold_restored(refunds: Iterable[Refund], *, now: datetime) -> int:
     """Stop them all; one mail a day for the lot."""
     held = 0

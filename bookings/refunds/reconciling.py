@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
 from bookings import clocks
-from bookings.gateways import Answer, ListedRefund, Status, gateway_of
+from bookings.gateways import Answer, ListedRefund, Status, gateway_of, is_counted_alike
 from bookings.gateways.listing import find_in
 from bookings.models import Payment, Refund, RefundState
 from bookings.refunds import pace
@@ -41,6 +41,8 @@ def refetch(payment_id: int, *, now: datetime) -> int:
     rows = list(payment.refunds.select_related("payment", "booking").order_by("pk"))
     listed = gateway.list_refunds(payment.provider_ref, now=now)
     changed = sum(_align(refund, listed, now=now) for refund in rows)
+    if not is_counted_alike(payment.provider, payment.currency):
+        return changed  # amounts that cannot be added to ours: a person compares them
     return changed + settle(payment_id, listed, now=now)
 
 

@@ -16,7 +16,7 @@ from bookings import checkouts, slots, tasks, zones
 from bookings.checkouts import Buyer
 from bookings.forms.buying import BuyForm
 from bookings.forms.follower import parse_slot
-from bookings.gateways import selling_with
+from bookings.gateways import takers_of
 from bookings.models import Checkout, Clock, Expert, Provider, Service
 from bookings.presenters import buying
 from bookings.presenters.slot_picker import Choice, picker, reach
@@ -51,13 +51,13 @@ def buy(request: HttpRequest, slug: str, service_id: int) -> HttpResponse:
     if service is None:
         raise Http404
     now = timezone.now()
-    ways = selling_with() if service.price_minor else []
+    ways = takers_of(service.price_minor, service.currency) if service.price_minor else []
     is_unpayable = service.price_minor > 0 and not ways
     if request.method == "POST" and not is_unpayable:
         return _submitted(request, service, ways, now)
     form, choice = BuyForm(ways=ways), _choice(request, request.GET, service)
     if is_unpayable:
-        logger.error("service %s cannot be sold: no provider has keys", service.pk)
+        logger.error("service %s cannot be sold: no provider has keys, or takes it", service.pk)
         return _calendar(request, service, form, choice, now=now, status=503, problem=NOT_SOLD)
     return _calendar(request, service, form, choice, now=now)
 
