@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bookings import emails, lifecycle
+from bookings import emails, lifecycle, slots
 from bookings.emails.case import Case
 from bookings.emails.kinds import KINDS
 from bookings.emails.scenes import SCENES
@@ -241,3 +241,47 @@ def test_a_withdrawn_link_that_arrived_when_it_was_sent_again_is_told() -> None:
     later = again + timedelta(minutes=1)
     lifecycle.withdraw_offer(booking.pk, actor=actor, now=later)
     assert emails.deliver(only("offer_withdrawn").pk, now=later + timedelta(minutes=1))
+
+
+def marked_and_offered() -> builders.Booking:
+    """The offer comes while the mark can still be undone, before its mail has left."""
+    booking = builders.mark_held_on_zoom(builders.report(builders.make_booking()))
+    return builders.offer(booking, now=NOW + 20 * SECOND)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("ends", ["withdrawn", "undone", "lapsed"])
+def test_a_mark_is_told_after_an_offer_that_kept_its_mail_back(ends: str) -> None:
+    booking = marked_and_offered()
+    actor, minute = builders.expert_of(booking), timedelta(minutes=1)
+    emails.deliver(only("marked_completed").pk, now=NOW + 35 * SECOND)
+    if ends == "undone":
+        later = NOW + 45 * SECOND
+        lifecycle.undo(booking.pk, actor=actor, now=later)
+    else:
+        emails.deliver(only("marked_completed").pk, now=NOW + 10 * minute)
+        assert only("marked_completed").state == OutboxState.CANCELLED
+        later = NOW + timedelta(days=14, minutes=10) if ends == "lapsed" else NOW + 20 * minute
+        if ends == "lapsed":
+            lifecycle.run_deadline(booking.pk, state=State.RESCHEDULE_OFFERED, now=later)
+        else:
+            lifecycle.withdraw_offer(booking.pk, actor=actor, now=later)
+
+    assert emails.deliver(only("marked_completed").pk, now=later + 3 * minute)
+
+
+@pytest.mark.django_db
+def test_a_mark_of_a_call_that_was_moved_since_is_not_told() -> None:
+    booking = builders.offer(builders.mark_held_on_zoom(builders.make_booking()), now=NOW)
+    stale = only("marked_completed")
+    emails.deliver(stale.pk, now=NOW + timedelta(minutes=10))
+    slot = slots.free_for(booking, now=NOW + timedelta(hours=1))[0]
+    moved = lifecycle.pick_time(
+        booking.pk, actor=builders.FOLLOWER, now=NOW + timedelta(hours=1), starts_at=slot
+    )
+    again = moved.ends_at + timedelta(minutes=1)
+    builders.mark_held_on_zoom(moved, now=again)
+    builders.offer(moved, now=again + timedelta(minutes=5))
+    withdrawn = again + timedelta(minutes=10)
+    lifecycle.withdraw_offer(booking.pk, actor=builders.expert_of(booking), now=withdrawn)
+    assert not emails.deliver(stale.pk, now=withdrawn + timedelta(minutes=5))

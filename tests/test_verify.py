@@ -38,6 +38,7 @@ from tests.builders import (
     make_follower,
     make_in_state,
     make_service,
+    mark_held_on_zoom,
     offer,
     report,
 )
@@ -221,6 +222,18 @@ def no_mail_is_stuck() -> Booking:
     return booking
 
 
+def standing_mark_is_told() -> Booking:
+    booking = mark_held_on_zoom(make_booking())
+    OutboxEmail.objects.filter(kind="marked_completed").update(state="cancelled")
+    return booking
+
+
+def open_offer_is_mailed() -> Booking:
+    booking = offer(make_booking())
+    OutboxEmail.objects.filter(kind="offer").update(state="cancelled")
+    return booking
+
+
 def refunds_within_capture() -> Booking:
     return the_refund(refunded(), amount_minor=240001)
 
@@ -286,6 +299,7 @@ PLANTED: list[Callable[[], Booking]] = [
     history_has_no_gap, state_is_where_history_ends, history_begins_with_booking,
     every_move_is_counted, a_form_acts_once, report_ended_as_history_says,
     offer_ended_as_history_says, promised_mail_is_written, no_mail_is_stuck,
+    standing_mark_is_told, open_offer_is_mailed,
     refunds_within_capture, reserved_is_the_sum, all_returns_within_capture,
     refund_belongs_to_its_booking, refund_is_as_decided, decided_refund_exists, no_refund_sleeps,
     failed_refund_is_told, no_refund_early, no_offer_lapses_early, sandbox_books_agree,

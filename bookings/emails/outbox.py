@@ -72,6 +72,15 @@ def queue_all(
     return list(compiled.insert(rows, once="dedupe_key"))
 
 
+def queue_again(kind: str, bookings: Sequence[Booking], *, not_before: datetime) -> None:
+    """What was dropped because it was not true for a while. Whether it is true again, and for
+    which of several, is looked at before it is sent."""
+    dropped = OutboxEmail.objects.filter(
+        kind=kind, booking__in=bookings, state=OutboxState.CANCELLED
+    )
+    dropped.update(state=OutboxState.QUEUED, next_attempt_at=not_before, attempts=0)
+
+
 def _row(wanted: Promise, *, now: datetime, not_before: datetime | None) -> OutboxEmail:
     booking, event = wanted.booking, wanted.event
     standing = _as_it_stands(booking) if booking else {}

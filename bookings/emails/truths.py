@@ -85,8 +85,11 @@ def as_booked(case: Case) -> bool:
 
 
 def mark_stands(case: Case) -> bool:
-    mark = case.mark
-    return case.booking.state == State.COMPLETED and mark is not None and mark.undone_at is None
+    """The very mark the event made, and not one of an earlier attempt."""
+    mark, booking = case.mark, case.booking
+    if mark is None or mark.undone_at is not None or mark.marked_at != booking.marked_at:
+        return False
+    return booking.state == State.COMPLETED
 
 
 def is_cancelled(case: Case) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from bookings import clocks, links, rules, slots, tasks, timeline
+from bookings import clocks, emails, links, rules, slots, tasks, timeline
 from bookings.lifecycle import refunding
 from bookings.lifecycle.cases import close_cases
 from bookings.lifecycle.engine import (
     Step,
     in_transaction,
+    not_before,
     tell,
     tell_all,
     transition,
@@ -204,7 +205,12 @@ def _resume(
         )
         for booking in bookings
     ]
-    return transition_all(steps, name, actor=actor, now=now)
+    events = transition_all(steps, name, actor=actor, now=now)
+    if marked := [booking for booking in bookings if booking.state == State.COMPLETED]:
+        # An offer made right after the mark kept the follower from hearing of it.
+        held_until = not_before(marked[0], now)
+        emails.queue_again("marked_completed", marked, not_before=held_until)
+    return events
 
 
 def resend_offer(which: Which, *, actor: Actor, now: datetime) -> Booking:
