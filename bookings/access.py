@@ -26,12 +26,14 @@ class ExpertRequest(HttpRequest):
 def expert_required(
     view: Callable[Concatenate[ExpertRequest, P], HttpResponse],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-    """Only for experts; anybody else is sent to the sign-in page."""
+    """Only for experts; strangers are sent to the sign-in page, and staff finds no such page."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         expert = expert_of(request)
         if expert is None:
+            if request.user.is_authenticated:  # signing in again would lead here again
+                raise Http404("Only experts have this page.")
             return _to_sign_in(request)
         request.expert = expert  # type: ignore[attr-defined]
         return view(request, *args, **kwargs)  # type: ignore[arg-type]

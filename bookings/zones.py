@@ -9,6 +9,7 @@ from importlib import resources
 
 
 def is_known(name: str) -> bool:
+    """Whether it is a zone; some systems list others, which mean whatever the machine is set to."""
     return name in _all_names()
 
 
@@ -37,7 +38,7 @@ def _older_names() -> Mapping[str, str]:
 
 @lru_cache(maxsize=1)
 def _all_names() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
+    return frozenset(zoneinfo.available_timezones()) - {"Factory", "localtime"}
 
 
 def _rows(file: str) -> list[str]:

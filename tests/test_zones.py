@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.utils import timezone
 
 from bookings import links, zones
 from bookings.forms.zones import zone_choices
+from bookings.models import validate_time_zone
 from bookings.presenters.zones import likely
 from tests.builders import make_booking, make_follower, offer
 
@@ -56,3 +58,10 @@ def test_a_follower_whose_browser_uses_an_older_name_reads_todays(client: Client
 
     assert "Kolkata (IST)" in html
     assert "Calcutta" not in html
+
+
+@pytest.mark.parametrize("name", ["localtime", "Factory", "", "../etc/passwd", "Europe/berlin"])
+def test_what_is_no_place_is_no_zone(name: str) -> None:
+    assert not zones.is_known(name)
+    with pytest.raises(ValidationError):
+        validate_time_zone(name)
