@@ -19,6 +19,7 @@ from django.utils import timezone
 from bookings import lists
 from bookings.lists import PastFilter, keyset
 from bookings.models import Booking, Expert, OutboxEmail, ProviderEvent, Refund
+from tests.plans import statements
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
@@ -75,19 +76,6 @@ def past(expert: Expert, *, after: str = "", **wanted: Any) -> lists.Page:
     return lists.past(expert, now=NOW, wanted=PastFilter(**wanted), after=after)
 
 
-def statements(look: Look, expert: Expert) -> list[tuple[str, Any]]:
-    """What reaches the database: text and parameters, still apart."""
-    seen: list[tuple[str, Any]] = []
-
-    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        seen.append((sql, params))
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(note):
-        look(expert)
-    return seen
-
-
 def leave_no_other_way(cursor: Any, index: str) -> None:
     """With a handful of rows all indexes cost the same, and any may be taken."""
     for way in ("seqscan", "bitmapscan", "sort"):
@@ -123,7 +111,7 @@ def kept_plan(sql: str, params: Any, *, index: str) -> str:
 @pytest.mark.parametrize("name", ALL)
 def test_a_look_up_rides_its_index(maya: Expert, name: str) -> None:
     look, index = ALL[name]
-    for sql, params in statements(look, maya):
+    for sql, params in statements(lambda: look(maya)):
         found = plan(sql, params, index=index)
         assert index in found, f"{sql}\n{found}"
 
@@ -134,7 +122,7 @@ def test_a_plan_that_is_kept_rides_it_too(maya: Expert, name: str) -> None:
     if connection.vendor != "postgresql":
         pytest.skip("SQLite keeps no plans for other values")
     look, index = LISTS[name]
-    for sql, params in statements(look, maya):
+    for sql, params in statements(lambda: look(maya)):
         found = kept_plan(sql, params, index=index)
         assert index in found, f"{sql}\n{found}"
         assert "$" in found, "these are the values themselves"
@@ -144,7 +132,7 @@ def test_a_plan_that_is_kept_rides_it_too(maya: Expert, name: str) -> None:
 def test_without_the_index_the_plan_is_another(maya: Expert, index: str) -> None:
     """The test above can fail."""
     look = next(look for look, name in ALL.values() if name == index)
-    sql, params = statements(look, maya)[0]
+    sql, params = statements(lambda: look(maya))[0]
     with connection.cursor() as cursor:
         cursor.execute(f"DROP INDEX {index}")
     assert index not in plan(sql, params, index=index)
@@ -165,7 +153,7 @@ def test_without_the_index_the_plan_is_another(maya: Expert, index: str) -> None
 def test_the_state_is_a_literal(maya: Expert, name: str, condition: str) -> None:
     """As a parameter of a prepared statement it would hide from the planner."""
     look, _ = LISTS[name]
-    for sql, params in statements(look, maya):
+    for sql, params in statements(lambda: look(maya)):
         assert condition in sql
         assert not {"no_show_reported", "reschedule_offered", "contested"} & set(map(str, params))
 
@@ -174,7 +162,7 @@ def test_the_state_is_a_literal(maya: Expert, name: str, condition: str) -> None
 def test_a_deep_page_enters_the_index_where_it_begins(maya: Expert, name: str) -> None:
     """Not at the top, from where it would read up to its rows."""
     look, _ = LISTS[name]
-    sql, params = statements(look, maya)[0]
+    sql, params = statements(lambda: look(maya))[0]
     column = "deadline_at" if name.startswith("need") else "ends_at"
     found = plan(sql, params)
     if connection.vendor == "postgresql":

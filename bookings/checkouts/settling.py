@@ -138,7 +138,7 @@ def _close(checkout: Checkout, booking: Booking, state: CheckoutState) -> None:
 
 def _follower(checkout: Checkout) -> Follower:
     """The one with this address, unchanged: anybody can write an address into a form."""
-    known = Follower.objects.filter(email__iexact=checkout.email)
+    known = Follower.objects.with_address(checkout.email)
     if (follower := known.first()) is not None:
         return follower
     try:

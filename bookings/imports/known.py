@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models.functions import Lower
-
 from bookings.imports.lines import Call
 from bookings.models import Booking, Expert, Follower, Payment, Service
 from bookings.states import HOLDS_A_SLOT
@@ -13,8 +11,8 @@ from bookings.states import HOLDS_A_SLOT
 
 def experts_of(calls: list[Call]) -> dict[str, Expert]:
     emails = {call.expert_email for call in calls}
-    found = Expert.objects.select_related("user").annotate(lowered=Lower("user__email"))
-    return {expert.user.email.lower(): expert for expert in found.filter(lowered__in=emails)}
+    found = Expert.objects.with_address(*emails).select_related("user")
+    return {expert.user.email.lower(): expert for expert in found}
 
 
 def references_used(
@@ -73,7 +71,7 @@ class Followers:
 
     @staticmethod
     def _find(emails: dict[str, Call]) -> dict[str, Follower]:
-        found = Follower.objects.annotate(lowered=Lower("email")).filter(lowered__in=list(emails))
+        found = Follower.objects.with_address(*emails)
         return {follower.email.lower(): follower for follower in found}
 
     def forget_unused(self) -> None:

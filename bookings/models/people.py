@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import Value
 from django.db.models.functions import Lower
 
 from bookings import zones
+
+M = TypeVar("M", bound=models.Model, covariant=True)
 
 
 def validate_time_zone(name: str) -> None:
     if not zones.is_known(name):
         raise ValidationError("Choose a time zone from the list, such as Europe/Berlin.")
+
+
+class AddressedQuerySet(models.QuerySet[M]):
+    """People with an e-mail address, which has an index of its lower-case form."""
+
+    address = "email"
+
+    def with_address(self, *addresses: str) -> Self:
+        """In any case. The database lowers both, as it does for the index; `iexact` uses none."""
+        lowered = [Lower(Value(address)) for address in addresses]
+        found: Self = self.alias(lowered=Lower(self.address)).filter(lowered__in=lowered)
+        return found
 
 
 class UserManager(BaseUserManager["User"]):
@@ -57,7 +72,9 @@ class Clock(models.TextChoices):
     TWENTY_FOUR = "24", "24-hour clock"
 
 
-class ExpertQuerySet(models.QuerySet["Expert"]):
+class ExpertQuerySet(AddressedQuerySet["Expert"]):
+    address = "user__email"
+
     def selling(self) -> ExpertQuerySet:
         """Those whose public page is open: they can sign in and look after a booking."""
         return self.filter(user__is_active=True)
@@ -89,6 +106,10 @@ class Expert(models.Model):
         return self.name.split()[0] if self.name.strip() else self.name
 
 
+class FollowerQuerySet(AddressedQuerySet["Follower"]):
+    pass
+
+
 class Follower(models.Model):
     """Buys a call. Has no account; acts from private links in e-mails."""
 
@@ -97,6 +118,8 @@ class Follower(models.Model):
     time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
     clock = models.CharField(max_length=2, choices=Clock, default=Clock.TWENTY_FOUR)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = FollowerQuerySet.as_manager()
 
     class Meta:
         constraints = (models.UniqueConstraint(Lower("email"), name="follower_email_any_case"),)
