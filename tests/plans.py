@@ -39,7 +39,13 @@ def whole_reads(look: Callable[[], Any]) -> list[str]:
     find = _of_postgresql if connection.vendor == "postgresql" else _of_sqlite
     asked = [(sql, params) for sql, params in statements(look) if sql.startswith("SELECT")]
     assert any(table in sql for sql, _ in asked for table in GROWING), "nothing was looked up"
+    asked = [(sql, params) for sql, params in asked if not _is_of_the_latest(sql)]
     return [f"{step}\n  {sql}" for sql, params in asked for step in find(sql, params)]
+
+
+def _is_of_the_latest(sql: str) -> bool:
+    """By id, as many as its limit says."""
+    return " WHERE " not in sql and " ORDER BY 1 DESC LIMIT " in sql
 
 
 def _of_postgresql(sql: str, params: Any) -> Iterator[str]:
@@ -48,24 +54,34 @@ def _of_postgresql(sql: str, params: Any) -> Iterator[str]:
     with connection.cursor() as cursor:
         for way in ("seqscan", "hashjoin", "mergejoin"):
             cursor.execute(f"SET LOCAL enable_{way} = off")
+        forget_how_small_the_tables_are(cursor)
         cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
         found = cursor.fetchone()[0]
     plan = json.loads(found) if isinstance(found, str) else found
-    for node, above in _nodes(plan[0]["Plan"], ""):
+    for node in _nodes(plan[0]["Plan"]):
         kind, index = node["Node Type"], node.get("Index Name")
         if kind == "Seq Scan" and node["Relation Name"] in GROWING:
             yield f"Seq Scan on {node['Relation Name']}"
-        elif index and index not in BOUNDED and not _is_entered(node, above):
+        elif index and index not in BOUNDED and not _is_entered(node):
             yield f"{kind} using {index} from end to end"
 
 
-def _nodes(node: dict[str, Any], above: str) -> Iterator[tuple[dict[str, Any], str]]:
-    yield node, above
+def forget_how_small_the_tables_are(cursor: Any) -> None:
+    """A table that was counted while it was empty, as after a test, is planned as if it were: then
+    any way through it is as good as another. One that was never counted may be larger."""
+    cursor.execute("SELECT has_table_privilege('pg_class', 'UPDATE')")
+    if cursor.fetchone()[0]:
+        cursor.execute("UPDATE pg_class SET relpages = 0, reltuples = -1 WHERE relkind = 'r'"
+                       " AND relname LIKE 'bookings\\_%'")  # fmt: skip
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
     for part in node.get("Plans", ()):
-        yield from _nodes(part, node["Node Type"])
+        yield from _nodes(part)
 
 
-def _is_entered(node: dict[str, Any], above: str) -> bool:
+def _is_entered(node: dict[str, Any]) -> bool:
     """At its first column; by another one an index is found, too, but read from end to end."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -74,10 +90,8 @@ def _is_entered(node: dict[str, Any], above: str) -> bool:
             [node["Index Name"]],
         )
         table, first = cursor.fetchone()
-    if table not in GROWING or (above == "Limit" and "Filter" not in node):
-        return True
     condition = re.sub(r"\b\w+\.", "", node.get("Index Cond", ""))
-    return re.search(rf"\({re.escape(first)}(?!\w)", condition) is not None
+    return table not in GROWING or re.search(rf"\({re.escape(first)}(?!\w)", condition) is not None
 
 
 def _of_sqlite(sql: str, params: Any) -> Iterator[str]:
@@ -85,10 +99,9 @@ def _of_sqlite(sql: str, params: Any) -> Iterator[str]:
         # A text never seen before: an old EXPLAIN would be answered with the old plan.
         cursor.execute(f"EXPLAIN QUERY PLAN {sql} -- plans {next(_number)}", params)
         steps = [str(line[-1]) for line in cursor.fetchall()]
+    tables = {alias: table for table, alias in re.findall(r'"(bookings_\w+)" (\w+)', sql)}
     for step in steps:
-        name = re.match(r"SCAN (\w+)", step)
-        is_small = name is None or (name[1].startswith(("bookings_", "CONSTANT"))
-                                    and name[1] not in GROWING)  # fmt: skip
-        is_the_latest = " WHERE " not in sql and " LIMIT " in sql
-        if not (is_small or is_the_latest or BOUNDED & set(step.split())):
+        scanned = re.match(r"SCAN (\w+)", step)
+        grows = scanned and tables.get(scanned[1], scanned[1]) in GROWING
+        if grows and not BOUNDED & set(step.split()):
             yield step

@@ -18,7 +18,7 @@ from bookings.admin.base import NONE, chip, moment, money, remaining
 from bookings.admin.filters import CallDate, Late, StateNow
 from bookings.admin.rows import BOOKING_ROWS, state_words, story
 from bookings.forms.staff import AmountForm, DecideForm
-from bookings.models import Booking, Expert, Follower
+from bookings.models import Booking, Expert, Follower, as_code
 from bookings.presenters.policy import policy_rows
 from bookings.states import Actor, State, Verb
 
@@ -100,6 +100,23 @@ ACTIONS = (
 )
 
 
+def _people(term: str) -> tuple[QuerySet[Follower], QuerySet[Expert]]:
+    if "@" in term:
+        return Follower.objects.with_address(term), Expert.objects.with_address(term)
+    named = Q(name__icontains=term)
+    return Follower.objects.filter(named), Expert.objects.filter(named)
+
+
+def _imported_as(reference: str) -> QuerySet[Booking]:
+    """Asked for each expert: a reference alone is not what its index begins with."""
+    of_experts = Booking.objects.filter(expert__in=Expert.objects.all(), external_ref=reference)
+    return of_experts.exclude(external_ref="")  # as the index says it
+
+
+def _first_ids(rows: QuerySet[Any]) -> list[int]:
+    return list(rows.values_list("pk", flat=True)[:PEOPLE_FOUND])
+
+
 @admin.register(Booking)
 class BookingAdmin(ActingAdmin[Booking]):
     staff_actions = ACTIONS
@@ -107,7 +124,7 @@ class BookingAdmin(ActingAdmin[Booking]):
     list_display_links = ("code",)
     list_filter = (StateNow, CallDate, Late)
     search_fields = ("code",)
-    search_help_text = "A code, a name, or a whole e-mail address."
+    search_help_text = "A code, a name, a whole e-mail address, or the id in another system."
     sortable_by = ()
     inlines = BOOKING_ROWS
     fieldsets = (
@@ -133,21 +150,15 @@ class BookingAdmin(ActingAdmin[Booking]):
         self, request: HttpRequest, queryset: QuerySet[Booking], search_term: str
     ) -> tuple[QuerySet[Booking], bool]:
         """Looks the person up first, so that the bookings are found by an index."""
-        term = search_term.strip()
-        if not term:
+        if not (term := search_term.strip()):
             return queryset, False
-        if "@" in term:
-            people = Q(email__iexact=term), Q(user__email__iexact=term)
-        else:
-            people = Q(name__icontains=term), Q(name__icontains=term)
-        followers, experts = (
-            list(model._default_manager.filter(which).values_list("pk", flat=True)[:PEOPLE_FOUND])
-            for model, which in zip((Follower, Expert), people, strict=True)
-        )
+        if code := as_code(term):
+            return queryset.filter(code=code), False
+        followers, experts = (_first_ids(people) for people in _people(term))
         if PEOPLE_FOUND in (len(followers), len(experts)):
             messages.warning(request, f"Only bookings of the first {PEOPLE_FOUND} people found.")
         found = Q(follower_id__in=followers) | Q(expert_id__in=experts)
-        return queryset.filter(Q(code=term.upper()) | Q(external_ref=term) | found), False
+        return queryset.filter(found | Q(pk__in=_first_ids(_imported_as(term)))), False
 
     @admin.display(description="state", ordering="state")
     def state_now(self, row: Booking) -> SafeString:

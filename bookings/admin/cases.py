@@ -14,6 +14,7 @@ from bookings.admin.acting import ActingAdmin, StaffAction
 from bookings.admin.base import NONE, age, chip, moment, money, remaining
 from bookings.admin.bookings import DECIDE
 from bookings.admin.rows import story
+from bookings.admin.searching import CodeSearch, NameSearch
 from bookings.models import Contest
 from bookings.states import Actor, State
 
@@ -42,14 +43,13 @@ class Decided(admin.SimpleListFilter):
 
 
 @admin.register(Contest)
-class ContestAdmin(ActingAdmin[Contest]):
+class ContestAdmin(CodeSearch[Contest], NameSearch[Contest], ActingAdmin[Contest]):
     staff_actions = (
         StaffAction(DECIDE.name, DECIDE.label, DECIDE.effect, _run, DECIDE.form, _refusal),
     )
     list_display = ("booking", "expert", "follower", "paid", "age_now", "deadline", "decided",
                     "reason")  # fmt: skip
     list_filter = (Decided,)
-    search_fields = ("=booking__code",)
     search_help_text = "The code of the booking."
     sortable_by = ()
     fields = ("booking", "expert", "follower", "paid", "contested", "reason", "deadline", "decided",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from bookings.admin.base import ReadOnlyAdmin, chip, moment, money
-from bookings.models import Checkout, CheckoutState, ProviderEvent
+from bookings.admin.searching import LATEST, CodeSearch, NameSearch, among_latest
+from bookings.models import Checkout, CheckoutState, Provider, ProviderEvent
 
 TONES = {
     CheckoutState.OPEN: "info",
@@ -19,14 +22,16 @@ TONES = {
 
 
 @admin.register(Checkout)
-class CheckoutAdmin(ReadOnlyAdmin[Checkout]):
+class CheckoutAdmin(CodeSearch[Checkout], NameSearch[Checkout], ReadOnlyAdmin[Checkout]):
     """Without its key: whoever has that can act for the buyer."""
 
     list_display = ("service", "expert", "buyer", "call_at", "price", "provider", "state_now",
                     "booking", "created", "next_poll", "last_error")  # fmt: skip
     list_filter = ("state", "provider")
-    search_fields = ("=email", "=provider_ref", "=booking__code")
-    search_help_text = "An e-mail address, the provider's reference, or the code of a booking."
+    search_help_text = (
+        "The provider's reference, the code of a booking, or the e-mail address of one of the "
+        f"latest {LATEST:,} purchases."
+    )
     sortable_by = ()
     fields = ("service", "expert", "buyer", "time_zone", "call_at", "price", "provider",
               "provider_ref", "state_now", "booking", "created", "held_until", "polls",
@@ -34,6 +39,11 @@ class CheckoutAdmin(ReadOnlyAdmin[Checkout]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Checkout]:
         return super().get_queryset(request).select_related("service", "expert", "booking")
+
+    def named(self, term: str) -> Iterable[QuerySet[Checkout]]:
+        known = Checkout.objects.exclude(provider_ref="")
+        yield known.filter(provider__in=Provider.values, provider_ref=term)
+        yield among_latest(Checkout.objects.all(), email__iexact=term)
 
     def buyer(self, row: Checkout) -> str:
         return f"{row.name}, {row.email}"
@@ -60,12 +70,14 @@ class CheckoutAdmin(ReadOnlyAdmin[Checkout]):
 
 
 @admin.register(ProviderEvent)
-class ProviderEventAdmin(ReadOnlyAdmin[ProviderEvent]):
+class ProviderEventAdmin(NameSearch[ProviderEvent], ReadOnlyAdmin[ProviderEvent]):
     list_display = ("kind", "provider", "event_id", "received", "processed", "attempts",
                     "next_try", "last_error")  # fmt: skip
     list_filter = ("provider",)
-    search_fields = ("=event_id", "=kind")
-    search_help_text = "The provider's id of the event, or a kind such as refund.updated."
+    search_help_text = (
+        "The provider's id of the event, or a kind such as refund.updated among the latest "
+        f"{LATEST:,}."
+    )
     sortable_by = ()
     fields = ("kind", "provider", "event_id", "received", "processed", "attempts", "next_try",
               "last_error", "body")  # fmt: skip
@@ -73,6 +85,10 @@ class ProviderEventAdmin(ReadOnlyAdmin[ProviderEvent]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[ProviderEvent]:
         rows = super().get_queryset(request)
         return rows.defer("body")  # read only where it is shown
+
+    def named(self, term: str) -> Iterable[QuerySet[ProviderEvent]]:
+        yield ProviderEvent.objects.filter(provider__in=Provider.values, event_id=term)
+        yield among_latest(ProviderEvent.objects.all(), kind__iexact=term)
 
     def received(self, row: ProviderEvent) -> str:
         return moment(row.received_at)

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from bookings import helpdesk
 from bookings.admin.base import NONE, KeptAdmin, ReadOnlyAdmin, age, chip, moment
+from bookings.admin.searching import CodeSearch
 from bookings.forms.text import ParagraphsField
 from bookings.models import HelpFeedback, SupportRequest, User
 
@@ -80,11 +81,12 @@ class Answered(admin.SimpleListFilter):
 
 
 @admin.register(SupportRequest)
-class SupportRequestAdmin(KeptAdmin[SupportRequest]):
+class SupportRequestAdmin(CodeSearch[SupportRequest], KeptAdmin[SupportRequest]):
     form = AnswerForm
     list_display = ("subject", "expert", "booking", "asked", "waiting", "state_now")
     list_filter = (Answered,)
-    search_fields = ("subject", "=booking__code", "expert__name")
+    search_fields = ("subject", "expert__name")
+    search_help_text = "The code of the booking, words of the subject, or the expert’s name."
     sortable_by = ()
     readonly_fields = ("expert", "email", "booking", "asked", "subject", "message", "answered_by",
                        "answered")  # fmt: skip

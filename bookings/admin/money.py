@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -17,8 +17,9 @@ from bookings import refunds
 from bookings.admin.acting import ActingAdmin, StaffAction
 from bookings.admin.base import NONE, ReadOnlyAdmin, age, moment, money
 from bookings.admin.rows import refund_chip
+from bookings.admin.searching import LATEST, CodeSearch, NameSearch, among_latest
 from bookings.forms.staff import PaidByHandForm
-from bookings.models import Payment, Refund
+from bookings.models import Payment, Provider, Refund
 from bookings.refunds import holds
 from bookings.states import Actor
 
@@ -107,7 +108,7 @@ class NeedsStaff(admin.SimpleListFilter):
 
 
 @admin.register(Refund)
-class RefundAdmin(ActingAdmin[Refund]):
+class RefundAdmin(CodeSearch[Refund], NameSearch[Refund], ActingAdmin[Refund]):
     staff_actions = ACTIONS
     list_display = (
         "pk", "booking", "amount", "state_now", "hold_reason", "age_now", "provider",
@@ -116,8 +117,10 @@ class RefundAdmin(ActingAdmin[Refund]):
     list_display_links = ("pk",)
     list_filter = (NeedsStaff, "state", "payment__provider")
     list_select_related = ("booking", "payment")
-    search_fields = ("=booking__code", "=provider_refund_id", "=reference")
-    search_help_text = "The code of the booking, the provider’s id, or the bank’s reference."
+    search_help_text = (
+        "The code of the booking, the provider’s id, or the bank’s reference of one of the latest "
+        f"{LATEST:,} refunds."
+    )
     sortable_by = ()
     fieldsets = (
         (None, {"fields": ("booking", "amount", "state_now", "hold_reason", "last_answer")}),
@@ -130,6 +133,10 @@ class RefundAdmin(ActingAdmin[Refund]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Refund]:
         return super().get_queryset(request).select_related("booking__expert", "payment")
+
+    def named(self, term: str) -> Iterable[QuerySet[Refund]]:
+        yield Refund.objects.exclude(provider_refund_id="").filter(provider_refund_id=term)
+        yield among_latest(Refund.objects.all(), reference__iexact=term)
 
     def amount(self, row: Refund) -> SafeString:
         return money(row.amount_minor, row.currency)
@@ -171,12 +178,11 @@ class RefundAdmin(ActingAdmin[Refund]):
 
 
 @admin.register(Payment)
-class PaymentAdmin(ReadOnlyAdmin[Payment]):
+class PaymentAdmin(CodeSearch[Payment], NameSearch[Payment], ReadOnlyAdmin[Payment]):
     list_display = ("provider_ref", "booking", "provider", "captured", "going_back", "outside",
                     "is_disputed", "paid")  # fmt: skip
     list_filter = ("provider", "is_disputed")
     list_select_related = ("booking",)
-    search_fields = ("=provider_ref", "=booking__code")
     search_help_text = "The provider’s id, or the code of the booking."
     sortable_by = ()
     fields = ("booking", "provider", "provider_ref", "method", "captured", "going_back", "outside",
@@ -184,6 +190,9 @@ class PaymentAdmin(ReadOnlyAdmin[Payment]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
         return super().get_queryset(request).select_related("booking")
+
+    def named(self, term: str) -> Iterable[QuerySet[Payment]]:
+        yield Payment.objects.filter(provider__in=Provider.values, provider_ref=term)
 
     def captured(self, row: Payment) -> SafeString:
         return money(row.captured_minor, row.currency)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from bookings.admin.acting import ActingAdmin, StaffAction
 from bookings.admin.base import ReadOnlyAdmin, age, chip, moment
+from bookings.admin.searching import LATEST, CodeSearch, NameSearch, among_latest
 from bookings.emails import staff
 from bookings.models import Heartbeat, OutboxEmail, OutboxState
 from bookings.states import Actor
@@ -36,7 +37,7 @@ def _only(*states: str) -> Callable[[OutboxEmail, Actor, datetime], str]:
 
 
 @admin.register(OutboxEmail)
-class OutboxAdmin(ActingAdmin[OutboxEmail]):
+class OutboxAdmin(CodeSearch[OutboxEmail], NameSearch[OutboxEmail], ActingAdmin[OutboxEmail]):
     """Without the text: it holds private links, and is made only when it is sent."""
 
     staff_actions = (
@@ -58,14 +59,18 @@ class OutboxAdmin(ActingAdmin[OutboxEmail]):
     list_display = ("what", "audience", "booking", "state_now", "attempts", "next_try", "created",
                     "sent", "last_error")  # fmt: skip
     list_filter = ("state", "audience")
-    search_fields = ("=booking__code", "=kind")
-    search_help_text = "The code of the booking, or a kind such as offer."
+    search_help_text = (
+        f"The code of the booking, or a kind such as offer among the latest {LATEST:,} e-mails."
+    )
     sortable_by = ()
     fields = ("what", "audience", "booking", "state_now", "attempts", "next_try", "created", "sent",
               "last_error", "message_id", "dedupe_key")  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OutboxEmail]:
         return super().get_queryset(request).select_related("booking")
+
+    def named(self, term: str) -> Iterable[QuerySet[OutboxEmail]]:
+        yield among_latest(OutboxEmail.objects.all(), kind__iexact=term)
 
     @admin.display(description="e-mail")
     def what(self, row: OutboxEmail) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bookings.lists import hydrated, keyset
 from bookings.lists.extras import HISTORY, REPORT
 from bookings.lists.statements import Statement, aware
-from bookings.models import Booking, Expert
+from bookings.models import Booking, Expert, as_code
 from bookings.policy import Policy
 
 PAGE = 25
@@ -158,15 +157,13 @@ _OUTCOME = {
 }
 """Both say the same; SQLite takes the index of these only where its own condition is repeated."""
 
-_CODE = re.compile(r"TM-[0-9A-Z]{7}", re.IGNORECASE)
-
 
 def _page(calls: Statement, search: str, after: str) -> Page:
     """By keyset: page 4000 costs what page 1 costs, and a new row shifts nothing."""
     if (position := keyset.read(after)) is not None:
         calls.after(position)
-    if _CODE.fullmatch(search):
-        calls.where("b.code = %s", search.upper())
+    if code := as_code(search):
+        calls.where("b.code = %s", code)
         search = ""
     end = None
     if search:

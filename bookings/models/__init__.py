@@ -1,6 +1,6 @@
 """The tables, by subject: people, schedule, booking, cases, money, records."""
 
-from bookings.models.booking import Booking, new_code
+from bookings.models.booking import Booking, as_code, new_code
 from bookings.models.cases import (
     CompletionMark,
     Contest,
@@ -53,6 +53,7 @@ __all__ = [
     "TimelineEvent",
     "User",
     "WeeklyHours",
+    "as_code",
     "new_code",
     "validate_time_zone",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from datetime import datetime
 
@@ -22,6 +23,14 @@ CODE_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 def new_code() -> str:
     """A public code such as TM-7KQ4X9M; a name, never a secret."""
     return "TM-" + "".join(secrets.choice(CODE_ALPHABET) for _ in range(7))
+
+
+_CODE = re.compile(r"TM-[0-9A-Z]{7}", re.IGNORECASE)
+
+
+def as_code(text: str) -> str:
+    """The code that somebody typed, in capitals; empty where it is none."""
+    return text.upper() if _CODE.fullmatch(text) else ""
 
 
 Place = tuple[datetime, int]
