@@ -6,10 +6,14 @@ import pytest
 
 from bookings.checkouts import settling
 from bookings.gateways import Paid
-from bookings.models import Expert, Follower
-from tests.builders import NOW, make_expert, make_follower
-from tests.plans import whole_reads
+from bookings.imports import known
+from bookings.imports.lines import Call, understand
+from bookings.models import Booking, Expert, Follower
+from tests.builders import NOW, make_booking, make_expert, make_follower
+from tests.plans import statements, whole_reads
 from tests.shoppers import make_checkout
+from tests.test_import_bookings import LINE
+from tests.test_plans import plan
 
 pytestmark = pytest.mark.django_db
 
@@ -38,3 +42,36 @@ def test_settling_a_purchase_reads_no_table_as_a_whole(is_known: bool) -> None:
     paid = Paid("pi_1", checkout.price_minor, checkout.currency, "Visa", NOW)
     assert not whole_reads(lambda: settling.settle(checkout, paid, now=NOW))
     assert Follower.objects.with_address("lena@example.com").count() == 1
+
+
+def calls(count: int, *, provider: str = "stripe") -> list[Call]:
+    """As many lines of a file."""
+    found = []
+    for n in range(count):
+        own = {"external_ref": f"order-{n}", "payment_ref": f"pay_{n}", "provider": provider}
+        call, problems = understand(n, {**LINE, **own}, now=NOW)
+        assert call, problems
+        found.append(call)
+    return found
+
+
+@pytest.mark.parametrize("count", [3, 150])
+def test_references_of_a_file_are_looked_up_one_by_one(maya: Expert, count: int) -> None:
+    """Not among all bookings of the expert; of more than a hundred PostgreSQL does not see by
+    itself that none is empty."""
+    booking = make_booking(maya)
+    Booking.objects.filter(pk=booking.pk).update(external_ref="order-1")
+    wanted, experts = calls(count), {maya.user.email: maya}
+    assert known.references_used(wanted, experts) == {(maya.pk, "order-1"): booking.created_at}
+    for sql, params in statements(lambda: known.references_used(wanted, experts)):
+        found = plan(sql, params)
+        assert "booking_external_ref_once" in found, found
+
+
+@pytest.mark.parametrize("count", [3, 150])
+def test_payments_of_a_file_are_looked_up_one_by_one(maya: Expert, count: int) -> None:
+    both = calls(count) + calls(2, provider="razorpay")
+    stripe = make_booking(maya, provider="stripe", payment_ref="pay_1")
+    make_booking(provider="razorpay", payment_ref="pay_2")  # a line has it, of another provider
+    assert not whole_reads(lambda: known.payments_used(both))
+    assert known.payments_used(both) == {("stripe", "pay_1"): stripe.code}

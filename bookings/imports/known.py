@@ -19,18 +19,32 @@ def references_used(
     calls: list[Call], experts: dict[str, Expert]
 ) -> dict[tuple[int, str], datetime]:
     """(expert, reference) to when that booking was made."""
-    found = Booking.objects.filter(
-        expert__in=list(experts.values()), external_ref__in={call.external_ref for call in calls}
-    ).values_list("expert_id", "external_ref", "created_at")
+    # That none is empty is said as their index says it: of a long list no database sees it itself.
+    found = (
+        Booking.objects.exclude(external_ref="")
+        .filter(
+            expert__in=list(experts.values()),
+            external_ref__in={call.external_ref for call in calls},
+        )
+        .values_list("expert_id", "external_ref", "created_at")
+    )
     return {(expert_id, reference): created_at for expert_id, reference, created_at in found}
 
 
 def payments_used(calls: list[Call]) -> dict[tuple[str, str], str]:
-    references = {call.payment_ref for call in calls if call.payment_ref}
-    found = Payment.objects.filter(provider_ref__in=references).values_list(
-        "provider", "provider_ref", "booking__code"
-    )
-    return {(provider, reference): code for provider, reference, code in found}
+    """(provider, reference) to the code of the booking. Asked for one provider after the other,
+    with which the index begins."""
+    references: dict[str, set[str]] = {}
+    for call in calls:
+        if call.payment_ref:
+            references.setdefault(call.provider, set()).add(call.payment_ref)
+    return {
+        (provider, reference): code
+        for provider, wanted in references.items()
+        for reference, code in Payment.objects.filter(
+            provider=provider, provider_ref__in=wanted
+        ).values_list("provider_ref", "booking__code")
+    }
 
 
 def payment_key(call: Call, expert: Expert) -> tuple[str, str]:
