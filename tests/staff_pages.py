@@ -51,6 +51,6 @@ def expert_form(expert: Expert, **rows: str) -> dict[str, str]:
     form = {"name": expert.name, "slug": expert.slug, "user": str(expert.user_id)}
     form |= {"time_zone": "Europe/Berlin", "clock": "24", "step_minutes": "30"}
     form |= {"buffer_minutes": "0", "min_notice_minutes": "0", "window_days": "21"}
-    for prefix in ("services", "weekly_hours", "date_overrides"):
+    for prefix in ("services", "weekly_hours"):
         form |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
     return {**form, **rows}

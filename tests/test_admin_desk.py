@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import date, time, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from bookings.models import (
+    DateOverride,
     HelpFeedback,
     OutboxEmail,
     SupportRequest,
@@ -18,6 +22,7 @@ from bookings.models import (
 )
 from tests.builders import (
     make_expert,
+    make_service,
     make_staff,
     make_user,
 )
@@ -71,6 +76,46 @@ def test_staff_edits_hours_and_overlaps_are_refused(client: Client, staff: User)
     assert client.post(url(maya), expert_form(maya, **rows)).status_code == 302
     assert WeeklyHours.objects.count() == 2
     assert fresh(maya).time_zone == "Europe/Berlin"
+
+
+def as_a_browser_sends_it(page: Any) -> dict[str, str]:
+    """Every field of the page as it stands."""
+    forms = [page.context["adminform"].form]
+    for inline in page.context["inline_admin_formsets"]:
+        forms += [inline.formset.management_form, *inline.formset.forms]
+    values = {field.html_name: field.value() for form in forms for field in form}
+    return {name: str(v) for name, v in values.items() if v is not None and v is not False}
+
+
+def test_an_expert_with_many_dates_and_services_can_be_saved(client: Client, staff: User) -> None:
+    maya = make_expert()
+    today = timezone.now().date()
+    DateOverride.objects.bulk_create(
+        DateOverride(expert=maya, date=today + timedelta(days=n)) for n in range(1, 301)
+    )
+    for _ in range(60):
+        make_service(maya)
+    form = as_a_browser_sends_it(client.get(url(maya))) | {"name": "Maya F."}
+    assert client.post(url(maya), form).status_code == 302
+    assert fresh(maya).name == "Maya F."
+    assert (maya.services.count(), maya.date_overrides.count()) == (60, 300)
+
+
+def test_dates_of_an_expert_are_there_to_read_from_today_on(client: Client, staff: User) -> None:
+    maya = make_expert(time_zone="UTC")
+    for day, starts in (
+        (date(2020, 1, 6), None),
+        (date(2099, 1, 6), None),
+        (date(2099, 1, 7), time(9)),
+    ):
+        ends = starts and time(12)
+        DateOverride.objects.create(expert=maya, date=day, starts_local=starts, ends_local=ends)
+    html = client.get(url(maya)).content.decode()
+    assert "Tue 6 Jan 2099: Day off" in html
+    assert "Wed 7 Jan 2099: 09:00–12:00" in html
+    assert "2020" not in html
+    assert "date_overrides" not in html
+    assert client.get(reverse("admin:bookings_expert_add")).status_code == 200
 
 
 def test_staff_cannot_raise_their_own_rights(client: Client) -> None:

@@ -12,19 +12,20 @@ from django.contrib.auth.forms import AdminUserCreationForm
 from django.forms import BaseInlineFormSet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 
-from bookings.admin.base import KeptAdmin
+from bookings.admin.base import NONE, KeptAdmin
+from bookings.formats import local
 from bookings.forms.availability import problem_with
 from bookings.forms.text import LineField
 from bookings.forms.zones import zone_choices
 from bookings.gateways import selling_with, why_not
-from bookings.models import DateOverride, Expert, Follower, Service, User, WeeklyHours
+from bookings.models import Expert, Follower, Service, User, WeeklyHours
+from bookings.presenters.availability import override_rows
 
 
-class HoursFormSet(BaseInlineFormSet[Any, Any, Any]):
+class WeekFormSet(BaseInlineFormSet[Any, Any, Any]):
     """Hours of one day must not overlap, here as on the expert's own page."""
-
-    day = ""
 
     def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
@@ -33,30 +34,17 @@ class HoursFormSet(BaseInlineFormSet[Any, Any, Any]):
 
     def clean(self) -> None:
         rows = [form.cleaned_data for form in self.forms if self._counts(form)]
-        rows.sort(key=lambda row: (row[self.day], row["starts_local"]))
-        for day, of_day in groupby(rows, key=lambda row: row[self.day]):
+        rows.sort(key=lambda row: (row["weekday"], row["starts_local"]))
+        for weekday, of_day in groupby(rows, key=lambda row: row["weekday"]):
             spells = [(row["starts_local"], row["ends_local"]) for row in of_day]
             if problem := problem_with(spells):
-                raise forms.ValidationError(f"{self.day_name(day)}: {problem}")
+                day = WeeklyHours(weekday=weekday).get_weekday_display()
+                raise forms.ValidationError(f"{day}: {problem}")
 
     def _counts(self, form: forms.ModelForm[Any]) -> bool:
         data = getattr(form, "cleaned_data", None) or {}
         times = (data.get("starts_local"), data.get("ends_local"))
-        return not data.get("DELETE") and None not in times and self.day in data
-
-    def day_name(self, day: Any) -> str:
-        return str(day)
-
-
-class WeekFormSet(HoursFormSet):
-    day = "weekday"
-
-    def day_name(self, day: int) -> str:
-        return WeeklyHours(weekday=day).get_weekday_display()
-
-
-class DateFormSet(HoursFormSet):
-    day = "date"
+        return not data.get("DELETE") and None not in times and "weekday" in data
 
 
 class ExpertsRows(admin.TabularInline[Any, Expert]):
@@ -75,11 +63,6 @@ class ExpertsRows(admin.TabularInline[Any, Expert]):
 class WeeklyHoursRows(ExpertsRows):
     model = WeeklyHours
     formset = WeekFormSet
-
-
-class DateOverrideRows(ExpertsRows):
-    model = DateOverride
-    formset = DateFormSet
 
 
 class ServiceForm(forms.ModelForm[Service]):
@@ -122,12 +105,26 @@ class ExpertAdmin(KeptAdmin[Expert]):
     search_fields = ("name", "user__email")
     prepopulated_fields = {"slug": ("name",)}
     autocomplete_fields = ("user",)
-    inlines = (ServiceRows, WeeklyHoursRows, DateOverrideRows)
+    inlines = (ServiceRows, WeeklyHoursRows)
+    readonly_fields = ("dates",)
+    fieldsets = (
+        (None, {"fields": ("user", "name", "slug", "time_zone", "clock", "has_shortcuts",
+                           "step_minutes", "buffer_minutes", "min_notice_minutes",
+                           "window_days")}),
+        ("Dates with hours of their own", {"fields": ("dates",), "classes": ("collapse",)}),
+    )  # fmt: skip
 
     def get_readonly_fields(self, request: HttpRequest, obj: Expert | None = None) -> Any:
         """Whose cases these are stays: nobody decides their own by handing them on for a while."""
         fields = super().get_readonly_fields(request, obj)
         return fields if obj is None else (*fields, "user")
+
+    @admin.display(description="from today on")
+    def dates(self, row: Expert) -> str:
+        """To read only: of 300 there would be more fields than a form may send."""
+        rows = override_rows(row, today=local(timezone.now(), row.time_zone).date())
+        lines = format_html_join("", "<li>{}: {}</li>", ((date.day, date.hours) for date in rows))
+        return format_html("<ul>{}</ul>", lines) if lines else NONE
 
 
 @admin.register(Follower)
