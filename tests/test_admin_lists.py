@@ -10,8 +10,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import strip_tags
 
-from bookings import timeline
+from bookings import lifecycle, sweeps, timeline
 from bookings.models import (
     Booking,
     SupportRequest,
@@ -21,6 +22,8 @@ from bookings.states import Actor, ActorKind, State
 from tests.builders import (
     DAY,
     HOUR,
+    NOW,
+    expert_of,
     make_booking,
     make_expert,
     make_follower,
@@ -80,6 +83,27 @@ def test_bookings_are_filtered_by_state_date_and_deadline(client: Client, staff:
     Booking.objects.filter(pk=reported.pk).update(deadline_at=now - HOUR)
     assert listed(late="yes") == {reported.code}
     assert listed(state="nonsense", call="x", late="x") == {reported.code, coming.code}
+
+
+def test_a_case_that_staff_did_not_decide_says_how_it_ended(client: Client, staff: User) -> None:
+    by_expert, by_staff, by_nobody, undone = (make_in_state(State.CONTESTED) for _ in range(4))
+    for booking in (by_expert, undone):
+        lifecycle.refund_now(booking.pk, actor=expert_of(booking), now=NOW)
+    lifecycle.undo(undone.pk, actor=expert_of(undone), now=NOW)
+    us = Actor(ActorKind.STAFF, staff.pk)
+    lifecycle.refund_now(by_staff.pk, actor=us, now=NOW, reason="They agreed.")
+    sweeps.run(now=NOW + 8 * DAY)
+    page = client.get("/admin/bookings/contest/")
+    words = {row.booking: strip_tags(page.context["cl"].model_admin.decided(row))
+             for row in page.context["cl"].result_list}  # fmt: skip
+    assert words == {
+        by_expert: "Refunded by the expert, not decided",
+        by_staff: "Refunded by staff, not decided",
+        by_nobody: "Nobody decided",
+        undone: "Nobody decided",
+    }
+    html = client.get(url(by_expert.contests.get())).content.decode()
+    assert "Refunded by the expert, not decided" in html
 
 
 def queries_of(client: Client, path: str, **query: str) -> int:

@@ -6,17 +6,17 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from bookings.admin.acting import ActingAdmin, StaffAction
 from bookings.admin.base import NONE, age, chip, moment, money, remaining
 from bookings.admin.bookings import DECIDE
-from bookings.admin.rows import story
+from bookings.admin.rows import story, verb_words
 from bookings.admin.searching import CodeSearch, NameSearch
-from bookings.models import Contest
-from bookings.states import Actor, State
+from bookings.models import Contest, TimelineEvent
+from bookings.states import Actor, ActorKind, State, Verb
 
 
 def _run(row: Contest, *, actor: Actor, now: datetime, details: dict[str, Any]) -> str:
@@ -42,6 +42,15 @@ class Decided(admin.SimpleListFilter):
         return queryset
 
 
+def _ended_without_us(row: Contest) -> str:
+    """What ended a case in which staff did not decide."""
+    verb = getattr(row, "ended_with", None) or ""
+    if verb != Verb.REFUND_NOW:
+        return verb_words(verb)
+    is_of_expert = getattr(row, "ended_by", "") == ActorKind.EXPERT
+    return f"Refunded by {'the expert' if is_of_expert else 'staff'}, not decided"
+
+
 @admin.register(Contest)
 class ContestAdmin(CodeSearch[Contest], NameSearch[Contest], ActingAdmin[Contest]):
     staff_actions = (
@@ -57,7 +66,14 @@ class ContestAdmin(CodeSearch[Contest], NameSearch[Contest], ActingAdmin[Contest
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Contest]:
         people = ("booking__expert", "booking__follower", "decided_by")
-        return super().get_queryset(request).select_related(*people)
+        ends = TimelineEvent.objects.filter(
+            booking=OuterRef("booking"), from_state=State.CONTESTED
+        ).order_by("-id")  # of two, the first was undone
+        rows = super().get_queryset(request).select_related(*people)
+        return rows.annotate(
+            ended_with=Subquery(ends.values("verb")[:1]),
+            ended_by=Subquery(ends.values("actor_kind")[:1]),
+        )
 
     def expert(self, row: Contest) -> str:
         return row.booking.expert.name
@@ -87,7 +103,7 @@ class ContestAdmin(CodeSearch[Contest], NameSearch[Contest], ActingAdmin[Contest
         if self._is_open(row):
             return chip("Open", "warn")
         if not row.decision:
-            return chip("Nobody decided", "money")
+            return chip(_ended_without_us(row), "money")
         return chip(row.get_decision_display(), "ok" if row.decision == "completed" else "money")
 
     def row_name(self, row: Contest) -> str:
