@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from bookings import emails, lifecycle, links, refunds, slots, tasks
+from bookings.emails import staff as mail_room
 from bookings.models import Booking, OutboxEmail, Refund
 from bookings.models.money import NOT_LIVE
 from bookings.states import Actor, ActorKind, State, TransitionNotAllowed
@@ -74,6 +75,24 @@ def test_after_30_seconds_nothing_can_be_undone() -> None:
     with pytest.raises(TransitionNotAllowed) as refused:
         undo(booking, now=AFTER)
     assert refused.value.code == "too_late"
+
+
+def test_an_email_that_staff_tries_again_still_waits_for_the_undo() -> None:
+    booking = offer(make_booking())
+    held = OutboxEmail.objects.get(kind="offer")
+    again = mail_room.retry(held.pk, actor=staff(), now=NOW, reason="It looks stuck.")
+    assert again.next_attempt_at == AFTER
+    emails.deliver(held.pk, now=SOON)
+    assert undo(booking).state == State.SCHEDULED
+    assert OutboxEmail.objects.get(pk=held.pk).state == "cancelled"
+
+
+@pytest.mark.parametrize("late", [AFTER, AFTER + DAY])
+def test_afterwards_an_email_that_staff_tries_again_is_sent_at_once(late: datetime) -> None:
+    offer(make_booking())
+    held = OutboxEmail.objects.get(kind="offer")
+    again = mail_room.retry(held.pk, actor=staff(), now=late, reason="It looks stuck.")
+    assert again.next_attempt_at == late
 
 
 def test_what_has_left_the_house_cannot_be_undone() -> None:

@@ -10,13 +10,15 @@ from bookings.states import Actor, ActorKind, TransitionNotAllowed
 
 def retry(email_id: int, *, actor: Actor, now: datetime, reason: str) -> OutboxEmail:
     """Send it again with a full set of tries. It is dropped if it is no longer true."""
+    booking = OutboxEmail.objects.select_related("booking").get(pk=email_id).booking
+    undo_until = booking.undo_until if booking else None
     return _change(
         email_id,
         actor,
         reason,
         sources=(OutboxState.FAILED, OutboxState.QUEUED),
         state=OutboxState.QUEUED,
-        next_attempt_at=now,
+        next_attempt_at=max(now, undo_until or now),  # the expert may still undo what it tells
         attempts=0,
     )
 
