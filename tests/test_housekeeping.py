@@ -11,7 +11,10 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from bookings import housekeeping, sweeps
+from bookings.checkouts import polling
+from bookings.models import Checkout
 from tests.builders import DAY, NOW, PASSWORD, make_expert
+from tests.shoppers import make_checkout
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +44,20 @@ def test_a_bounded_number_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     for n in range(3):
         Session.objects.create(session_key=str(n), session_data="", expire_date=NOW - DAY)
     assert [housekeeping.forget_old(now=NOW) for _ in range(3)] == [2, 1, 0]
+
+
+def test_purchases_that_came_to_nothing_go_a_bounded_number_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Many at once, as after a long stop, must not hold up a sweep."""
+    monkeypatch.setattr(polling, "FORGET_AT_MOST", 2)
+    for days in (95, 92, 91, 89):
+        make_checkout(state="expired", created_at=NOW - days * DAY, request_key=f"form {days}")
+    make_checkout(state="open", created_at=NOW - 95 * DAY, request_key="open")
+    assert housekeeping.forget_old(now=NOW) == 2
+    assert Checkout.objects.filter(created_at=NOW - 91 * DAY).exists(), "the oldest go first"
+    assert [housekeeping.forget_old(now=NOW) for _ in range(2)] == [1, 0]
+    assert Checkout.objects.count() == 2
 
 
 def test_what_fails_does_not_stop_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:

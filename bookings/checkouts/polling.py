@@ -18,6 +18,7 @@ ASK_AFTER = [FIRST_ASKED_AFTER, *(timedelta(minutes=minutes) for minutes in LATE
 """since it began; the one at 15 minutes lets the time go"""
 KEPT_FOR = timedelta(days=90)
 """purchases that came to nothing hold a name and an address: no longer than this"""
+FORGET_AT_MOST = 1000
 
 
 def poll(checkout_id: int, *, now: datetime) -> bool:
@@ -41,6 +42,8 @@ def poll(checkout_id: int, *, now: datetime) -> bool:
 
 
 def forget_old(*, now: datetime) -> int:
-    """Delete purchases that came to nothing, with the name and address in them."""
+    """Delete purchases that came to nothing, with the name and address in them; the oldest first,
+    and the rest next time."""
     nothing = Checkout.objects.filter(state=CheckoutState.EXPIRED, next_poll_at=None)
-    return nothing.filter(created_at__lt=now - KEPT_FOR).delete()[0]
+    old = nothing.filter(created_at__lt=now - KEPT_FOR).order_by("created_at")
+    return nothing.filter(pk__in=old.ids(FORGET_AT_MOST)).delete()[0]
