@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 
 import pytest
 from django.http import HttpRequest, HttpResponse
@@ -79,9 +80,10 @@ def record(message: str, *args: object) -> logging.LogRecord:
     return logging.LogRecord("x", logging.WARNING, "f", 1, message, args, None)
 
 
-@pytest.mark.parametrize(
-    "purpose", ["pick", "report", "contest", "status", "link/pick", "password/MQ"]
-)
+PRIVATE = ["pick", "report", "contest", "status", "checkout", "link/pick", "password/MQ"]
+
+
+@pytest.mark.parametrize("purpose", PRIVATE)
 def test_private_links_are_masked_in_both_log_forms(purpose: str) -> None:
     line = record("Not Found: %s", f"/{purpose}/abC-12_x:y/slots/")
     for text in (
@@ -89,6 +91,12 @@ def test_private_links_are_masked_in_both_log_forms(purpose: str) -> None:
         json.loads(logs.JsonFormatter().format(line))["message"],
     ):
         assert text == f"Not Found: /{purpose}/***/slots/"
+
+
+@pytest.mark.parametrize("purpose", PRIVATE)
+def test_the_proxy_is_to_keep_out_of_its_log_what_ours_masks(purpose: str, root: Path) -> None:
+    path = f"`/{purpose.split('/')[0]}/`"
+    assert path in (root / "deploy/README.md").read_text().split("access log")[1]
 
 
 @pytest.mark.parametrize(
