@@ -97,6 +97,8 @@ def test_a_time_just_taken_shows_fresh_ones_and_keeps_the_other_choices(client: 
         ("", "Choose a time."), ("tomorrow", "Choose one of the times below."),
         ("2025-11-26T12:30", "Choose one of the times below."),
         ("2025-11-26T24:30Z", "Choose one of the times below."),
+        ("9999-12-31T23:59Z", "Choose one of the times below."),
+        ("0001-01-01T00:00Z", "Choose one of the times below."),
     ],
 )  # fmt: skip
 def test_no_time_or_a_broken_one_is_asked_for_again(

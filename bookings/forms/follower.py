@@ -9,6 +9,7 @@ from typing import Any
 
 from django import forms
 
+from bookings.forms.fields import OUR_TIME
 from bookings.forms.style import Styled
 from bookings.forms.text import ParagraphsField
 from bookings.models import Contest, NoShowReport
@@ -72,9 +73,10 @@ class ContestForm(ActForm):
 def parse_slot(text: str) -> datetime | None:
     """An instant as `presenters.slot_picker.slot_value` writes it; None for anything else."""
     try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC)
+        slot = datetime.strptime(text, "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC)
     except ValueError:
         return None
+    return slot if OUR_TIME[0] <= slot.year <= OUR_TIME[1] else None
 
 
 class SlotField(forms.CharField):
