@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from django.db.models import Q
+
 from bookings import clocks
 from bookings.free_times import Availability, Interval, Spell, free_starts
 from bookings.models import Booking, Checkout, Expert, Offer, Service
@@ -109,23 +111,29 @@ def _taken(
     expert: Expert, earliest: datetime, latest: datetime, *, now: datetime, apart_from: int | None
 ) -> list[Interval]:
     return [
-        *_busy(expert.pk, earliest, latest, apart_from=apart_from),
+        *_busy(expert.pk, earliest, latest, now=now, apart_from=apart_from),
         *_held(expert, earliest, latest, now=now),
     ]
 
 
 def _busy(
-    expert_id: int, earliest: datetime, latest: datetime, *, apart_from: int | None
+    expert_id: int,
+    earliest: datetime,
+    latest: datetime,
+    *,
+    now: datetime,
+    apart_from: int | None,
 ) -> Iterable[Interval]:
     """Times of the expert's calls. A call that is moved does not stand in its own way.
 
+    A call that was cancelled or refunded keeps its time while that can be undone.
     An index knows when calls end, not until when the expert is busy: without the bound on
     `ends_at` all calls of a life would be looked through.
     """
     return (
         Booking.objects.filter(
+            Q(state__in=KEEPS_THE_EXPERT_BUSY) | Q(undo_until__gt=now),
             expert_id=expert_id,
-            state__in=KEEPS_THE_EXPERT_BUSY,
             ends_at__gt=earliest - LONGEST_BUFFER,
             busy_until__gt=earliest,
             starts_at__lt=latest,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import urllib.parse
 from datetime import datetime, timedelta
@@ -28,6 +29,7 @@ from tests.providers import Provider
 
 MINUTE = timedelta(minutes=1)
 EMAIL = "lena@example.com"
+_number = itertools.count(1)
 
 
 # --- fixtures, imported by name into the modules that use them ------------------------------------
@@ -168,6 +170,18 @@ def assert_sound() -> None:
     now = timezone.now()
     broken = {one.name: list(one.offenders(now)) for one in invariants.ALL.values()}
     assert {name: found for name, found in broken.items() if found} == {}
+
+
+def begin(service: Service, *, starts_at: datetime, now: datetime, email: str = EMAIL) -> Checkout:
+    """What the calendar's form leads to, at any moment."""
+    return checkouts.start(
+        service,
+        starts_at=starts_at,
+        buyer=checkouts.Buyer("Lena Vogel", email, "Europe/Berlin", "24"),
+        provider="" if service.price_minor == 0 else "sandbox",
+        request_key=f"form-{next(_number)}",
+        now=now,
+    )
 
 
 # --- rows ---------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -21,6 +22,7 @@ from tests.builders import (
     report,
     staff,
 )
+from tests.shoppers import begin
 
 pytestmark = pytest.mark.django_db
 SOON = NOW + timedelta(seconds=29)
@@ -29,6 +31,14 @@ AFTER = NOW + timedelta(seconds=30)
 
 def undo(booking: Booking, *, now=SOON) -> Booking:  # type: ignore[no-untyped-def]
     return lifecycle.undo(booking.pk, actor=expert_of(booking), now=now)
+
+
+def cancelled(booking: Booking, actor: Actor) -> Booking:
+    return lifecycle.cancel(booking.pk, actor=actor, now=NOW, reason="Ill")
+
+
+def refunded(booking: Booking, actor: Actor) -> Booking:
+    return lifecycle.refund_now(booking.pk, actor=actor, now=NOW)
 
 
 def test_undoing_an_offer_restores_the_running_clock_and_sends_nothing() -> None:
@@ -118,7 +128,30 @@ def test_undoing_a_cancellation_is_refused_when_the_time_was_taken() -> None:
     with pytest.raises(TransitionNotAllowed) as refused:
         undo(booking)
     assert refused.value.code == "taken"
+    assert "Somebody else has booked this time" in refused.value.sentence
     assert Refund.objects.get().state == "due"
+
+
+@pytest.mark.parametrize("ends", [cancelled, refunded])
+def test_while_it_can_be_undone_the_time_is_offered_to_nobody(
+    ends: Callable[[Booking, Actor], Booking],
+) -> None:
+    booking = make_booking(starts_at=NOW + DAY)
+    other = make_booking(booking.expert, starts_at=NOW + 3 * DAY)
+    ends(booking, expert_of(booking))
+    with pytest.raises(TransitionNotAllowed) as refused:
+        begin(booking.service, starts_at=NOW + DAY, now=SOON)
+    assert refused.value.code == "taken"
+    assert NOW + DAY not in slots.free_for(other, now=SOON)
+    assert NOW + DAY in slots.free_for(other, now=AFTER)
+    assert undo(booking).state == State.SCHEDULED
+
+
+def test_what_staff_cancels_cannot_be_undone_and_keeps_no_time() -> None:
+    booking = make_booking(starts_at=NOW + DAY)
+    other = make_booking(booking.expert, starts_at=NOW + 3 * DAY)
+    cancelled(booking, staff())
+    assert NOW + DAY in slots.free_for(other, now=NOW)
 
 
 def test_only_the_expert_who_acted_can_undo() -> None:

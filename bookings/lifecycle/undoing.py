@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db import IntegrityError, transaction
+
 from bookings import emails, refunds
 from bookings.lifecycle.engine import transition, verb
 from bookings.models import Booking, NoShowReport, Offer, TimelineEvent
@@ -23,15 +25,24 @@ def undo(booking: Booking, *, actor: Actor, now: datetime) -> None:
     before = _parsed(undone.data["before"])
     if not (emails.cancel_held(undone) and refunds.void(undone)):
         raise TransitionNotAllowed("too_late", "It is on its way already and cannot be undone.")
-    event = transition(
-        booking,
-        Verb.UNDO,
-        State(before.pop("state")),
-        actor=actor,
-        now=now,
-        data={"verb": undone.verb},
-        **before,
-    )
+    try:
+        with transaction.atomic():
+            event = transition(
+                booking,
+                Verb.UNDO,
+                State(before.pop("state")),
+                actor=actor,
+                now=now,
+                data={"verb": undone.verb},
+                **before,
+            )
+    except IntegrityError as error:
+        if "booking_no_overlap" not in str(error):
+            raise
+        # Nobody can choose the time meanwhile, but a purchase begun earlier may be paid.
+        raise TransitionNotAllowed(
+            "taken", "Somebody else has booked this time meanwhile, so this cannot be undone."
+        ) from error
     _take_back(undone, event, now=now)
 
 
