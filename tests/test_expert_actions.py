@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from bookings import lifecycle
+from bookings import lifecycle, links
 from bookings.models import Booking, CompletionMark, Expert, Offer
 from bookings.states import State
 from tests.builders import (
@@ -126,6 +126,21 @@ def test_listed_times_are_local_times_of_the_expert(desk: Client, reported: Book
     starts = [slot.starts_at for slot in Offer.objects.get().slots.all()]
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
     assert starts == [midnight + timedelta(hours=4, minutes=30), midnight + 10 * HOUR]
+
+
+def test_seconds_are_cut_or_the_follower_could_not_pick_the_time(
+    desk: Client, reported: Booking
+) -> None:
+    day = timezone.now().date() + 2 * DAY
+    slots = {"slot_1": f"{day}T10:00:30", "slot_2": f"{day}T15:30:59"}
+    send(desk, reported, "reschedule", mode="listed", **slots)
+    starts = [slot.starts_at for slot in Offer.objects.get().slots.all()]
+    assert [start.second for start in starts] == [0, 0]
+    link = links.ensure(reported, "pick", now=timezone.now())
+    data = {"slot": f"{starts[1]:%Y-%m-%dT%H:%MZ}"}
+    assert Client().post(f"/pick/{links.token(link)}/", data).status_code == 302
+    reported.refresh_from_db()
+    assert reported.starts_at == starts[1]
 
 
 def mistakes(**slots: str) -> dict[str, str]:

@@ -120,6 +120,16 @@ def test_an_offer_needs_two_free_slots_in_the_next_14_days() -> None:
     )
 
 
+def test_the_time_a_call_has_is_no_new_time_to_list() -> None:
+    booking = make_booking(starts_at=NOW + 3 * DAY)
+    own = booking.starts_at
+    with pytest.raises(TransitionNotAllowed) as refused:
+        offer(booking, mode="listed", slots=[own, NOW + DAY])
+    assert refused.value.code == "too_few_slots"
+    offered = offer(booking, mode="listed", slots=[own, NOW + DAY, NOW + 2 * DAY])
+    assert offered.state == State.RESCHEDULE_OFFERED
+
+
 def test_of_a_listed_offer_only_the_listed_times_can_be_picked() -> None:
     listed = [NOW + DAY, NOW + 2 * DAY]
     booking = offer(make_booking(), mode="listed", slots=listed)

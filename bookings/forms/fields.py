@@ -17,7 +17,8 @@ OUR_TIME = (1970, 2200)
 class LocalDateTimeField(forms.Field):
     """A wall time in a person's zone; an instant in UTC once cleaned.
 
-    A time the clocks skip is refused; of a time that comes twice the first one is meant.
+    A time the clocks skip is refused; of a time that comes twice the first one is meant. Seconds,
+    which some browsers send, are cut: a page that shows the time to the minute could not name it.
     """
 
     widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=INPUT_FORMAT)
@@ -51,7 +52,7 @@ class LocalDateTimeField(forms.Field):
             except ValueError:
                 continue
             if OUR_TIME[0] <= local.year <= OUR_TIME[1]:
-                return local
+                return local.replace(second=0)
         raise forms.ValidationError("Write a date and a time, as in 2026-11-26T16:00.")
 
 

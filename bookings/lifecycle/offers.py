@@ -91,7 +91,9 @@ def _check_slots(booking: Booking, listed: Sequence[datetime], *, mode: str, now
     if mode == Offer.Mode.LISTED:
         if len(listed) > MAX_LISTED_SLOTS:
             raise TransitionNotAllowed("too_many_slots", f"List at most {MAX_LISTED_SLOTS} times.")
-        free = slots.still_free(booking, [at for at in listed if at > now], now=now)
+        # The time it already has cannot be picked: it does not count.
+        new = [at for at in listed if at > now and at != booking.starts_at]
+        free = slots.still_free(booking, new, now=now)
     elif mode == Offer.Mode.AVAILABILITY:
         free = slots.free_for(booking, now=now, until=clocks.after(now, limits.offer_slot_horizon))
     else:
