@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from bookings import clocks
 from bookings.free_times import Availability, Interval, Spell, free_starts
@@ -131,25 +131,55 @@ def _busy(
     `ends_at` all calls of a life would be looked through.
     """
     return (
-        Booking.objects.filter(
-            Q(state__in=KEEPS_THE_EXPERT_BUSY) | Q(undo_until__gt=now),
-            expert_id=expert_id,
-            ends_at__gt=earliest - LONGEST_BUFFER,
-            busy_until__gt=earliest,
-            starts_at__lt=latest,
-        )
+        _calls(expert_id, earliest, latest)
+        .filter(Q(state__in=KEEPS_THE_EXPERT_BUSY) | Q(undo_until__gt=now))
         .exclude(pk=apart_from or 0)
         .values_list("starts_at", "busy_until")
     )
 
 
+def _calls(expert_id: int, earliest: datetime, latest: datetime) -> QuerySet[Booking]:
+    """An index knows when calls end, not until when the expert is busy: without the bound on
+    `ends_at` all calls of a life would be looked through."""
+    return Booking.objects.filter(
+        expert_id=expert_id,
+        ends_at__gt=earliest - LONGEST_BUFFER,
+        busy_until__gt=earliest,
+        starts_at__lt=latest,
+    )
+
+
+def is_taken(checkout: Checkout) -> bool:
+    """Whether a call lies where this purchase wants one: the database would refuse it."""
+    end = _until(checkout.expert, checkout.ends_at)
+    calls = _calls(checkout.expert_id, checkout.starts_at, end)
+    return calls.filter(state__in=HOLDS_A_SLOT).exists()
+
+
+def is_kept_for_another(wanted: Booking | Checkout, *, now: datetime) -> bool:
+    """Whether somebody else is paying for this time at the moment, and was told it is theirs."""
+    end = _until(wanted.expert, wanted.ends_at)
+    apart_from = wanted.pk if isinstance(wanted, Checkout) else None
+    return any(_held(wanted.expert, wanted.starts_at, end, now=now, apart_from=apart_from))
+
+
+def _until(expert: Expert, ends_at: datetime) -> datetime:
+    return clocks.after(ends_at, timedelta(minutes=expert.buffer_minutes))
+
+
 def _held(
-    expert: Expert, earliest: datetime, latest: datetime, *, now: datetime
+    expert: Expert,
+    earliest: datetime,
+    latest: datetime,
+    *,
+    now: datetime,
+    apart_from: int | None = None,
 ) -> Iterable[Interval]:
     """Times that somebody is paying for at this moment."""
     buffer = timedelta(minutes=expert.buffer_minutes)
     held = Checkout.objects.holding(now).filter(
         expert=expert, ends_at__gt=earliest - buffer, starts_at__lt=latest
     )
+    held = held.exclude(pk=apart_from or 0)
     for starts_at, ends_at in held.values_list("starts_at", "ends_at"):
         yield starts_at, ends_at + buffer

@@ -151,6 +151,12 @@ def paid_back(provider: Provider, payment: Payment) -> list[int]:
     return [line["amount_minor"] for line in refunds if line["status"] != "failed"]
 
 
+def leave(provider: Provider, checkout: Checkout) -> None:
+    """The provider does not close what was to be paid: its page stays open."""
+    provider.fault("gateway", match="^POST /v1/checkout/sessions/[^/]+/expire$")
+    checkouts.give_up(checkout)
+
+
 def pay_anyway(provider: Provider, checkout: Checkout) -> None:
     """The provider's page was open all the time."""
     press(f"{provider.server.url}/pay/{checkout.provider_ref}")

@@ -30,6 +30,7 @@ from tests.shoppers import (
     assert_sound,
     buy,
     deliver,
+    leave,
     paid_back,
     pay_anyway,
     pay_there,
@@ -69,7 +70,7 @@ def test_paid_after_the_time_was_let_go_but_is_still_free(
     provider: Provider, expert: Expert, client: Client
 ) -> None:
     checkout = buy(client, make_service(expert))
-    checkouts.give_up(checkout)
+    leave(provider, checkout)
     pay_anyway(provider, checkout)
     poll(checkout)
     assert (checkout.state, Booking.objects.get().state) == ("paid", State.SCHEDULED)
@@ -81,7 +82,7 @@ def test_paid_for_a_time_that_somebody_else_got_goes_back_in_full(
     """Two people pay for the same time; nobody's money stays with us for nothing."""
     service = make_service(expert, price_minor=240000)
     first = buy(client, service)
-    checkouts.give_up(first)
+    leave(provider, first)
     second = buy(Client(), service, starts_at=first.starts_at, email="priya@example.com")
     pay_there(provider, second, client)
     poll(second)
@@ -204,7 +205,7 @@ def test_all_who_bring_the_news_at_once_make_one_booking(
     service = make_service(make_expert(min_notice_minutes=60))
     bought = [buy(client, service)]
     if has_rival:
-        checkouts.give_up(bought[0])
+        leave(provider, bought[0])
         at = bought[0].starts_at
         bought.append(buy(Client(), service, starts_at=at, email="priya@example.com"))
     for checkout in bought:

@@ -9,11 +9,12 @@ import pytest
 
 from bookings import emails, lifecycle, links, refunds, slots, tasks
 from bookings.emails import staff as mail_room
-from bookings.models import Booking, OutboxEmail, Refund
+from bookings.models import Booking, Checkout, OutboxEmail, Refund
 from bookings.models.money import NOT_LIVE
 from bookings.states import Actor, ActorKind, State, TransitionNotAllowed
 from tests.builders import (
     DAY,
+    HOUR,
     NOW,
     expert_of,
     make_booking,
@@ -22,7 +23,7 @@ from tests.builders import (
     report,
     staff,
 )
-from tests.shoppers import begin
+from tests.shoppers import begin, make_checkout
 
 pytestmark = pytest.mark.django_db
 SOON = NOW + timedelta(seconds=29)
@@ -144,6 +145,25 @@ def test_while_it_can_be_undone_the_time_is_offered_to_nobody(
     assert refused.value.code == "taken"
     assert NOW + DAY not in slots.free_for(other, now=SOON)
     assert NOW + DAY in slots.free_for(other, now=AFTER)
+    assert undo(booking).state == State.SCHEDULED
+
+
+def test_an_undo_does_not_take_a_time_that_is_kept_for_a_purchase_begun_before() -> None:
+    booking = make_booking(starts_at=NOW + DAY)
+    cancelled(booking, expert_of(booking))
+    bought = make_checkout(
+        expert=booking.expert,
+        service=booking.service,
+        starts_at=NOW + DAY,
+        ends_at=NOW + DAY + HOUR,
+        created_at=NOW - HOUR,
+        expires_at=AFTER,
+    )
+    with pytest.raises(TransitionNotAllowed) as refused:
+        undo(booking)
+    assert refused.value.code == "taken"
+    assert "Somebody else is paying for this time" in refused.value.sentence
+    Checkout.objects.filter(pk=bought.pk).update(state="expired")
     assert undo(booking).state == State.SCHEDULED
 
 

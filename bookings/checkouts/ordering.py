@@ -63,8 +63,12 @@ def _order(checkout: Checkout) -> Order:
 
 
 def give_up(checkout: Checkout) -> None:
-    """The follower would rather have another time. What is paid all the same is found."""
-    let_go(checkout, "given up")
+    """The follower would rather have another time. What is paid all the same is found.
+
+    Outside of any transaction: the provider is told, where it can close what is to be paid.
+    """
+    if let_go(checkout, "given up"):
+        close_order(checkout)
 
 
 def let_go(checkout: Checkout, why: str) -> bool:

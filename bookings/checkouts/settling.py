@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
-from bookings import emails, intake, refunds, timeline
+from bookings import emails, intake, refunds, slots, timeline
 from bookings.gateways import Paid, till_of
 from bookings.models import (
     Booking,
@@ -56,8 +56,7 @@ def settle(checkout: Checkout, paid: Paid, *, now: datetime) -> Booking | None:
         known = Payment.objects.filter(provider=checkout.provider, provider_ref=paid.provider_ref)
         if known.exists():
             return None
-        agreed = (checkout.price_minor, checkout.currency)
-        if checkout.booking is None and (paid.amount_minor, paid.currency) == agreed:
+        if _may_book(checkout, paid, now=now):
             try:
                 with transaction.atomic():
                     return book(checkout, paid, now=now)
@@ -66,6 +65,16 @@ def settle(checkout: Checkout, paid: Paid, *, now: datetime) -> Booking | None:
                     raise
                 logger.info("checkout %s: the time is gone", checkout.pk)
         return _send_back(checkout, paid, now=now)
+
+
+def _may_book(checkout: Checkout, paid: Paid, *, now: datetime) -> bool:
+    if checkout.booking is not None:
+        return False
+    if (paid.amount_minor, paid.currency) != (checkout.price_minor, checkout.currency):
+        return False
+    holds_its_time = checkout.state == CheckoutState.OPEN and now < checkout.expires_at
+    # Given up or too late: it must not take what is promised to somebody who pays just now.
+    return holds_its_time or not slots.is_kept_for_another(checkout, now=now)
 
 
 def book(checkout: Checkout, paid: Paid | None, *, now: datetime) -> Booking:

@@ -7,10 +7,10 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from bookings import emails, refunds
+from bookings import emails, refunds, slots
 from bookings.lifecycle.engine import transition, verb
 from bookings.models import Booking, NoShowReport, Offer, TimelineEvent
-from bookings.states import Actor, State, TransitionNotAllowed, Verb
+from bookings.states import FINAL, Actor, State, TransitionNotAllowed, Verb
 
 
 @verb(Verb.UNDO, claims_slot=True)
@@ -25,6 +25,11 @@ def undo(booking: Booking, *, actor: Actor, now: datetime) -> None:
     before = _parsed(undone.data["before"])
     if not (emails.cancel_held(undone) and refunds.void(undone)):
         raise TransitionNotAllowed("too_late", "It is on its way already and cannot be undone.")
+    # A purchase that had begun before was told that the time is kept for it.
+    if booking.state in FINAL and slots.is_kept_for_another(booking, now=now):
+        raise TransitionNotAllowed(
+            "taken", "Somebody else is paying for this time, so this cannot be undone."
+        )
     try:
         with transaction.atomic():
             event = transition(
@@ -39,7 +44,7 @@ def undo(booking: Booking, *, actor: Actor, now: datetime) -> None:
     except IntegrityError as error:
         if "booking_no_overlap" not in str(error):
             raise
-        # Nobody can choose the time meanwhile, but a purchase begun earlier may be paid.
+        # Nobody can choose the time meanwhile, but a purchase begun before may have been paid.
         raise TransitionNotAllowed(
             "taken", "Somebody else has booked this time meanwhile, so this cannot be undone."
         ) from error

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.urls import reverse
 
-from bookings import formats
+from bookings import formats, slots
 from bookings.gateways.razorpay_till import HOSTED_CHECKOUT
 from bookings.models import Checkout, CheckoutState, Expert, Provider, Service
 from bookings.presenters.people import hue, initials
@@ -102,7 +102,7 @@ def _stage(checkout: Checkout, *, has_come_back: bool, now: datetime) -> str:
     if has_come_back and now < checkout.expires_at + WAITED_FOR:
         return "wait"
     is_kept = checkout.state == CheckoutState.OPEN and now < checkout.expires_at
-    return "pay" if is_kept else "over"
+    return "pay" if is_kept and not slots.is_taken(checkout) else "over"
 
 
 def hosted_checkout() -> str:
