@@ -58,6 +58,17 @@ def test_a_name_keeps_no_hidden_signs_and_stays_one_line(desk: Client, maya: Exp
     assert maya.name == "Maya Bcc: x@evil.example F."
 
 
+@pytest.mark.parametrize("name", ["Maya https://evil.example/win", "Maya Www.evil.example"])
+def test_a_name_that_would_be_a_link_in_e_mails_is_refused(
+    desk: Client, maya: Expert, name: str
+) -> None:
+    response = desk.post("/account/", settings_of(name=name))
+    assert response.status_code == 422
+    assert "Write a name without a web address in it." in response.content.decode()
+    maya.refresh_from_db()
+    assert maya.name == "Maya Fernandes"
+
+
 def test_the_theme_button_works_signed_out_and_leads_back_to_our_page_only(client: Client) -> None:
     response = client.post("/theme/", {"theme": "dark", "next": "/help/no-shows/"})
     assert (response.url, response.cookies["theme"].value) == ("/help/no-shows/", "dark")

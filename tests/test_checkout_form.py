@@ -25,6 +25,7 @@ from tests.providers import Provider
 from tests.shoppers import (
     EMAIL,
     assert_sound,
+    begin,
     buy,
     send_form,
     shown,
@@ -76,6 +77,8 @@ def test_the_sandbox_cannot_pay_what_a_provider_is_to_be_paid(
     [
         ({"name": ""}, "Write your name."),
         ({"name": "x" * 81}, "at most 80"),
+        ({"name": 'http://evil.example/win">Lena'}, "without a web address"),
+        ({"name": "Lena, see WWW.evil.example"}, "without a web address"),
         ({"email": "lena"}, "like name@example.com"),
         ({"email": "a@b.de\r\nBcc: c@d.de"}, "like name@example.com"),
         ({"slot": ""}, "Choose a time."),
@@ -118,6 +121,36 @@ def test_one_address_keeps_few_times(no_keys: None, expert: Expert, client: Clie
     times = free_of(service, now=timezone.now())[::4]
     answers = [send_form(client, service, starts_at=at).status_code for at in times[:5]]
     assert answers == [302, 302, 302, 409, 409]
+
+
+def test_one_address_has_few_free_calls_of_an_expert_to_come(
+    no_keys: None, expert: Expert, client: Client
+) -> None:
+    """Otherwise anybody could fill a calendar in a minute, with nothing to pay."""
+    free, paid = make_service(expert, price_minor=0), make_service(expert)
+    times = free_of(free, now=timezone.now())[::4]
+    answers = [send_form(client, free, starts_at=at) for at in times[:6]]
+    assert [answer.status_code for answer in answers] == [302] * 3 + [409] * 3
+    assert "several free calls with Maya ahead of you" in read(answers[3])
+    assert Booking.objects.count() == 3
+    assert send_form(client, free, starts_at=times[3], email=EMAIL.upper()).status_code == 409
+    assert send_form(client, paid, starts_at=times[3]).status_code == 302, "paid ones go on"
+    assert begin(free, starts_at=times[6], now=times[2]), "one of them is over"
+
+
+def test_free_calls_of_other_people_or_other_experts_do_not_count(
+    no_keys: None, expert: Expert, client: Client
+) -> None:
+    free = make_service(expert, price_minor=0)
+    times = free_of(free, now=timezone.now())[::4]
+    for at in times[:3]:
+        buy(client, free, starts_at=at)
+    assert buy(client, free, starts_at=times[3], email="priya@example.com")
+    assert buy(client, make_service(make_expert("Somebody Else"), price_minor=0))
+    lifecycle.cancel(
+        Booking.objects.earliest("starts_at").pk, actor=staff(), now=timezone.now(), reason="Ill"
+    )
+    assert buy(client, free, starts_at=times[4])
 
 
 def test_only_what_is_for_sale_is_shown(no_keys: None, expert: Expert, client: Client) -> None:

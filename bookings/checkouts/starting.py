@@ -10,17 +10,18 @@ from django.db import IntegrityError, transaction
 from bookings import clocks, slots
 from bookings.checkouts.settling import book
 from bookings.models import (
+    Booking,
     Checkout,
     CheckoutState,
     Expert,
     Service,
 )
-from bookings.states import TransitionNotAllowed
+from bookings.states import HOLDS_A_SLOT, TransitionNotAllowed
 
 HELD_FOR = timedelta(minutes=15)
 FIRST_ASKED_AFTER = timedelta(minutes=1)
 MOST_HELD = 3
-"""times that one address may keep at once"""
+"""times that one address may keep at once; and of an expert's free calls, have to come"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +64,11 @@ def _start(
         return same
     if starts_at not in slots.free_of(service, now=now):
         raise _taken()
-    if Checkout.objects.holding(now).filter(email__iexact=buyer.email).count() >= MOST_HELD:
-        raise TransitionNotAllowed(
-            "too_often", "You are buying several calls already. Finish one of them first."
-        )
+    is_free = service.price_minor == 0
+    _check_pace(expert, buyer, is_free=is_free, now=now)
     # What has run out and was not swept yet no longer keeps the time.
     stale = Checkout.objects.filter(expert=expert, starts_at=starts_at, state=CheckoutState.OPEN)
     stale.update(state=CheckoutState.EXPIRED)
-    is_free = service.price_minor == 0
     checkout = Checkout.objects.create(
         request_key=request_key,
         expert=expert,
@@ -91,6 +89,29 @@ def _start(
     if is_free:
         book(checkout, None, now=now)
     return checkout
+
+
+def _check_pace(expert: Expert, buyer: Buyer, *, is_free: bool, now: datetime) -> None:
+    """A free call is never on its way to being paid: what counts of those is what is to come."""
+    kept = Checkout.objects.holding(now).filter(email__iexact=buyer.email).count()
+    if kept >= MOST_HELD:
+        raise TransitionNotAllowed(
+            "too_often", "You are buying several calls already. Finish one of them first."
+        )
+    if not is_free:
+        return
+    coming = Booking.objects.of_expert(expert).filter(
+        follower__email__iexact=buyer.email,
+        price_minor=0,
+        state__in=HOLDS_A_SLOT,
+        ends_at__gt=now,
+    )
+    if coming.count() >= MOST_HELD:
+        raise TransitionNotAllowed(
+            "too_often",
+            f"You have several free calls with {expert.first_name} ahead of you already. "
+            "You can book another one after the next of them.",
+        )
 
 
 def _taken() -> TransitionNotAllowed:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from bookings import emails, tasks
 from bookings.forms.style import Styled
-from bookings.forms.text import LineField
+from bookings.forms.text import NameField
 from bookings.forms.zones import zone_choices
 from bookings.models import Clock, Expert, User
 
@@ -80,7 +80,7 @@ class ThemeForm(forms.Form):
 
 
 class AccountForm(Styled, forms.ModelForm[Expert]):
-    name = LineField(
+    name = NameField(
         max_length=80,
         help_text="As followers see it in e-mails and on their pages.",
         widget=forms.TextInput(attrs={"autocomplete": "name"}),

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from bookings.forms.follower import PickForm, new_request_key
-from bookings.forms.text import LineField
+from bookings.forms.text import NameField
 from bookings.models import Checkout, Provider
 
 _name = Checkout._meta.get_field("name")
@@ -16,7 +16,7 @@ _name = Checkout._meta.get_field("name")
 class BuyForm(PickForm):
     """Zone and clock are those the times were shown in. `ways` are the providers to choose from."""
 
-    name = LineField(
+    name = NameField(
         label="Your name",
         max_length=_name.max_length,
         widget=forms.TextInput(attrs={"autocomplete": "name"}),

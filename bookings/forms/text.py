@@ -35,6 +35,16 @@ class LineField(forms.CharField):
         return one_line(super().to_python(value) or "")
 
 
+class NameField(LineField):
+    """Somebody's name. E-mails to others begin with it, and mail programs make links of addresses:
+    anybody could have us send theirs to a stranger."""
+
+    def validate(self, value: str) -> None:
+        super().validate(value)
+        if any(sign in value.casefold() for sign in ("://", "www.")):
+            raise forms.ValidationError("Write a name without a web address in it.")
+
+
 class ParagraphsField(forms.CharField):
     def __init__(self, *, rows: int = 5, **kwargs: Any) -> None:
         kwargs.setdefault("widget", forms.Textarea(attrs={"rows": rows}))
