@@ -45,6 +45,15 @@ def allows(booking: Booking, verb: Verb, actor: Actor, *, now: datetime) -> bool
     return refusal(booking, verb, actor, now=now) is None
 
 
+def may_report(booking: Booking, *, now: datetime) -> bool:
+    """Whether the follower can report this call now, perhaps not for the first time."""
+    return allows(booking, Verb.REPORT_NO_SHOW, Actor(ActorKind.FOLLOWER), now=now)
+
+
+def reported_too_often(booking: Booking) -> bool:
+    return booking.reports_this_attempt >= MAX_REPORTS_PER_ATTEMPT
+
+
 def own_case(booking: Booking, actor: Actor) -> TransitionNotAllowed | None:
     """For what only staff may do and an expert could gain by."""
     if actor.user_id is None or actor.user_id == booking.expert.user_id:
@@ -77,7 +86,7 @@ def _report_no_show(booking: Booking, now: datetime) -> TransitionNotAllowed | N
         )
     if now >= clocks.report_closes_at(booking) + booking.limits.grace:
         return TransitionNotAllowed("too_late", "The time to report this call is over.")
-    if booking.reports_this_attempt >= MAX_REPORTS_PER_ATTEMPT:
+    if reported_too_often(booking):
         return TransitionNotAllowed("too_often", "This call was reported and withdrawn too often.")
     return None
 

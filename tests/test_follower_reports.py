@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from django.test import Client
 
-from bookings import lifecycle, slots
+from bookings import emails, lifecycle, slots
 from bookings.models import Booking, NoShowReport
 from bookings.states import State
 from tests.builders import (
@@ -163,6 +163,27 @@ def test_a_withdrawn_report_can_be_made_again(client: Client) -> None:
     client.post(address(booking, "report", "withdraw_report"))
     client.post(address(booking, "report"), {"reason": "other"})
     assert state_of(booking) == State.NO_SHOW_REPORTED
+
+
+@pytest.mark.parametrize(("times", "may_again"), [(2, True), (3, False)])
+def test_what_can_be_reported_no_more_is_not_offered(
+    client: Client, times: int, may_again: bool
+) -> None:
+    """Page and e-mail ask the rule that would refuse the report."""
+    booking = ended()
+    for _ in range(times):
+        report(booking)
+        client.post(address(booking, "report", "withdraw_report"))
+    booking.refresh_from_db()
+    letter = " ".join(emails.render("withdrawal_received", booking, now=NOW).text.split())
+    text = read(client.get(address(booking, "status")))
+    assert ("Report it again" in letter) == may_again
+    assert ("You can report the call until" in letter) == may_again
+    assert ("Reply to this e-mail." in letter) != may_again
+    assert ("You can tell us until" in text) == may_again
+    assert ("reply to any of our e-mails." in text) != may_again
+    answer = client.post(address(booking, "report"), {"reason": "other"})
+    assert (answer.status_code == 302) == may_again
 
 
 def test_nothing_is_withdrawn_after_the_deadline(client: Client) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bookings import clocks
+from bookings import clocks, rules
 from bookings.emails import truths
 from bookings.emails.case import Case
 from bookings.emails.kinds import FOLLOWER, kind
@@ -115,6 +115,11 @@ def report_received(case: Case) -> Letter:
 )
 def withdrawal_received(case: Case) -> Letter:
     closes_at = clocks.report_closes_at(case.booking)
+    button = case.link("Report it again", "report")
+    policy = f"Was that not you? You can report the call until {case.at(closes_at)}."
+    if not rules.may_report(case.booking, now=case.now):
+        button = case.link("See where it stands", "report")
+        policy = "Was that not you, or did the call not happen? Reply to this e-mail."
     return Letter(
         subject=f"Your report about {case.expert.first_name}’s call is withdrawn",
         preheader="Was that not you? Tell us.",
@@ -123,9 +128,9 @@ def withdrawal_received(case: Case) -> Letter:
             f"your {case.title} with {case.expert.name} counts as held again.",
             "Nothing is refunded, and there is nothing else to do.",
         ),
-        button=case.link("Report it again", "report"),
+        button=button,
         facts=call_facts(case),
-        policy=(f"Was that not you? You can report the call until {case.at(closes_at)}.",),
+        policy=(policy,),
         why=why_follower(case),
         is_private=True,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from bookings import clocks, formats
+from bookings import clocks, formats, rules
 from bookings.models import CompletionMark
 from bookings.presenters import refund_progress
 from bookings.presenters.follower_case import Case
@@ -63,6 +63,11 @@ def _scheduled(case: Case) -> Standing:
     closes_at = clocks.report_closes_at(booking)
     if reader.now < closes_at:
         sentence = f"Did it not happen? You can tell us until {reader.moment(closes_at)}."
+        if rules.reported_too_often(booking):
+            sentence = (
+                "You reported this call and withdrew that several times. If it did not happen, "
+                "reply to any of our e-mails."
+            )
         return Standing(Chip("Over", "plain"), heading, (sentence,))
     return Standing(
         Chip("Completed", "ok"), heading, ("Nobody told us that it did not happen.",), is_final=True
