@@ -164,6 +164,20 @@ def test_without_a_report_there_is_no_refund_to_take(client: Client) -> None:
     assert booking.state == State.RESCHEDULE_OFFERED
 
 
+def test_without_a_refund_to_take_a_live_link_has_not_ended_and_leads_to_the_calendar(
+    client: Client,
+) -> None:
+    booking = offer(make_booking(now=MOMENT), now=MOMENT)
+    path, calendar = address(booking, "pick", "refund_instead"), address(booking, "pick")
+    for answer in (client.get(path), client.post(path)):
+        assert "You can choose one until" in read(answer)
+        assert "has ended" not in read(answer)
+        assert f'href="{calendar}"' in answer.content.decode()
+        assert "E-mail me the link" not in read(answer)
+    with time_machine.travel(MOMENT + timedelta(days=14, minutes=2), tick=False):
+        assert calendar not in client.get(path).content.decode().replace(path, "")
+
+
 def test_the_calendar_needs_few_queries(client: Client, django_assert_max_num_queries: Any) -> None:
     path = address(offered(), "pick")
     with django_assert_max_num_queries(16):

@@ -36,13 +36,9 @@ UNKNOWN_ZONE = "UTC"
 def pick(visit: Visit) -> HttpResponse:
     if visit.request.method == "POST":
         return _submitted(visit)
-    if not _may_pick(visit):
+    if not visit.may_pick():
         return outcome(visit)
     return _calendar(visit, _asked_for(visit, visit.request.GET))
-
-
-def _may_pick(visit: Visit) -> bool:
-    return visit.allows(Verb.PICK_TIME) or visit.allows(Verb.MOVE_INSTEAD)
 
 
 def _asked_for(visit: Visit, asked: QueryDict) -> Choice:
@@ -115,7 +111,7 @@ def _submitted(visit: Visit) -> HttpResponse:
     form = PickForm(visit.request.POST)
     choice = _asked_for(visit, visit.request.POST)
     if not form.is_valid():
-        if not _may_pick(visit):
+        if not visit.may_pick():
             return outcome(visit)
         return _calendar(visit, choice, status=422, problem=str(form.errors["slot"][0]))
     starts_at = form.cleaned_data["slot"]

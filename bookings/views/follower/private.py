@@ -45,6 +45,9 @@ class Visit:
     def allows(self, verb: Verb) -> bool:
         return self.refusal(verb) is None
 
+    def may_pick(self) -> bool:
+        return self.allows(Verb.PICK_TIME) or self.allows(Verb.MOVE_INSTEAD)
+
     def case(self) -> Case:
         return load(self.booking, now=self.now)
 
@@ -113,6 +116,7 @@ def gone(visit: Visit) -> HttpResponse:
 def outcome(visit: Visit, *, status: int = 200, refusal: str = "") -> HttpResponse:
     """The link has done its work, or cannot do it now: show where the booking stands."""
     case = visit.case()
+    can_go_on = visit.link.purpose == Purpose.PICK and visit.may_pick()
     return page(
         visit,
         "status.html",
@@ -121,7 +125,8 @@ def outcome(visit: Visit, *, status: int = 200, refusal: str = "") -> HttpRespon
         standing=present.standing(case),
         wanted=wanted(visit.booking, now=visit.now),
         purpose=visit.link.purpose,
-        refusal=refusal or wording.unused_pick(visit.link),
+        pick_url=visit.address("pick") if can_go_on else "",
+        refusal=refusal or ("" if can_go_on else wording.unused_pick(visit.link)),
         is_refused=bool(refusal),
     )
 
