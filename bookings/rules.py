@@ -54,6 +54,22 @@ def reported_too_often(booking: Booking) -> bool:
     return booking.reports_this_attempt >= MAX_REPORTS_PER_ATTEMPT
 
 
+def not_held_at(
+    booking: Booking, held_at: datetime, *, now: datetime
+) -> TransitionNotAllowed | None:
+    """Why the call cannot have taken place at this time, to the minute; None when it can have.
+
+    A call that was imported was booked elsewhere: all we know is when it was planned.
+    """
+    if held_at > now:
+        return TransitionNotAllowed("details_missing", "The call cannot have been in the future.")
+    earliest = min(booking.created_at, booking.starts_at).replace(second=0, microsecond=0)
+    if held_at >= earliest:
+        return None
+    before = "its planned time" if booking.starts_at < booking.created_at else "it was booked"
+    return TransitionNotAllowed("details_missing", f"The call cannot have been before {before}.")
+
+
 def own_case(booking: Booking, actor: Actor) -> TransitionNotAllowed | None:
     """For what only staff may do and an expert could gain by."""
     if actor.user_id is None or actor.user_id == booking.expert.user_id:

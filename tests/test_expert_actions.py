@@ -221,6 +221,7 @@ def test_a_call_held_elsewhere_is_recorded(desk: Client, reported: Booking) -> N
         ({"outcome": "held_here"}, "Say when the call took place."),
         ({"outcome": "held_elsewhere"}, "Choose where the call took place."),
         ({"outcome": "held_here", "held_at": "2150-01-01T10:00"}, "cannot have been in the future"),
+        ({"outcome": "held_here", "held_at": "1971-01-01T00:00"}, "have been before it was booked"),
         ({"outcome": "held_here", "minutes": "0"}, "at least one minute"),
         ({"outcome": "held_here", "minutes": "many"}, "whole minutes"),
     ],

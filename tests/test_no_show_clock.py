@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -106,6 +108,27 @@ def test_marking_a_reported_call_needs_where_and_when() -> None:
     assert (done.state, done.deadline_at, done.has_open_report) == (State.COMPLETED, None, False)
     assert sweeps.run_deadlines(now=NOW + 30 * DAY) == 0
     assert not Refund.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("created_at", "earliest", "words"),
+    [
+        (NOW - 5 * DAY, NOW - 5 * DAY, "before it was booked"),
+        (NOW, NOW - 2 * HOUR, "before its planned time"),
+    ],
+)
+def test_a_call_was_not_held_before_it_was_booked_nor_an_imported_one_before_its_time(
+    created_at: datetime, earliest: datetime, words: str
+) -> None:
+    booking = make_booking(starts_at=NOW - 2 * HOUR)
+    Booking.objects.filter(pk=booking.pk).update(created_at=created_at)
+    report(booking)
+    held: dict[str, Any] = {"outcome": "held_here", "channel": "planned"}
+    mark = partial(lifecycle.mark_completed, booking.pk, actor=expert_of(booking), now=NOW, **held)
+    with pytest.raises(TransitionNotAllowed, match=words) as refused:
+        mark(held_at=earliest - timedelta(minutes=1))
+    assert refused.value.code == "details_missing"
+    assert mark(held_at=earliest).state == State.COMPLETED
 
 
 def test_a_call_is_never_completed_before_its_scheduled_end() -> None:

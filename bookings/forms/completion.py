@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 
+from bookings import rules
 from bookings.forms.fields import ActionForm, LocalDateTimeField
 from bookings.forms.text import NoteField
 from bookings.models import Booking, CompletionMark
@@ -57,9 +58,10 @@ class CompletionForm(ActionForm):
         return data
 
     def _check_time(self, held_at: datetime | None, *, is_held: bool) -> None:
-        if held_at is not None and held_at > self.now:
-            self.add_error("held_at", "The call cannot have been in the future.")
-        elif held_at is None and is_held and self.booking.has_open_report:
+        if held_at is not None:
+            if no := rules.not_held_at(self.booking, held_at, now=self.now):
+                self.add_error("held_at", no.sentence)
+        elif is_held and self.booking.has_open_report:
             self._require("held_at", "Say when the call took place.")
 
     def _require(self, name: str, sentence: str) -> None:

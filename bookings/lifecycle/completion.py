@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from bookings import compiled, links
+from bookings import compiled, links, rules
 from bookings.lifecycle import refunding
 from bookings.lifecycle.cases import close_cases
 from bookings.lifecycle.engine import tell, transition, verb
@@ -31,7 +31,7 @@ def mark_completed(
     told what the expert wrote. `minutes` is the length of the call.
     """
     was_reported = booking.has_open_report
-    _check_mark(outcome, channel, held_at, was_reported=was_reported, now=now)
+    _check_mark(booking, outcome, channel, held_at, now=now)
     details: dict[str, Any] = {
         "outcome": outcome, "channel": channel, "held_at": held_at, "minutes": minutes,
     }  # fmt: skip
@@ -63,19 +63,19 @@ def mark_completed(
 
 
 def _check_mark(
-    outcome: str, channel: str, held_at: datetime | None, *, was_reported: bool, now: datetime
+    booking: Booking, outcome: str, channel: str, held_at: datetime | None, *, now: datetime
 ) -> None:
     if outcome not in CompletionMark.Outcome.values:
         raise TransitionNotAllowed("details_missing", "Choose how the call went.")
     if channel and channel not in CompletionMark.Channel.values:
         raise TransitionNotAllowed("details_missing", "Choose where the call was held.")
-    if held_at is not None and held_at > now:
-        raise TransitionNotAllowed("details_missing", "The call cannot have been in the future.")
+    if held_at is not None and (no := rules.not_held_at(booking, held_at, now=now)):
+        raise no
     if outcome == CompletionMark.Outcome.FOLLOWER_ABSENT:
         return
     if outcome == CompletionMark.Outcome.HELD_ELSEWHERE and not channel:
         raise TransitionNotAllowed("details_missing", "Choose where the call was held.")
-    if was_reported and not (channel and held_at):
+    if booking.has_open_report and not (channel and held_at):
         raise TransitionNotAllowed(
             "details_missing", "Say where and when the call was held: the follower reported it."
         )
