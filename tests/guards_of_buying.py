@@ -162,8 +162,8 @@ BUYING: tuple[tuple[str, str, str, str, str, str], ...] = (
     (
         "buying", "Another amount than agreed goes back",
         _SELL,
-        "checkout.booking is None and (paid.amount_minor, paid.currency) == agreed",
-        "checkout.booking is None",
+        "(paid.amount_minor, paid.currency) != (checkout.price_minor, checkout.currency)",
+        "False",
         f"{_RACES}::test_an_amount_that_was_not_agreed_goes_back",
     ),
     (
@@ -172,6 +172,14 @@ BUYING: tuple[tuple[str, str, str, str, str, str], ...] = (
         "        *_held(expert, earliest, latest, now=now),\n",
         "",
         f"{_RACES}::test_a_time_is_kept_while_somebody_pays_and_free_again_afterwards",
+    ),
+    (
+        "buying", "A kept time is not given to who let it go",
+        _SELL,
+        "holds_its_time or not slots.is_kept_for_another(checkout, now=now)",
+        "True",
+        "tests/test_checkout_kept_times.py"
+        "::test_a_time_kept_for_somebody_is_not_given_to_who_let_it_go",
     ),
     (
         "buying", "What is only authorised is captured",
