@@ -12,6 +12,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
+from django.db import transaction
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from bookings import clocks, compiled, timeline
@@ -80,6 +82,26 @@ def ensure_all(wanted: Iterable[tuple[Booking, str]], *, now: datetime) -> None:
         ],
         ignore_conflicts=True,  # somebody else has just made it
     )
+
+
+def replace_all(bookings: QuerySet[Booking], *, now: datetime) -> int:
+    """A new link in the place of each current one; those of older mails stop working."""
+    current = PrivateLink.objects.filter(booking__in=bookings, superseded_at__isnull=True)
+    with transaction.atomic():
+        replaced = list(current.select_for_update(no_key=True, of=("self",)))
+        PrivateLink.objects.filter(pk__in=[old.pk for old in replaced]).update(superseded_at=now)
+        PrivateLink.objects.bulk_create(
+            PrivateLink(
+                booking_id=old.booking_id,
+                purpose=old.purpose,
+                created_at=now,
+                expires_at=old.expires_at,
+                used_at=old.used_at,
+                made_by_id=old.made_by_id,
+            )
+            for old in replaced
+        )
+    return len(replaced)
 
 
 def current(booking: Booking, purpose: str) -> PrivateLink | None:

@@ -140,7 +140,7 @@ def test_staff_without_an_expert_has_no_page_here(client: Client, maya: Expert) 
 
     booking = make_booking(maya, now=timezone.now())
     client.force_login(make_staff())
-    assert client.get(f"/bookings/{booking.code}/").status_code == 302
+    assert client.get(f"/bookings/{booking.code}/").status_code == 404
 
 
 def test_every_verb_of_the_history_has_its_sentence() -> None:

@@ -29,9 +29,10 @@ def _run(verb: Callable[..., OutboxEmail], done: str) -> Callable[..., str]:
     return run
 
 
-def _only(*states: str) -> Callable[[OutboxEmail, Actor, datetime], str]:
+def _refusal(verb: staff.StaffVerb) -> Callable[[OutboxEmail, Actor, datetime], str]:
     def say(row: OutboxEmail, actor: Actor, now: datetime) -> str:
-        return "" if row.state in states else f"This e-mail is: {row.get_state_display()}."
+        refused = staff.refusal(row, verb, actor)
+        return refused.sentence if refused else ""
 
     return say
 
@@ -46,14 +47,14 @@ class OutboxAdmin(CodeSearch[OutboxEmail], NameSearch[OutboxEmail], ActingAdmin[
             "Try again",
             "Sends the e-mail within a minute, unless what it says is no longer true.",
             _run(staff.retry, "Sent within a minute."),
-            refusal=_only(OutboxState.FAILED, OutboxState.QUEUED),
+            refusal=_refusal("retry"),
         ),
         StaffAction(
             "park",
             "Park",
             "Stops trying. It can be tried again later.",
             _run(staff.park, "Parked."),
-            refusal=_only(OutboxState.QUEUED),
+            refusal=_refusal("park"),
         ),
     )
     list_display = ("what", "audience", "booking", "state_now", "attempts", "next_try", "created",
@@ -67,7 +68,7 @@ class OutboxAdmin(CodeSearch[OutboxEmail], NameSearch[OutboxEmail], ActingAdmin[
               "last_error", "message_id", "dedupe_key")  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OutboxEmail]:
-        return super().get_queryset(request).select_related("booking")
+        return super().get_queryset(request).select_related("booking__expert")
 
     def named(self, term: str) -> Iterable[QuerySet[OutboxEmail]]:
         yield among_latest(OutboxEmail.objects.all(), kind__iexact=term)

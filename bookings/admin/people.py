@@ -2,49 +2,21 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
-from django.forms import BaseInlineFormSet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
+from bookings import links
 from bookings.admin.base import NONE, KeptAdmin
 from bookings.formats import local
-from bookings.forms.availability import problem_with
-from bookings.forms.text import LineField
-from bookings.forms.zones import zone_choices
-from bookings.gateways import selling_with, why_not
+from bookings.forms.people import ExpertForm, PersonForm, ServiceForm, WeekFormSet
 from bookings.models import Expert, Follower, Service, User, WeeklyHours
 from bookings.presenters.availability import override_rows
-
-
-class WeekFormSet(BaseInlineFormSet[Any, Any, Any]):
-    """Hours of one day must not overlap, here as on the expert's own page."""
-
-    def add_fields(self, form: Any, index: int | None) -> None:
-        super().add_fields(form, index)
-        if "DELETE" in form.fields:
-            form.fields["DELETE"].widget.attrs["aria-label"] = "Delete this line"
-
-    def clean(self) -> None:
-        rows = [form.cleaned_data for form in self.forms if self._counts(form)]
-        rows.sort(key=lambda row: (row["weekday"], row["starts_local"]))
-        for weekday, of_day in groupby(rows, key=lambda row: row["weekday"]):
-            spells = [(row["starts_local"], row["ends_local"]) for row in of_day]
-            if problem := problem_with(spells):
-                day = WeeklyHours(weekday=weekday).get_weekday_display()
-                raise forms.ValidationError(f"{day}: {problem}")
-
-    def _counts(self, form: forms.ModelForm[Any]) -> bool:
-        data = getattr(form, "cleaned_data", None) or {}
-        times = (data.get("starts_local"), data.get("ends_local"))
-        return not data.get("DELETE") and None not in times and "weekday" in data
 
 
 class ExpertsRows(admin.TabularInline[Any, Expert]):
@@ -65,18 +37,6 @@ class WeeklyHoursRows(ExpertsRows):
     formset = WeekFormSet
 
 
-class ServiceForm(forms.ModelForm[Service]):
-    def clean(self) -> dict[str, Any]:
-        """A call that nobody could pay for is not put on sale."""
-        data = super().clean() or self.cleaned_data
-        price, currency = data.get("price_minor"), data.get("currency")
-        if price and currency and data.get("is_active"):
-            refusals = [why_not(way, price, currency) for way in selling_with()]
-            if refusals and all(refusals):
-                self.add_error("currency", " ".join(refusals))
-        return data
-
-
 class ServiceRows(ExpertsRows):
     """A service that is not sold any more is switched off: bookings point to it."""
 
@@ -85,21 +45,9 @@ class ServiceRows(ExpertsRows):
     can_delete = False
 
 
-class PersonForm(forms.ModelForm[Any]):
-    name = LineField(max_length=80)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "time_zone" in self.fields:
-            current = self.initial.get("time_zone") or "UTC"
-            self.fields["time_zone"] = forms.ChoiceField(
-                choices=zone_choices(current=current, now=timezone.now())
-            )
-
-
 @admin.register(Expert)
 class ExpertAdmin(KeptAdmin[Expert]):
-    form = PersonForm
+    form = ExpertForm
     list_display = ("name", "user", "time_zone", "window_days")
     list_select_related = ("user",)
     search_fields = ("name", "user__email")
@@ -135,6 +83,17 @@ class FollowerAdmin(KeptAdmin[Follower]):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Follower | None = None) -> bool:
+        """Whoever reads the mails of their own follower could act for them."""
+        if obj is not None and obj.bookings.filter(expert__user_id=request.user.pk or 0).exists():
+            return False
+        return super().has_change_permission(request, obj)
+
+    def save_model(self, request: HttpRequest, obj: Follower, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if "email" in form.changed_data:
+            links.replace_all(obj.bookings.all(), now=timezone.now())
 
 
 @admin.register(User)
