@@ -20,13 +20,17 @@ class Chip:
     """ok, warn, bad, info, money or plain: the ending of the class name"""
 
 
-REFUNDS: Mapping[str, Chip] = {
-    RefundState.SUCCEEDED: Chip("Refunded", "money"),
-    RefundState.DECLINED: Chip("Refund failed", "bad"),
-    RefundState.REVERSED: Chip("Refund failed", "bad"),
-}
+DONE = Chip("Refunded", "money")
+FAILED = Chip("Refund failed", "bad")
 ON_ITS_WAY = Chip("Refund on its way", "money")
 ON_HOLD = Chip("Refund on hold", "warn")
+REFUNDS: Mapping[str, Chip] = {
+    RefundState.SUCCEEDED: DONE,
+    RefundState.DECLINED: FAILED,
+    RefundState.REVERSED: FAILED,
+}
+IN_OUR_HANDS = {FAILED: "our team takes care of it", ON_HOLD: "our team checks the payment"}
+"""Beside these labels the name of whoever refunded would read as the one to blame."""
 
 
 def chip(booking: Booking, reader: Reader, refund: Mapping[str, Any] | None = None) -> Chip:
@@ -115,12 +119,15 @@ def _completed_detail(booking: Booking, last: Mapping[str, Any]) -> str:
 def _refunded_detail(
     booking: Booking, last: Mapping[str, Any], refund: Mapping[str, Any] | None
 ) -> str:
-    first_name, limits = booking.follower.first_name, booking.limits
+    first_name, limits, money = booking.follower.first_name, booking.limits, money_chip(refund)
+    if money in IN_OUR_HANDS:
+        return IN_OUR_HANDS[money]
+    by = by_whom(last["actor_kind"])
     why = {
         Verb.NO_ANSWER.value: f"{words(limits.no_show_window)} ended",
         Verb.OFFER_LAPSED.value: "no new time picked",
         Verb.REFUND_INSTEAD.value: f"{first_name} chose it",
-        Verb.REFUND_NOW.value: by_whom(last["actor_kind"]),
+        Verb.REFUND_NOW.value: by if money == DONE or not by else f"decided {by}",
         Verb.DECIDE.value: "decided by our team",
         Verb.NOBODY_DECIDED.value: f"no decision in {words(limits.decide_window)}",
     }.get(last["verb"], "")
