@@ -10,6 +10,7 @@ from bookings import lifecycle
 from bookings.models import Expert
 from bookings.states import State
 from tests.builders import (
+    FOLLOWER,
     HOUR,
     contest,
     expert_of,
@@ -58,6 +59,13 @@ def test_a_free_call_promises_no_money(desk: Client, maya: Expert) -> None:
     html = html_of(desk, report(booking, now=timezone.now()).code)
     assert "If you do nothing, the booking is closed." in html
     assert "₹" not in html.split("<main")[1]
+
+
+def test_a_report_without_words_says_that_there_are_none(desk: Client, maya: Expert) -> None:
+    now = timezone.now()
+    booking = make_booking(maya, now=now)
+    lifecycle.report_no_show(booking.pk, actor=FOLLOWER, now=now, reason="expert_absent")
+    assert "Nobody joined the call. Priya gave no details." in html_of(desk, booking.code)
 
 
 def test_both_zones_are_named(desk: Client, maya: Expert) -> None:

@@ -119,6 +119,6 @@ def test_a_case_the_sweep_has_ended_answers_with_its_end(name: str, client: Clie
     later = NOW + timedelta(hours=73)
     lifecycle.run_deadline(booking.pk, state="no_show_reported", now=later)
     with time_machine.travel(later, tick=False):
-        answer = client.post(path, {"reason": "other"})
+        answer = client.post(path, {"reason": "no_access"})
     assert answer.status_code == 409
     assert "Refund approved" in read(answer)

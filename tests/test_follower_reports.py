@@ -11,7 +11,7 @@ from django.test import Client
 
 from bookings import emails, lifecycle, slots
 from bookings.models import Booking, NoShowReport
-from bookings.states import State
+from bookings.states import State, TransitionNotAllowed
 from tests.builders import (
     FOLLOWER,
     NOW,
@@ -82,6 +82,25 @@ def test_a_text_that_is_too_long_is_refused_in_words(client: Client) -> None:
     assert client.post(address(booking, "report"), {**data, "text": "x" * 1000}).status_code == 302
 
 
+@pytest.mark.parametrize("text", ["", " \n ", "\u200b"])
+def test_something_else_needs_words(text: str, client: Client) -> None:
+    booking = ended()
+    answer = client.post(address(booking, "report"), {"reason": "other", "text": text})
+    assert answer.status_code == 422
+    assert "Say what happened, in a sentence or two." in read(answer)
+    assert 'href="#id_text"' in answer.content.decode()
+    with pytest.raises(TransitionNotAllowed, match="Say what happened"):
+        lifecycle.report_no_show(booking.pk, actor=FOLLOWER, now=NOW, reason="other", text=" ")
+    assert state_of(booking) == State.SCHEDULED
+
+
+@pytest.mark.parametrize("reason", ["expert_absent", "no_access", "cut_short"])
+def test_a_reason_that_says_it_all_needs_no_words(reason: str, client: Client) -> None:
+    booking = ended()
+    assert client.post(address(booking, "report"), {"reason": reason}).status_code == 302
+    assert state_of(booking) == State.NO_SHOW_REPORTED
+
+
 def test_a_report_opens_the_case_and_says_what_comes(client: Client) -> None:
     booking = ended()
     data = {"reason": "expert_absent", "text": "I waited\x00 for 25 minutes."}
@@ -124,7 +143,7 @@ def test_after_the_window_the_page_says_where_it_stands(client: Client) -> None:
         text = read(client.get(path))
         assert "Your call with Maya was on Mon 23 Nov, 9:30 am" in text
         assert "Nobody told us that it did not happen." in text
-        assert client.post(path, {"reason": "other"}).status_code == 409
+        assert client.post(path, {"reason": "no_access"}).status_code == 409
     assert state_of(booking) == State.SCHEDULED
 
 
@@ -133,7 +152,7 @@ def test_a_free_call_promises_no_money(client: Client) -> None:
     text = read(client.get(address(booking, "report")))
     assert "The booking is closed; the call was free." in text
     assert "₹" not in text
-    text = read(client.post(address(booking, "report"), {"reason": "other"}, follow=True))
+    text = read(client.post(address(booking, "report"), {"reason": "no_access"}, follow=True))
     assert "If there is no answer, the booking is closed." in text
 
 
@@ -161,7 +180,7 @@ def test_withdrawing_is_asked_for_once_more(client: Client) -> None:
 def test_a_withdrawn_report_can_be_made_again(client: Client) -> None:
     booking = report(ended())
     client.post(address(booking, "report", "withdraw_report"))
-    client.post(address(booking, "report"), {"reason": "other"})
+    client.post(address(booking, "report"), {"reason": "no_access"})
     assert state_of(booking) == State.NO_SHOW_REPORTED
 
 
@@ -182,7 +201,7 @@ def test_what_can_be_reported_no_more_is_not_offered(
     assert ("Reply to this e-mail." in letter) != may_again
     assert ("You can tell us until" in text) == may_again
     assert ("reply to any of our e-mails." in text) != may_again
-    answer = client.post(address(booking, "report"), {"reason": "other"})
+    answer = client.post(address(booking, "report"), {"reason": "no_access"})
     assert (answer.status_code == 302) == may_again
 
 

@@ -22,6 +22,8 @@ class Said:
     """The follower's words, from the report or the contest that is open."""
 
     text: str
+    without: str
+    """stands in place of a text nobody wrote"""
     reason: str
     who: str
     when: str
@@ -117,10 +119,12 @@ def _said_in(booking: Booking, events: Sequence[TimelineEvent]) -> TimelineEvent
 
 def _said(event: TimelineEvent, booking: Booking, reader: Reader) -> Said:
     reason = event.data.get("reason", "")
-    known = reason in NoShowReport.Reason.values
+    label = str(NoShowReport.Reason(reason).label) if reason in NoShowReport.Reason.values else ""
+    silent = f"{booking.follower.first_name} gave no details."
     return Said(
         text=event.note,
-        reason=str(NoShowReport.Reason(reason).label) if known else "",
+        without=f"{label}. {silent}" if label else silent,
+        reason=label,
         who=booking.follower.name,
         when=reader.moment(event.at),
         when_iso=formats.utc_iso(event.at),
