@@ -101,7 +101,10 @@ def test_a_declined_refund_is_delayed_and_not_lost(client: Client) -> None:
     assert "Your refund is delayed" in text
     assert "Our team has been told" in text
     assert "Refunded" not in text
-    assert steps(client, booking)[2] == ("now", "Sent to your bank")
+    assert steps(client, booking)[1:] == [
+        ("done", "Refund approved"), ("failed", "Did not go through"), ("next", "In your account"),
+    ]  # fmt: skip
+    assert "mailto:" not in client.get(address(booking, "status")).content.decode()
 
 
 def test_a_refund_that_came_back_asks_where_to_send_it(client: Client) -> None:
@@ -110,7 +113,25 @@ def test_a_refund_that_came_back_asks_where_to_send_it(client: Client) -> None:
     text = status(client, booking)
     assert "Your bank sent the refund back" in text
     assert "Tell us where to send it" in text
-    assert steps(client, booking)[3] == ("now", "In your account")
+    assert steps(client, booking)[2:] == [("done", "Sent to your bank"), ("failed", "Sent back")]
+
+
+@pytest.mark.parametrize(
+    ("staff_addresses", "address_used"),
+    [
+        ([], "bookings@localhost"),
+        (["Desk <desk@example.org>", "b@example.org"], "desk@example.org"),
+    ],
+)
+def test_who_is_asked_where_to_send_it_has_a_button_to_say_so(
+    staff_addresses: list[str], address_used: str, client: Client, settings: Any
+) -> None:
+    settings.STAFF_EMAIL = staff_addresses
+    booking = unanswered()
+    refund_of(booking, state=RefundState.REVERSED, accepted_at=LATER, finished_at=LATER)
+    page = client.get(address(booking, "status")).content.decode()
+    subject = f"The%20refund%20for%20booking%20{booking.code}%20came%20back"
+    assert f'href="mailto:{address_used}?subject={subject}"' in page
 
 
 def test_a_held_refund_says_so(client: Client) -> None:

@@ -109,6 +109,8 @@ _LOOKS: dict[str, tuple[str, str]] = {
     Verb.NO_ANSWER.value: ("clock", "money"),
     "refund_accepted": ("bank", "money"),
     "refund_succeeded": ("check", "ok"),
+    "refund_declined": ("x", "bad"),
+    "refund_reversed": ("x", "bad"),
     "refund_paid_by_hand": ("check", "ok"),
 }
 """icon and colour"""

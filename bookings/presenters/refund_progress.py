@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from email.utils import parseaddr
+from urllib.parse import quote
+
+from django.conf import settings
 
 from bookings import formats
 from bookings.emails.words import BANK_DAYS, BANK_TAKES
@@ -29,7 +33,7 @@ class Step:
     note: str
     icon: str
     place: str
-    """done, now or next"""
+    """done, now, next or failed"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Progress:
     reference: str
     reference_title: str
     is_final: bool
+    write_to: str
+    """opens an e-mail to support, where the follower has something to tell"""
 
 
 def progress(
@@ -68,7 +74,15 @@ def progress(
         reference=refund.reference,
         reference_title=_reference_title(refund),
         is_final=refund.state == RefundState.SUCCEEDED,
+        write_to=_letter_to_support(refund) if chip == NEEDS_YOU else "",
     )
+
+
+def _letter_to_support(refund: Refund) -> str:
+    """To where a reply to one of our e-mails goes as well."""
+    _, address = parseaddr([*settings.STAFF_EMAIL, settings.DEFAULT_FROM_EMAIL][0])
+    subject = f"The refund for booking {refund.booking.code} came back"
+    return f"mailto:{quote(address, safe='@')}?subject={quote(subject)}"
 
 
 def _words(refund: Refund, payment: Payment, reader: Reader) -> tuple[Chip, str, tuple[str, ...]]:
@@ -97,7 +111,8 @@ def _words(refund: Refund, payment: Payment, reader: Reader) -> tuple[Chip, str,
                 "Your bank sent the refund back",
                 (
                     f"We sent {amount}{to}, and it came back. Tell us where to send it: "
-                    "reply to any of our e-mails.",
+                    "write to us, or reply to any of our e-mails.",
+                    "Never send us card numbers or passwords.",
                 ),
             )
         case RefundState.MANUAL_DUE:
@@ -168,30 +183,23 @@ def _began(refund: Refund) -> tuple[str, str, datetime]:
 
 
 def _money_steps(refund: Refund, reader: Reader) -> tuple[Step, Step, Step]:
-    """Approved, sent, arrived: exactly one of them is now, unless all is done."""
-    approved = reader.moment(refund.created_at)
+    """Approved, sent, arrived: exactly one of them is now or failed, unless all is done."""
     sent = refund.accepted_at or refund.finished_at
-    sent_on = reader.moment(sent) if sent else ""
+    approved = Step("Refund approved", reader.moment(refund.created_at), "check", "done")
+    went = Step("Sent to your bank", reader.moment(sent) if sent else "", "card", "done")
+    there = Step("In your account", BANK_TAKES, "bank", "next")
+    ended = reader.moment(refund.finished_at) if refund.finished_at else ""
     match RefundState(refund.state):
         case RefundState.SUCCEEDED:
-            places, notes = ("done", "done", "done"), (approved, sent_on, _on(refund, reader))
+            return approved, went, Step("Refunded", ended, "bank", "done")
         case RefundState.ACCEPTED if not refund.hold_reason:
-            places, notes = ("done", "now", "next"), (approved, sent_on, BANK_TAKES)
+            return approved, replace(went, place="now"), there
         case RefundState.DECLINED:
-            places, notes = ("done", "now", "next"), (approved, "did not go through", "")
+            failed = Step("Did not go through", ended, "x", "failed")
+            return approved, failed, replace(there, note="")
         case RefundState.REVERSED:
-            places, notes = ("done", "done", "now"), (approved, sent_on, "it came back")
-        case _:
-            places, notes = ("now", "next", "next"), (approved, "", BANK_TAKES)
-    last = "Refunded" if refund.state == RefundState.SUCCEEDED else "In your account"
-    labels = ("Refund approved", "Sent to your bank", last)
-    icons = ("check", "card", "bank")
-    first, second, third = (Step(*step) for step in zip(labels, notes, icons, places, strict=True))
-    return first, second, third
-
-
-def _on(refund: Refund, reader: Reader) -> str:
-    return reader.moment(refund.finished_at) if refund.finished_at else ""
+            return approved, went, Step("Sent back", ended, "x", "failed")
+    return replace(approved, place="now"), replace(went, note="", place="next"), there
 
 
 def why(refund_verb: str, actor_kind: str, booking: Booking, note: str) -> str:
