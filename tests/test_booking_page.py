@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
+import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from bookings import lifecycle
-from bookings.models import Expert
+from bookings import lifecycle, slots
+from bookings.models import Booking, Expert
 from bookings.states import State
 from tests.builders import (
+    DAY,
     FOLLOWER,
     HOUR,
     contest,
@@ -66,6 +71,34 @@ def test_a_report_without_words_says_that_there_are_none(desk: Client, maya: Exp
     booking = make_booking(maya, now=now)
     lifecycle.report_no_show(booking.pk, actor=FOLLOWER, now=now, reason="expert_absent")
     assert "Nobody joined the call. Priya gave no details." in html_of(desk, booking.code)
+
+
+def second_report(maya: Expert, **details: Any) -> Booking:
+    now = timezone.now()
+    booking = report(make_booking(maya, now=now - DAY, **details), now=now - DAY)
+    picked = slots.free_for(offer(booking, now=now - DAY), now=now - DAY, until=now + 5 * DAY)[0]
+    lifecycle.pick_time(booking.pk, actor=FOLLOWER, now=now - DAY, starts_at=picked)
+    return report(Booking.objects.get(pk=booking.pk), now=picked + 2 * HOUR)
+
+
+def test_after_a_second_report_a_refund_is_a_button_and_none_is_filled(
+    desk: Client, maya: Expert
+) -> None:
+    booking = second_report(maya)
+    with time_machine.travel(booking.starts_at + 3 * HOUR, tick=False):
+        html = html_of(desk, booking.code)
+    panel = html.split('class="decide__do"')[1].split("</div>")[0]
+    assert re.findall(r'<a class="([^"]+)"[^>]*>([^<]+)', panel) == [
+        ("btn btn--lg", "Refund ₹2,400"), ("btn btn--lg", "Mark as completed"),
+    ]  # fmt: skip
+    assert "refund now" not in html
+
+
+def test_a_second_report_of_a_free_call_offers_to_close_it(desk: Client, maya: Expert) -> None:
+    booking = second_report(maya, price_minor=0)
+    with time_machine.travel(booking.starts_at + 3 * HOUR, tick=False):
+        html = html_of(desk, booking.code)
+    assert ">Close the booking</a>" in html
 
 
 def test_both_zones_are_named(desk: Client, maya: Expert) -> None:

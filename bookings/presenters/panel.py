@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bookings import clocks
 from bookings.models import Booking, Refund
@@ -12,6 +12,7 @@ from bookings.presenters.countdown import Countdown, countdown, started_at
 from bookings.presenters.future import contestable_until, if_nothing_happens
 from bookings.presenters.labels import is_unconfirmed
 from bookings.presenters.reader import Reader, words
+from bookings.presenters.stake import at_stake
 from bookings.states import State, Verb
 
 SOURCE = "booking"
@@ -30,8 +31,10 @@ class Panel:
     """in place of a countdown"""
     text: str = ""
     buttons: tuple[Button, ...] = field(default=())
-    """the first one is the filled one"""
+    leads: bool = True
+    """the first button is the filled one"""
     refund: Button | None = None
+    """a link in the text, where it is no button"""
     undo: Button | None = None
     urgency: str = "calm"
 
@@ -55,6 +58,9 @@ def panel(booking: Booking, reader: Reader, *, refund: Refund | None = None) -> 
     undo = buttons.allowed(booking, Verb.UNDO, now=reader.now, source=SOURCE)
     refund_now = buttons.allowed(booking, Verb.REFUND_NOW, now=reader.now, source=SOURCE)
     is_cancellable = any(button.label == "Cancel" for button in shown)
+    leads = not (state == State.NO_SHOW_REPORTED and booking.offers_after_report)
+    if not leads:  # neither end is ours to suggest
+        shown, refund_now = (*_as_buttons(refund_now, booking), *shown), ()
     return Panel(
         title=_title(booking, reader),
         countdown=clock,
@@ -64,10 +70,17 @@ def panel(booking: Booking, reader: Reader, *, refund: Refund | None = None) -> 
         headline=_headline(booking, reader, refund),
         text=_text(booking, reader, refund),
         buttons=shown,
+        leads=leads,
         refund=refund_now[0] if refund_now and not is_cancellable else None,
         undo=undo[0] if undo else None,
         urgency=clock.urgency if clock else _colour(booking, refund),
     )
+
+
+def _as_buttons(refund_now: tuple[Button, ...], booking: Booking) -> tuple[Button, ...]:
+    money = at_stake(booking)
+    label = f"Refund {money}" if money else "Close the booking"
+    return tuple(replace(button, label=label) for button in refund_now)
 
 
 def _title(booking: Booking, reader: Reader) -> str:
