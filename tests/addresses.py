@@ -38,6 +38,7 @@ FOR_EXPERTS = {
 }  # fmt: skip
 BY_CHECKOUT_KEY = {
     "checkout", "checkout_pay", "checkout_check", "checkout_leave", "checkout_back",
+    "checkout_calendar",
 }  # fmt: skip
 FOR_SALE = {"shop", "buy"}
 FOR_ANYBODY_SIGNED_IN = {"account", "password_change"}

@@ -60,6 +60,41 @@ def test_a_free_call_is_booked_at_once(no_keys: None, expert: Expert, client: Cl
     assert_sound()
 
 
+def test_the_address_is_shown_before_and_after_paying(
+    no_keys: None, expert: Expert, client: Client
+) -> None:
+    checkout = buy(client, make_service(expert))
+    page = f"/checkout/{checkout.key}/"
+    assert f"We write to {EMAIL}. Not right? Go back" in read(client.get(page))
+    client.post(f"{page}pay/")
+    assert f"private links to {EMAIL}" in read(client.get(page))
+
+
+def test_going_back_to_correct_the_address_keeps_the_time_chosen(
+    no_keys: None, expert: Expert, client: Client
+) -> None:
+    checkout = buy(client, make_service(expert))
+    answer = client.post(f"/checkout/{checkout.key}/leave/", {"same": "yes"})
+    page = client.get(answer["Location"]).content.decode()
+    assert f'value="{checkout.starts_at:%Y-%m-%dT%H:%MZ}" required checked' in page
+    assert '<option value="Europe/Berlin" selected>' in page
+
+
+def test_what_was_bought_has_its_calendar_file_as_long_as_it_stands(
+    no_keys: None, expert: Expert, client: Client
+) -> None:
+    checkout = buy(client, make_service(expert))
+    path = f"/checkout/{checkout.key}/call.ics"
+    assert client.get(path).status_code == 404, "not paid yet"
+    client.post(f"/checkout/{checkout.key}/pay/")
+    assert path in client.get(f"/checkout/{checkout.key}/").content.decode()
+    assert f"DTSTART:{checkout.starts_at:%Y%m%dT%H%M%SZ}" in client.get(path).content.decode()
+    booking = Booking.objects.get()
+    lifecycle.cancel(booking.pk, actor=staff(), now=timezone.now(), reason="Ill")
+    assert client.get(path).status_code == 404
+    assert path not in client.get(f"/checkout/{checkout.key}/").content.decode()
+
+
 def test_the_sandbox_cannot_pay_what_a_provider_is_to_be_paid(
     provider: Provider, expert: Expert, client: Client
 ) -> None:

@@ -13,6 +13,7 @@ from bookings.gateways.razorpay_till import HOSTED_CHECKOUT
 from bookings.models import Checkout, CheckoutState, Expert, Provider, Service
 from bookings.presenters.people import hue, initials
 from bookings.presenters.reader import Reader
+from bookings.states import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class Purchase:
     """One checkout, as its page shows it. `stage` is pay, wait, booked, over or back."""
 
     stage: str
+    buyer: str
+    email: str
     title: str
     when: str
     place: str
@@ -72,6 +75,7 @@ class Purchase:
     is_sandbox: bool
     is_opened: bool
     """there is something to pay at the provider"""
+    has_calendar: bool
 
 
 def purchase(checkout: Checkout, *, has_come_back: bool, now: datetime) -> Purchase:
@@ -79,6 +83,8 @@ def purchase(checkout: Checkout, *, has_come_back: bool, now: datetime) -> Purch
     is_hosted = checkout.provider == Provider.RAZORPAY
     return Purchase(
         stage=_stage(checkout, has_come_back=has_come_back, now=now),
+        buyer=checkout.name,
+        email=checkout.email,
         title=checkout.service.title,
         when=reader.span(checkout.starts_at, checkout.ends_at),
         place=formats.zone_place(checkout.time_zone),
@@ -90,7 +96,15 @@ def purchase(checkout: Checkout, *, has_come_back: bool, now: datetime) -> Purch
         form_fields=_razorpay_fields(checkout) if is_hosted else (),
         is_sandbox=checkout.provider == Provider.SANDBOX,
         is_opened=bool(checkout.provider_ref),
+        has_calendar=has_calendar(checkout, now=now),
     )
+
+
+def has_calendar(checkout: Checkout, *, now: datetime) -> bool:
+    """While the call stands as it was bought; what became of it since, private links show."""
+    booking = checkout.booking
+    is_as_bought = booking is not None and booking.state == State.SCHEDULED and booking.attempt == 1
+    return is_as_bought and now < checkout.starts_at
 
 
 def _stage(checkout: Checkout, *, has_come_back: bool, now: datetime) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from bookings.views.buying.checkout import back, check, checkout, leave, pay
+from bookings.views.buying.checkout import back, check, checkout, checkout_calendar, leave, pay
 from bookings.views.buying.shop import buy, shop
 
 urlpatterns: list[URLPattern] = [
@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern] = [
     path("checkout/<slug:key>/", checkout, name="checkout"),
     path("checkout/<slug:key>/pay/", pay, name="checkout_pay"),
     path("checkout/<slug:key>/check/", check, name="checkout_check"),
+    path("checkout/<slug:key>/call.ics", checkout_calendar, name="checkout_calendar"),
     path("checkout/<slug:key>/leave/", leave, name="checkout_leave"),
     path("checkout/<slug:key>/back/", back, name="checkout_back"),
 ]

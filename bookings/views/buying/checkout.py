@@ -23,7 +23,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from bookings import checkouts, tasks
 from bookings.models import Checkout
 from bookings.presenters import buying
+from bookings.presenters.slot_picker import Choice, slot_value
 from bookings.states import TransitionNotAllowed
+from bookings.views.follower.status import calendar_file
 from topmate.security import Policy, with_policy
 
 logger = logging.getLogger(__name__)
@@ -103,9 +105,22 @@ def check(request: HttpRequest, found: Checkout) -> HttpResponse:
 @require_POST
 @_of_key
 def leave(request: HttpRequest, found: Checkout) -> HttpResponse:
-    """Let the time go and choose another one."""
+    """Let the time go and choose another one, or correct what was written and keep the choice."""
     checkouts.give_up(found)
-    return redirect("buy", slug=found.expert.slug, service_id=found.service_id)
+    address = reverse("buy", kwargs={"slug": found.expert.slug, "service_id": found.service_id})
+    if "same" not in request.POST:
+        return redirect(address)
+    chosen = Choice(found.time_zone, found.clock).view
+    return redirect(f"{address}?{chosen}&slot={slot_value(found.starts_at)}#s-you")
+
+
+@require_safe
+@_of_key
+def checkout_calendar(request: HttpRequest, found: Checkout) -> HttpResponse:
+    now = timezone.now()
+    if found.booking is None or not buying.has_calendar(found, now=now):
+        raise Http404
+    return calendar_file(found.booking, now=now)
 
 
 @csrf_exempt

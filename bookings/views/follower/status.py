@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.utils.cache import patch_vary_headers
 
 from bookings import calendar, clocks
+from bookings.models import Booking
 from bookings.presenters import follower as present
 from bookings.states import State
 from bookings.views.follower.private import Purpose, Visit, page, private, wanted
@@ -34,9 +37,12 @@ def status(visit: Visit) -> HttpResponse:
 
 @private(Purpose.STATUS, methods=("GET", "HEAD"))
 def status_calendar(visit: Visit) -> HttpResponse:
+    return calendar_file(visit.booking, now=visit.now)
+
+
+def calendar_file(booking: Booking, *, now: datetime) -> HttpResponse:
     """The calendar file of a call that is still to come."""
-    booking = visit.booking
-    if booking.state not in FUTURE_CALL or clocks.has_started(booking, visit.now):
+    if booking.state not in FUTURE_CALL or clocks.has_started(booking, now):
         raise Http404("no call to come")
     expert, follower = booking.expert, booking.follower
     text = calendar.call_file(
@@ -45,7 +51,7 @@ def status_calendar(visit: Visit) -> HttpResponse:
         summary=f"{booking.service_title} with {expert.name}",
         organizer=calendar.Party(expert.name, settings.DEFAULT_FROM_EMAIL),
         attendee=calendar.Party(follower.name, follower.email),
-        now=visit.now,
+        now=now,
     )
     return HttpResponse(
         text,
