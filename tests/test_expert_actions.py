@@ -70,6 +70,19 @@ def test_reschedule_leaves_a_result_with_undo_in_place_of_the_row(
     assert response.headers["HX-Retarget"] == f"#call-{reported.code}"
 
 
+def test_a_result_names_its_call_and_leads_there_when_undo_is_over(
+    desk: Client, reported: Booking
+) -> None:
+    data = {"outcome": "follower_absent"}
+    html = text(send(desk, reported, "mark-completed", htmx=True, **data))
+    assert "Marked as completed: Priya Nair" in html
+    link = f'<a class="btn btn--quiet" href="/bookings/{reported.code}/" aria-describedby'
+    assert link in html
+    gone = html.split("data-gone-at")[1].split("</form>")[0]
+    assert "Undo" in gone
+    assert "See the call" not in gone
+
+
 def test_without_scripts_the_list_comes_back_with_a_message_and_undo(
     desk: Client, reported: Booking
 ) -> None:

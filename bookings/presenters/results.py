@@ -55,7 +55,7 @@ def _words(verb: Verb, booking: Booking, reader: Reader, money: str) -> tuple[st
             tell = f"We will tell you when {name} picks a time."
             return f"Reschedule link sent to {follower.name}", f"{stopped}{tell}"
         case Verb.MARK_COMPLETED:
-            return "Marked as completed", f"We told {name} what you wrote."
+            return f"Marked as completed: {follower.name}", f"We told {name} what you wrote."
         case Verb.REFUND_NOW if money:
             return f"Refund of {money} to {follower.name} has started", f"We told {name} by e-mail."
         case Verb.REFUND_NOW:
@@ -65,7 +65,7 @@ def _words(verb: Verb, booking: Booking, reader: Reader, money: str) -> tuple[st
             return f"Call with {follower.name} cancelled", f"{gets} an e-mail with your reason."
         case Verb.WITHDRAW_OFFER:
             return (
-                "Offer withdrawn",
+                f"Offer withdrawn: {follower.name}",
                 f"The link no longer works. {_left(booking, reader) or 'Nothing else changes.'}",
             )
     raise ValueError(f"nothing to say about {verb}")
