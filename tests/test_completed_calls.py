@@ -55,6 +55,8 @@ def test_after_the_time_to_report_it_counts_as_completed(desk: Client, maya: Exp
     row = row_of(desk, past_call(maya, ended=73 * HOUR).code)
     assert "Completed" in row
     assert "no report in 72 hours" in row
+    assert "Mark as completed" not in row
+    assert "Reschedule" in row
 
 
 def test_a_reported_call_stands_here_too(desk: Client, maya: Expert) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from bookings import formats
@@ -52,7 +51,7 @@ class Row(NamedTuple):
 def row(booking: Booking, reader: Reader, *, source: str) -> Row:
     """`booking` comes from `lists`, which loads what is read here."""
     name = booking.follower.name
-    actions = _actions(booking, reader.now, source)
+    actions = _actions(booking, reader, source)
     starts_at = reader.local(booking.starts_at)
     clock = countdown(booking, reader) if source in WITH_DEADLINE else None
     change, refund = _extra(booking, "last_change"), _extra(booking, "last_refund")
@@ -78,8 +77,11 @@ def row(booking: Booking, reader: Reader, *, source: str) -> Row:
     )
 
 
-def _actions(booking: Booking, now: datetime, source: str) -> tuple[str, ...]:
-    shown = buttons.names(booking, Verb.UNDO, *VERBS[source], now=now)
+def _actions(booking: Booking, reader: Reader, source: str) -> tuple[str, ...]:
+    shown = buttons.names(booking, Verb.UNDO, *VERBS[source], now=reader.now)
+    if booking.state == State.SCHEDULED and not labels.is_unconfirmed(booking, reader):
+        # It counts as completed already; its own page has the mark for who wants it on record.
+        return tuple(name for name in shown if name != "mark_completed")
     if source == "waiting" and shown:
         return shown[:1] if shown[0] == "undo" else ("resend_offer", *shown)
     return shown
