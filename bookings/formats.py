@@ -104,7 +104,7 @@ def zone_abbreviation(instant: datetime, zone: str) -> str:
 
 
 def left(remaining: timedelta) -> str:
-    """2 d 9 h over 48 hours, 18 h 4 min down to one hour, then 42 min. Never below zero."""
+    """2 d 9 h over 48 hours, 18 h 4 min down to one hour, then 42 min. `app.js` says the same."""
     minutes = max(0, int(remaining.total_seconds() // 60))
     hours, minutes_rest = divmod(minutes, 60)
     if hours >= 48:
@@ -113,7 +113,10 @@ def left(remaining: timedelta) -> str:
         return f"1 d {hours - 24} h" if hours > 24 else "1 d"
     if hours:
         return f"{hours} h {minutes_rest} min" if minutes_rest else f"{hours} h"
-    return f"{minutes} min"
+    return f"{minutes} min" if minutes else UNDER_A_MINUTE
+
+
+UNDER_A_MINUTE = "less than a minute"
 
 
 def utc_iso(instant: datetime) -> str:

@@ -196,6 +196,22 @@ def test_words_of_the_countdown_follow_the_clock_of_the_server(desk: Any) -> Non
     assert left.inner_text()[:8] == shown[:8]
 
 
+def test_the_last_minute_reads_the_same_from_server_and_script(desk: Any) -> None:
+    Booking.objects.filter(follower__name="Priya Nair").update(
+        deadline_at=timezone.now() + HOUR / 61
+    )
+    desk.reload()
+    left, big = row(desk).locator(".deadline time"), desk.locator(".decide__big time")
+    for _ in range(2):
+        expect(left).to_have_text("less than a minute left")
+        expect(desk.locator("#stats time")).to_have_text("less than a minute")
+        desk.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    row(desk).get_by_role("link", name="Priya Nair").click()
+    for _ in range(2):
+        expect(big).to_have_text("<1min")
+        desk.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
 def test_every_button_of_a_row_can_be_pressed(desk: Any, live_server: Any) -> None:
     """The name's link covers the row; what acts lies above it."""
     for booking in Booking.objects.all():

@@ -82,8 +82,9 @@ def test_an_attribute_names_the_instant_in_utc(zone: str) -> None:
     ("hours", "text"),
     [
         (57, "2 d 9 h"), (48, "2 d"), (47.5, "1 d 23 h"), (28, "1 d 4 h"), (24, "1 d"),
-        (18.07, "18 h 4 min"), (6.37, "6 h 22 min"), (1, "1 h"), (0.7, "42 min"), (0, "0 min"),
-        (-3, "0 min"),
+        (18.07, "18 h 4 min"), (6.37, "6 h 22 min"), (1, "1 h"), (0.7, "42 min"),
+        (1 / 60, "1 min"), (0.016, "less than a minute"), (0, "less than a minute"),
+        (-3, "less than a minute"),
     ],
 )  # fmt: skip
 def test_time_left(hours: float, text: str) -> None:

@@ -33,6 +33,8 @@ class Countdown(NamedTuple):
     @property
     def parts(self) -> tuple[tuple[str, str], ...]:
         """(3, h), (12, min)"""
+        if self.left == formats.UNDER_A_MINUTE:
+            return (("<1", "min"),)
         words = self.left.split()
         return tuple(zip(words[::2], words[1::2], strict=True))
 
