@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -68,7 +68,16 @@ def _date(at: datetime, weekday: str, month: str, *, zone: str, now: datetime | 
 
 def time_of_day(instant: datetime, zone: str, clock: str) -> str:
     """6:00 pm or 18:00."""
-    at = local(instant, zone)
+    return _on_clock(local(instant, zone), clock)
+
+
+def hours(starts: time, ends: time, clock: str) -> str:
+    """9:00 am – 5:30 pm or 09:00–17:30, of wall times."""
+    dash = " – " if clock == Clock.TWELVE else "–"
+    return f"{_on_clock(starts, clock)}{dash}{_on_clock(ends, clock)}"
+
+
+def _on_clock(at: datetime | time, clock: str) -> str:
     if clock == Clock.TWELVE:
         return f"{at.hour % 12 or 12}:{at.minute:02d} {'am' if at.hour < 12 else 'pm'}"
     return f"{at.hour:02d}:{at.minute:02d}"

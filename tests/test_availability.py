@@ -109,11 +109,17 @@ def test_the_week_is_replaced_by_what_was_filled_in(desk: Client, maya: Expert) 
 @pytest.mark.parametrize(
     ("form", "sentence"),
     [
-        ({"mon1": "12:00-09:00"}, "Monday: 12:00–09:00: the end must be after the start."),
-        ({"tue1": "09:00-12:00", "tue2": "11:59-13:00"}, "Tuesday: 09:00–12:00 and 11:59–13:00"),
+        ({"mon1": "12:00-09:00"}, "Monday: 12:00 pm – 9:00 am: the end must be after the start."),
+        (
+            {"tue1": "09:00-12:00", "tue2": "11:59-13:00"},
+            "9:00 am – 12:00 pm and 11:59 am – 1:00 pm",
+        ),
         ({"wed1": "09:00-"}, "Wednesday: Give both a start and an end, or leave both empty."),
         ({"thu1": "soon-later"}, "Thursday: Write a time as 09:30."),
-        ({"fri1": "20:00-00:00", "fri2": "23:00-23:30"}, "Friday: 20:00–00:00 and 23:00–23:30"),
+        (
+            {"fri1": "20:00-00:00", "fri2": "23:00-23:30"},
+            "8:00 pm – 12:00 am and 11:00 pm – 11:30 pm",
+        ),
         ({"sat1": "25:00-26:00"}, "Saturday: Write a time as 09:30."),
     ],
 )
@@ -140,7 +146,7 @@ def test_hours_that_cannot_be_are_refused_and_nothing_is_lost(
     ],
 )
 def test_spells_of_one_day_do_not_overlap(spells: list[Any], is_fine: bool) -> None:
-    assert (problem_with(spells) == "") is is_fine
+    assert (problem_with(spells, "24") == "") is is_fine
 
 
 @pytest.mark.parametrize("form", ["week", "rules", "dates"])
@@ -169,6 +175,19 @@ def test_a_day_off_and_other_hours_replace_each_other(desk: Client, maya: Expert
     assert dates(maya) == ["08:00-10:00", "10:00-11:00"]
     add_date(desk)
     assert dates(maya) == ["off"]
+
+
+@pytest.mark.parametrize(("clock", "hours"), [("12", "8:00 am – 1:30 pm"), ("24", "08:00–13:30")])
+def test_other_hours_are_read_on_the_experts_own_clock(
+    desk: Client, maya: Expert, clock: str, hours: str
+) -> None:
+    Expert.objects.filter(pk=maya.pk).update(clock=clock)
+    add_date(desk, kind="hours", starts="08:00", ends="13:30")
+    assert f'<span class="muted">{hours}</span>' in (
+        desk.get("/account/availability/").content.decode()
+    )
+    again = add_date(desk, kind="hours", starts="09:00", ends="13:00").content.decode()
+    assert f"{hours} and 9:00" in again.replace("09:00", "9:00")
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,16 @@ def test_a_second_report_of_a_free_call_offers_to_close_it(desk: Client, maya: E
     assert ">Close the booking</a>" in html
 
 
+@pytest.mark.parametrize(("attempt", "how_often"), [(2, "once"), (3, "twice"), (5, "4 times")])
+def test_how_often_a_call_was_moved_is_said_in_words(
+    desk: Client, maya: Expert, attempt: int, how_often: str
+) -> None:
+    booking = make_booking(maya, now=timezone.now())
+    assert "<dt>Moved</dt>" not in html_of(desk, booking.code)
+    Booking.objects.filter(pk=booking.pk).update(attempt=attempt)
+    assert f"<dt>Moved</dt><dd>{how_often}<" in html_of(desk, booking.code)
+
+
 def test_both_zones_are_named(desk: Client, maya: Expert) -> None:
     lena = make_follower("Lena Hartmann", time_zone="Europe/Berlin")
     html = html_of(desk, make_booking(maya, lena, now=timezone.now()).code)

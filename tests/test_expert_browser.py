@@ -221,7 +221,7 @@ def test_every_button_of_a_row_can_be_pressed(desk: Any, live_server: Any) -> No
     expect(desk.locator("#live")).to_have_text("Link sent again to Priya Nair.")
     row(desk).get_by_role("button", name="Resend link").click()
     expect(row(desk).locator("xpath=..")).to_contain_text("Try again in ten minutes")
-    row(desk).get_by_role("link", name="Withdraw").click()
+    row(desk).get_by_role("link", name="Withdraw offer").click()
     desk.get_by_role("button", name="Withdraw the offer").click()
     expect(desk.locator(".call--done")).to_contain_text("Offer withdrawn")
 

@@ -121,6 +121,14 @@ def test_a_waiting_row_can_be_sent_again_and_withdrawn(desk: Client, maya: Exper
     assert f"/bookings/{booking.code}/withdraw-offer/" in html
 
 
+def test_who_waits_for_nobody_is_not_told_of_these_followers(desk: Client, maya: Expert) -> None:
+    lead = "You offered these followers a new time."
+    assert lead not in desk.get("/need-action/waiting/").content.decode()
+    now = timezone.now()
+    offer(make_booking(maya, now=now), now=now)
+    assert lead in desk.get("/need-action/waiting/").content.decode()
+
+
 def test_a_second_report_offers_no_reschedule(desk: Client, maya: Expert) -> None:
     now = timezone.now()
     booking = reported(maya, ago=5 * HOUR)

@@ -15,7 +15,7 @@ from bookings import links
 from bookings.admin.base import NONE, KeptAdmin
 from bookings.formats import local
 from bookings.forms.people import ExpertForm, PersonForm, ServiceForm, WeekFormSet
-from bookings.models import Expert, Follower, Service, User, WeeklyHours
+from bookings.models import Clock, Expert, Follower, Service, User, WeeklyHours
 from bookings.presenters.availability import override_rows
 
 
@@ -70,7 +70,8 @@ class ExpertAdmin(KeptAdmin[Expert]):
     @admin.display(description="from today on")
     def dates(self, row: Expert) -> str:
         """To read only: of 300 there would be more fields than a form may send."""
-        rows = override_rows(row, today=local(timezone.now(), row.time_zone).date())
+        today = local(timezone.now(), row.time_zone).date()
+        rows = override_rows(row, today=today, clock=Clock.TWENTY_FOUR)
         lines = format_html_join("", "<li>{}: {}</li>", ((date.day, date.hours) for date in rows))
         return format_html("<ul>{}</ul>", lines) if lines else NONE
 

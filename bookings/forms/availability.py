@@ -10,6 +10,7 @@ from typing import Any
 
 from django import forms
 
+from bookings import formats
 from bookings.forms.style import Styled, style
 from bookings.free_times import Spell
 from bookings.models import Expert, WeeklyHours
@@ -21,20 +22,17 @@ WEEKDAYS: list[tuple[int, str]] = list(
 )
 
 
-def problem_with(spells: Iterable[Spell]) -> str:
+def problem_with(spells: Iterable[Spell], clock: str) -> str:
     """What is wrong with the hours of one day, as a sentence; empty when nothing is."""
     in_order = sorted(spells)
     for starts, ends in in_order:
         if _minutes(starts) >= _end_minutes(ends):
-            return f"{_spell(starts, ends)}: the end must be after the start."
-    for (starts, ends), (next_starts, next_ends) in pairwise(in_order):
-        if _minutes(next_starts) < _end_minutes(ends):
-            return f"{_spell(starts, ends)} and {_spell(next_starts, next_ends)} overlap."
+            return f"{formats.hours(starts, ends, clock)}: the end must be after the start."
+    for one, other in pairwise(in_order):
+        if _minutes(other[0]) < _end_minutes(one[1]):
+            both = (formats.hours(*spell, clock) for spell in (one, other))
+            return f"{' and '.join(both)} overlap."
     return ""
-
-
-def _spell(starts: time, ends: time) -> str:
-    return f"{starts:%H:%M}–{ends:%H:%M}"
 
 
 def _minutes(at: time) -> int:
@@ -84,6 +82,7 @@ class WeekForm(forms.Form):
 
     def __init__(self, data: Any = None, *, expert: Expert) -> None:
         super().__init__(data, initial=_initial(expert))
+        self.clock = expert.clock
         self.problems: dict[int, str] = {}
         for weekday, name in WEEKDAYS:
             for n in range(SPELLS_PER_DAY):
@@ -97,7 +96,7 @@ class WeekForm(forms.Form):
             self.add_error(None, "The form came without its hours. Nothing was changed.")
         for weekday, name in WEEKDAYS:
             spells, problem = self._of_day(weekday)
-            if problem := problem or problem_with(spells):
+            if problem := problem or problem_with(spells, self.clock):
                 self.problems[weekday] = problem
                 self.add_error(None, f"{name}: {problem}")
             self.spells += [(weekday, spell) for spell in spells]
@@ -157,9 +156,15 @@ class OverrideForm(Styled, forms.Form):
     starts = MinuteField(label="From")
     ends = MinuteField(label="To")
 
-    def __init__(self, *args: Any, today: date, taken: dict[date, list[Spell]], **kw: Any) -> None:
-        super().__init__(*args, **kw)
-        self.today, self.taken = today, taken
+    def __init__(
+        self,
+        *args: Any,
+        today: date,
+        clock: str,
+        taken: dict[date, list[Spell]] | None = None,
+    ) -> None:
+        super().__init__(*args)
+        self.today, self.clock, self.taken = today, clock, taken or {}
 
     def clean_day(self) -> date:
         chosen: date = self.cleaned_data["day"]
@@ -177,10 +182,10 @@ class OverrideForm(Styled, forms.Form):
             self.add_error("starts", "Give both a start and an end.")
             return data
         there = self.taken.get(data["day"], [])
-        if problem := problem_with([*there, (data["starts"], data["ends"])]):
+        if problem := problem_with([*there, (data["starts"], data["ends"])], self.clock):
             self.add_error("starts", problem)
         elif len(there) >= SPELLS_PER_DAY:
-            self.add_error("day", f"A date can have up to {SPELLS_PER_DAY} spells.")
+            self.add_error("day", f"A date can have up to {SPELLS_PER_DAY} periods.")
         return data
 
     @property

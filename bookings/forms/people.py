@@ -14,7 +14,7 @@ from bookings.forms.availability import problem_with
 from bookings.forms.text import LineField
 from bookings.forms.zones import zone_choices
 from bookings.gateways import selling_with, why_not
-from bookings.models import Service, WeeklyHours
+from bookings.models import Clock, Service, WeeklyHours
 
 
 class PersonForm(forms.ModelForm[Any]):
@@ -78,7 +78,7 @@ class WeekFormSet(BaseInlineFormSet[Any, Any, Any]):
         rows.sort(key=lambda row: (row["weekday"], row["starts_local"]))
         for weekday, of_day in groupby(rows, key=lambda row: row["weekday"]):
             spells = [(row["starts_local"], row["ends_local"]) for row in of_day]
-            if problem := problem_with(spells):
+            if problem := problem_with(spells, Clock.TWENTY_FOUR):
                 day = WeeklyHours(weekday=weekday).get_weekday_display()
                 raise forms.ValidationError(f"{day}: {problem}")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from bookings import slots
-from bookings.formats import day, time_of_day
+from bookings.formats import day, hours, time_of_day
 from bookings.models import DateOverride, Expert
 
 NEXT_SHOWN = 6
@@ -29,16 +29,16 @@ class NextTimes:
     """day and time, in the expert's zone"""
 
 
-def override_rows(expert: Expert, *, today: date) -> list[OverrideRow]:
-    return [_override_row(override) for override in expert.date_overrides.all()
+def override_rows(expert: Expert, *, today: date, clock: str) -> list[OverrideRow]:
+    return [_override_row(override, clock) for override in expert.date_overrides.all()
             if override.date >= today]  # fmt: skip
 
 
-def _override_row(override: DateOverride) -> OverrideRow:
+def _override_row(override: DateOverride, clock: str) -> OverrideRow:
     starts, ends = override.starts_local, override.ends_local
-    hours = "Day off" if starts is None or ends is None else f"{starts:%H:%M}–{ends:%H:%M}"
+    when = "Day off" if starts is None or ends is None else hours(starts, ends, clock)
     at = override.date
-    return OverrideRow(override.pk, at.isoformat(), f"{at:%a} {at.day} {at:%b %Y}", hours)
+    return OverrideRow(override.pk, at.isoformat(), f"{at:%a} {at.day} {at:%b %Y}", when)
 
 
 def next_times(expert: Expert, *, now: datetime) -> NextTimes | None:

@@ -26,7 +26,7 @@ class Button:
 WORDS: dict[str, tuple[str, str]] = {
     "mark_completed": ("Mark as completed", "c"),
     "reschedule": ("Reschedule", "r"),
-    "withdraw_offer": ("Withdraw", ""),
+    "withdraw_offer": ("Withdraw offer", ""),
     "cancel": ("Cancel", ""),
     "refund_now": ("Refund now", ""),
     "undo": ("Undo", ""),

@@ -88,7 +88,9 @@ def _refund(refund: Refund, reader: Reader) -> Fact:
 def _attempt(booking: Booking) -> tuple[Fact, ...]:
     if booking.attempt < 2:
         return ()
-    return (Fact("Moved", f"{booking.attempt - 1} x", "one payment, the same booking"),)
+    times = booking.attempt - 1
+    how_often = {1: "once", 2: "twice"}.get(times, f"{times} times")
+    return (Fact("Moved", how_often, "one payment, the same booking"),)
 
 
 def limits(booking: Booking) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ def save_rules(request: ExpertRequest) -> HttpResponse:
 def add_override(request: ExpertRequest) -> HttpResponse:
     now, expert = timezone.now(), request.expert
     taken = hours.own_hours_by_date(expert)
-    form = OverrideForm(request.POST, today=_today(expert, now), taken=taken)
+    form = OverrideForm(request.POST, today=_today(expert, now), clock=expert.clock, taken=taken)
     if form.is_valid() and expert.date_overrides.count() >= MAX_OVERRIDES:
         form.add_error("day", f"You can keep up to {MAX_OVERRIDES} dates. Remove old ones first.")
     if not form.is_valid():
@@ -108,8 +108,8 @@ def _page(
         "expert": expert,
         "week": week or WeekForm(expert=expert),
         "rules": rules or BookingRulesForm(instance=expert),
-        "override": override or OverrideForm(today=today, taken={}),
-        "overrides": override_rows(expert, today=today),
+        "override": override or OverrideForm(today=today, clock=expert.clock),
+        "overrides": override_rows(expert, today=today, clock=expert.clock),
         "next_times": next_times(expert, now=now),
     }
     return render(request, "accounts/availability.html", context, status=422 if refused else 200)
