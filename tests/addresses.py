@@ -13,7 +13,8 @@ from bookings.models import Booking
 FOR_EVERYBODY = {
     "home", "time_zones", "sign_in", "sign_out", "password_reset",
     "password_reset_done",
-    "password_reset_complete", "help_no_shows", "help_feedback", "theme", "healthz",
+    "password_reset_complete", "help_no_shows", "help_no_shows_feedback",
+    "help_followers", "help_followers_feedback", "theme", "healthz",
     "healthz_deep", "readyz",
 }  # fmt: skip
 KEPT_BY_BROWSERS = {"time_zones"}

@@ -18,7 +18,10 @@ LOOKS = {
     "desktop-light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
     "phone-dark": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
 }
-PUBLIC = ["/", "/sign-in/", "/password/reset/", "/demo/inbox/", "/help/no-shows/", "/nothing-here/"]
+PUBLIC = [
+    "/", "/sign-in/", "/password/reset/", "/demo/inbox/", "/help/no-shows/", "/help/followers/",
+    "/nothing-here/",
+]  # fmt: skip
 EXPERT = [
     "/need-action/",
     "/need-action/?q=nobody-has-this-name",

@@ -11,10 +11,11 @@ from django.test import Client
 
 from bookings import helpdesk
 from bookings.models import Expert, HelpFeedback, OutboxEmail, SupportRequest
-from tests.builders import NOW, make_booking, make_expert, make_staff
+from tests.builders import NOW, make_booking, make_expert, make_service, make_staff
 
 pytestmark = pytest.mark.django_db
 HELP, FEEDBACK, SUPPORT = "/help/no-shows/", "/help/no-shows/feedback/", "/support/"
+FOLLOWERS = "/help/followers/"
 HTMX = {"HX-Request": "true"}
 
 
@@ -99,6 +100,31 @@ def test_opening_the_article_writes_nothing(client: Client) -> None:
     client.get(HELP, {"feedback": "thanks", "answer": "yes"})
     assert not HelpFeedback.objects.exists()
     assert not client.cookies.get("topmate_session")
+
+
+def test_followers_have_an_article_of_their_own(client: Client, settings: Any) -> None:
+    settings.POLICY = {**settings.POLICY, "no_show_window": timedelta(hours=48)}
+    maya = make_expert()
+    make_service(maya)
+    page = client.get(f"/with/{maya.slug}/").content.decode()
+    assert f'<a href="{FOLLOWERS}">How that works</a>' in page
+    text = words(client.get(FOLLOWERS))
+    assert "The expert has 48 hours to answer." in text
+    assert "You get 48 hours" not in text
+    assert "Was this article helpful?" in text
+
+
+def test_each_article_counts_its_own_answers(client: Client) -> None:
+    client.post(FEEDBACK, {"answer": "yes"})
+    asked = client.post(f"{FOLLOWERS}feedback/", {"answer": "no"}, follow=True)
+    assert asked.redirect_chain[-1][0] == f"{FOLLOWERS}?feedback=comment#feedback"
+    client.post(f"{FOLLOWERS}feedback/", {"comment": "Too short."})
+    assert list(
+        HelpFeedback.objects.order_by("pk").values_list("article", "is_helpful", "comment")
+    ) == [("no-shows", True, ""), ("followers", False, "Too short.")]
+    part = client.post(f"{FOLLOWERS}feedback/", {"answer": "yes"}, headers=HTMX).content.decode()
+    assert part.strip().startswith("<section")
+    assert f'hx-post="{FOLLOWERS}feedback/"' in part
 
 
 # --- support --------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Pages for everybody: the front page, the help article, and what is shown when things go wrong."""
+"""Pages for everybody: the front page, help articles, and what is shown when things go wrong."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from bookings.presenters.welcome import demo_sign_ins
 from bookings.views import support
 
 logger = logging.getLogger(__name__)
-ARTICLE = "no-shows"
-SESSION_KEY = "help_feedback"
+ARTICLES = {"help_no_shows": "no-shows", "help_followers": "followers"}
+"""By the name of their address and template: what the feedback on them is stored under."""
 LAST_RESORT = (
     '<!doctype html><html lang="en"><title>Sorry</title>'
     "<h1>Sorry, something went wrong on our side</h1>"
@@ -39,45 +39,55 @@ def landing(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def help_no_shows(request: HttpRequest) -> HttpResponse:
+def article(request: HttpRequest, name: str) -> HttpResponse:
     asked_for = request.GET.get("feedback", "ask")
-    is_known = asked_for == "ask" or SESSION_KEY in request.session
-    return _article(request, stage=asked_for if is_known and asked_for in STAGES else "ask")
+    is_known = asked_for == "ask" or _session_key(name) in request.session
+    return _article(request, name, stage=asked_for if is_known and asked_for in STAGES else "ask")
 
 
 @require_POST
-def help_feedback(request: HttpRequest) -> HttpResponse:
+def feedback(request: HttpRequest, name: str) -> HttpResponse:
     """First yes or no, then a comment if there is one to give."""
-    verdict = VerdictForm(request.POST)
+    verdict, key = VerdictForm(request.POST), _session_key(name)
     if verdict.is_valid():
         user = request.user if isinstance(request.user, User) else None
         answer = helpdesk.rate(
-            ARTICLE,
+            ARTICLES[name],
             is_helpful=verdict.cleaned_data["answer"] == "yes",
             user=user,
-            earlier_id=request.session.get(SESSION_KEY),
+            earlier_id=request.session.get(key),
             now=timezone.now(),
         )
         if answer is None:
-            return _after(request, stage="thanks")
-        request.session[SESSION_KEY] = answer.pk
-        return _after(request, stage="comment")
+            return _after(request, name, stage="thanks")
+        request.session[key] = answer.pk
+        return _after(request, name, stage="comment")
     comment = CommentForm(request.POST)
     if not comment.is_valid():
-        return _article(request, stage="comment", form=comment, status=422)
-    if not helpdesk.comment(request.session.get(SESSION_KEY, 0), comment.cleaned_data["comment"]):
-        return _after(request, stage="ask")
-    return _after(request, stage="thanks")
+        return _article(request, name, stage="comment", form=comment, status=422)
+    if not helpdesk.comment(request.session.get(key, 0), comment.cleaned_data["comment"]):
+        return _after(request, name, stage="ask")
+    return _after(request, name, stage="thanks")
 
 
-def _after(request: HttpRequest, *, stage: str) -> HttpResponse:
+def _session_key(name: str) -> str:
+    """Where the id of this visitor's answer is kept."""
+    return f"{name}_feedback"
+
+
+def _after(request: HttpRequest, name: str, *, stage: str) -> HttpResponse:
     if getattr(request, "htmx", False):
-        return _article(request, stage=stage)
-    return redirect(f"{reverse('help_no_shows')}?feedback={stage}#feedback")
+        return _article(request, name, stage=stage)
+    return redirect(f"{reverse(name)}?feedback={stage}#feedback")
 
 
 def _article(
-    request: HttpRequest, *, stage: str, form: CommentForm | None = None, status: int = 200
+    request: HttpRequest,
+    name: str,
+    *,
+    stage: str,
+    form: CommentForm | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     is_part = bool(getattr(request, "htmx", False)) and request.method == "POST"
     context = {
@@ -85,8 +95,9 @@ def _article(
         "policy": figures(Policy.in_force()),
         "stage": stage,
         "form": form or CommentForm(),
+        "feedback_url": reverse(f"{name}_feedback"),
     }
-    template = "pages/help_no_shows.html" + ("#feedback" if is_part else "")
+    template = f"pages/{name}.html" + ("#feedback" if is_part else "")
     return render(request, template, context, status=status)
 
 
@@ -140,7 +151,10 @@ def _error(request: HttpRequest, name: str, *, status: int) -> HttpResponse:
 
 urlpatterns: list[URLPattern] = [
     path("keys/", keys, name="keys"),
-    path("help/no-shows/", help_no_shows, name="help_no_shows"),
-    path("help/no-shows/feedback/", help_feedback, name="help_feedback"),
+    *(
+        path(f"help/{slug}/{rest}", view, {"name": name}, name=f"{name}{ending}")
+        for name, slug in ARTICLES.items()
+        for view, rest, ending in ((article, "", ""), (feedback, "feedback/", "_feedback"))
+    ),
     *support.urlpatterns,
 ]
