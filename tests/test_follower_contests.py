@@ -64,6 +64,10 @@ def test_a_contest_goes_to_our_team(client: Client) -> None:
     text = read(client.post(path, {"reason": "There was no call."}, follow=True))
     assert "Our team is looking at it" in text
     assert "If nobody decides by then, you get ₹2,400 back." in text
+    assert "Maya says your call took place. You told us that this is not right." in text
+    assert "On another video call" in text
+    assert "“We talked on Zoom, you shared your screen.” Maya" in text
+    assert "“There was no call.” You" in text
     assert state_of(booking) == State.CONTESTED
     again = client.post(path, {"reason": "There was no call."})
     assert again.status_code == 409

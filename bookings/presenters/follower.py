@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from bookings import clocks, formats, rules
+from bookings.emails.words import CHANNELS
 from bookings.models import CompletionMark
 from bookings.presenters import refund_progress
 from bookings.presenters.follower_case import Case
@@ -25,6 +26,10 @@ class Standing:
     said: str = ""
     """words of the expert or of our team, with who said them"""
     said_by: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    """what the expert filled in besides"""
+    answer: str = ""
+    """the follower's own words to that"""
     where: str = ""
     room_url: str = ""
     """where it is a link one may follow"""
@@ -147,15 +152,37 @@ def says(case: Case) -> str:
     return f"{case.expert} says your call took place"
 
 
+def mark_facts(case: Case) -> list[tuple[str, str]]:
+    """What the expert wrote when marking the call as completed."""
+    mark, booking = case.mark, case.booking
+    facts = [("Call", f"{booking.service_title}, {booking.duration_minutes} min")]
+    if mark is None:
+        return [*facts, ("Planned", case.call_at)]
+    if mark.held_at and mark.held_at != booking.starts_at:
+        facts.append(("Planned", case.call_at))
+    when = mark.held_at or booking.starts_at
+    facts.append(("When", f"{case.reader.moment(when)} ({case.place})"))
+    if mark.channel in CHANNELS:
+        where = CHANNELS[mark.channel]
+        facts.append(("Where", where[:1].upper() + where[1:]))
+    if mark.minutes:
+        facts.append(("How long", f"{mark.minutes} min"))
+    return facts
+
+
 def _contested(case: Case) -> Standing:
     money = f", you get {case.back} back" if case.back else ", the case is closed"
     return Standing(
         Chip("With our team", "info"),
         "Our team is looking at it",
         (
-            f"You told us that what {case.expert} says is not right.",
+            f"{says(case)}. You told us that this is not right.",
             f"You hear from us by {case.deadline}. If nobody decides by then{money}.",
         ),
+        said=case.mark.note if case.mark else "",
+        said_by=case.expert,
+        facts=tuple(mark_facts(case)[1:]),
+        answer=case.contest.reason if case.contest else "",
     )
 
 

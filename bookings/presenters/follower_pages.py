@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bookings import clocks, formats
-from bookings.emails.words import CHANNELS
 from bookings.models import Booking, NoShowReport, PrivateLink
 from bookings.presenters.follower import without_a_pick
 from bookings.presenters.follower_case import Case
@@ -120,24 +119,6 @@ def new_time(booking: Booking, zone: str, clock: str) -> str:
     at = formats.time_of_day(booking.starts_at, zone, clock)
     place = formats.zone_place(zone)
     return f"Your new time is set. {day}, {at} ({place}). We sent you a calendar file."
-
-
-def mark_facts(case: Case) -> list[tuple[str, str]]:
-    """What the expert wrote when marking the call as completed."""
-    mark, booking = case.mark, case.booking
-    facts = [("Call", f"{booking.service_title}, {booking.duration_minutes} min")]
-    if mark is None:
-        return [*facts, ("Planned", case.call_at)]
-    if mark.held_at and mark.held_at != booking.starts_at:
-        facts.append(("Planned", case.call_at))
-    when = mark.held_at or booking.starts_at
-    facts.append(("When", f"{case.reader.moment(when)} ({case.place})"))
-    if mark.channel in CHANNELS:
-        where = CHANNELS[mark.channel]
-        facts.append(("Where", where[:1].upper() + where[1:]))
-    if mark.minutes:
-        facts.append(("How long", f"{mark.minutes} min"))
-    return facts
 
 
 def link_ended(case: Case, link: PrivateLink) -> str:

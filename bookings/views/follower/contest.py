@@ -8,7 +8,6 @@ from django.http import HttpResponse
 from bookings import clocks, lifecycle
 from bookings.forms.follower import ContestForm
 from bookings.presenters import follower as present
-from bookings.presenters import follower_pages as wording
 from bookings.presenters.reader import words
 from bookings.states import TransitionNotAllowed, Verb
 from bookings.views.follower.private import (
@@ -53,7 +52,7 @@ def _form(visit: Visit, form: ContestForm, *, status: int = 200) -> HttpResponse
         case=case,
         form=form,
         heading=present.says(case),
-        mark=wording.mark_facts(case),
+        mark=present.mark_facts(case),
         until=case.reader.moment(closes_at) if closes_at else "",
         decided_in=words(visit.booking.limits.decide_window),
     )
