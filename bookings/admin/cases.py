@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from bookings.admin.acting import ActingAdmin, StaffAction
 from bookings.admin.base import NONE, age, chip, moment, money, remaining
 from bookings.admin.bookings import DECIDE
-from bookings.admin.rows import story, verb_words
+from bookings.admin.rows import mark_words, report_words, story, verb_words
 from bookings.admin.searching import CodeSearch, NameSearch
 from bookings.models import Contest, TimelineEvent
 from bookings.states import Actor, ActorKind, State, Verb
@@ -61,8 +61,9 @@ class ContestAdmin(CodeSearch[Contest], NameSearch[Contest], ActingAdmin[Contest
     list_filter = (Decided,)
     search_help_text = "The code of the booking."
     sortable_by = ()
-    fields = ("booking", "expert", "follower", "paid", "contested", "reason", "deadline", "decided",
-              "decision_reason", "decided_by", "decided_at")  # fmt: skip
+    fields = ("booking", "expert", "follower", "paid", "contested", "reported", "marked",
+              "objected", "deadline", "decided", "decision_reason", "decided_by",
+              "decided_at")  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Contest]:
         people = ("booking__expert", "booking__follower", "decided_by")
@@ -86,6 +87,22 @@ class ContestAdmin(CodeSearch[Contest], NameSearch[Contest], ActingAdmin[Contest
 
     def contested(self, row: Contest) -> str:
         return moment(row.contested_at)
+
+    @admin.display(description="the follower reported")
+    def reported(self, row: Contest) -> str:
+        report = row.booking.reports.filter(attempt=row.attempt).order_by("-id").first()
+        return report_words(report) if report else NONE
+
+    @admin.display(description="the expert wrote")
+    def marked(self, row: Contest) -> str:
+        """The mark this contest is about."""
+        marks = row.booking.marks.filter(undone_at=None, marked_at__lte=row.contested_at)
+        mark = marks.order_by("-id").first()
+        return mark_words(mark) if mark else NONE
+
+    @admin.display(description="the follower answered")
+    def objected(self, row: Contest) -> str:
+        return row.reason
 
     def _is_open(self, row: Contest) -> bool:
         return not row.decision and row.booking.state == State.CONTESTED

@@ -111,10 +111,10 @@ class NeedsStaff(admin.SimpleListFilter):
 class RefundAdmin(CodeSearch[Refund], NameSearch[Refund], ActingAdmin[Refund]):
     staff_actions = ACTIONS
     list_display = (
-        "pk", "booking", "amount", "state_now", "hold_reason", "age_now", "provider",
+        "number", "booking", "amount", "state_now", "hold_reason", "age_now", "provider",
         "attempts", "next_step", "last_answer",
     )  # fmt: skip
-    list_display_links = ("pk",)
+    list_display_links = ("number",)
     list_filter = (NeedsStaff, "state", "payment__provider")
     list_select_related = ("booking", "payment")
     search_help_text = (
@@ -137,6 +137,10 @@ class RefundAdmin(CodeSearch[Refund], NameSearch[Refund], ActingAdmin[Refund]):
     def named(self, term: str) -> Iterable[QuerySet[Refund]]:
         yield Refund.objects.exclude(provider_refund_id="").filter(provider_refund_id=term)
         yield among_latest(Refund.objects.all(), reference__iexact=term)
+
+    @admin.display(description="no.")
+    def number(self, row: Refund) -> int:
+        return row.pk
 
     def amount(self, row: Refund) -> SafeString:
         return money(row.amount_minor, row.currency)

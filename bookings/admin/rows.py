@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.contrib import admin
@@ -14,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from bookings import formats
 from bookings.admin.base import NONE, ReadOnlyRows, chip, moment, money
+from bookings.admin.details import details
 from bookings.models import (
     Booking,
     CompletionMark,
@@ -61,13 +61,23 @@ def story(booking: Booking) -> str:
     paid = formats.money(booking.price_minor, booking.currency)
     lines = [f"{booking.expert.name} with {booking.follower.name}, {when} UTC, {paid}."]
     if report := booking.reports.order_by("-id").first():
-        lines.append(f"Reported: {report.get_reason_display()}. {report.text}")
+        lines.append(f"Reported: {report_words(report)}")
     if mark := booking.marks.filter(undone_at__isnull=True).order_by("-id").first():
-        where = f", {mark.get_channel_display()}" if mark.channel else ""
-        lines.append(f"The expert: {mark.get_outcome_display()}{where}. {mark.note}")
+        lines.append(f"The expert: {mark_words(mark)}")
     if contest := booking.contests.order_by("-id").first():
         lines.append(f"The follower: {contest.reason}")
     return "\n\n".join(lines)
+
+
+def report_words(report: NoShowReport) -> str:
+    return f"{report.get_reason_display()}. {report.text}".strip()
+
+
+def mark_words(mark: CompletionMark) -> str:
+    """What the expert chose and wrote."""
+    where = f", {mark.get_channel_display()}" if mark.channel else ""
+    when = f", {formats.moment(mark.held_at, 'UTC', '24')} UTC" if mark.held_at else ""
+    return f"{mark.get_outcome_display()}{where}{when}. {mark.note}".strip()
 
 
 class EventRows(ReadOnlyRows):
@@ -94,7 +104,7 @@ class EventRows(ReadOnlyRows):
         return f"{kind}, {row.actor}" if row.actor else kind
 
     def details(self, row: TimelineEvent) -> str:
-        return json.dumps(row.data, ensure_ascii=False, sort_keys=True) if row.data else NONE
+        return details(row) or NONE
 
 
 class RefundRows(ReadOnlyRows):
