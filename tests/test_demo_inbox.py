@@ -14,6 +14,8 @@ from bookings import emails
 from bookings.models import OutboxEmail, StoredMessage
 from tests import builders
 from tests.builders import NOW
+from tests.follower_pages import address
+from tests.shoppers import make_checkout
 
 pytestmark = pytest.mark.django_db
 
@@ -109,6 +111,25 @@ def test_the_designed_version_may_have_styles_and_nothing_else(client: Client) -
     assert "default-src 'self'" in rules
     assert "frame-ancestors 'none'" in rules
     assert not any(rule.startswith("script-src") for rule in rules)
+
+
+def test_the_inbox_is_linked_from_the_pages_of_followers_and_buyers(
+    client: Client, settings: Any
+) -> None:
+    booking = builders.offer(builders.make_booking())
+    service = builders.make_service(booking.expert)
+    shop = f"/with/{booking.expert.slug}/"
+    pages = [
+        shop, f"{shop}{service.pk}/", "/sign-in/",
+        address(booking, "pick"), address(booking, "status"),
+        f"/checkout/{make_checkout().key}/",
+    ]  # fmt: skip
+    link = f'<a href="{reverse("demo_inbox")}">Demo inbox</a></footer>'
+    for path in pages:
+        assert link in client.get(path).content.decode(), path
+    settings.DEMO_INBOX = False
+    for path in pages:
+        assert "Demo inbox" not in client.get(path).content.decode(), path
 
 
 def test_other_demo_pages_keep_the_strict_policy(client: Client) -> None:
