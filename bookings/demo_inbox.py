@@ -33,7 +33,7 @@ class Backend(BaseEmailBackend):
 def newest(*, to: str = "", before: int | None = None, at_most: int) -> list[StoredMessage]:
     """Messages from the newest on, without their bodies in HTML; `before` is the id of one."""
     messages = StoredMessage.objects.defer("html", "calendar").annotate(
-        has_calendar=~Q(calendar="")
+        has_calendar=~Q(calendar=""), has_html=~Q(html="")
     )
     if to:
         messages = messages.filter(to=to)

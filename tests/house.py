@@ -168,7 +168,7 @@ class House:
             assert time.monotonic() < deadline, f"no mail {subject!r} to {to}"
             time.sleep(0.5)
         link.first.click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile(subject))
+        expect(page).to_have_title(re.compile(subject))
 
     def follow_mail(self, page: Page, to: str, subject: str, purpose: str) -> None:
         """Open the mail and follow its private link for `purpose`."""

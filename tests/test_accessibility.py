@@ -86,7 +86,7 @@ def private_links(page: Page, house: House) -> list[str]:
     ]
     for message in messages:
         page.goto(message)
-        for link in page.locator(".mail__text a").all():
+        for link in page.locator("a[href]").all():
             href = str(link.get_attribute("href"))
             if purpose := re.search(r"/(pick|report|contest|status)/", href):
                 found.setdefault(purpose[1], href)

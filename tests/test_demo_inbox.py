@@ -113,6 +113,29 @@ def test_the_designed_version_may_have_styles_and_nothing_else(client: Client) -
     assert not any(rule.startswith("script-src") for rule in rules)
 
 
+def test_a_mail_opens_as_it_was_designed_with_a_way_back(client: Client) -> None:
+    builders.offer(builders.make_booking())
+    deliver_all()
+    stored, plain = StoredMessage.objects.get(), store()
+    designed = reverse("demo_message_html", args=[stored.pk])
+    inbox = client.get(reverse("demo_inbox")).content.decode()
+    assert f'id="message-{stored.pk}" href="{designed}"' in inbox
+    text_only = reverse("demo_message", args=[plain.pk])
+    assert f'id="message-{plain.pk}" href="{text_only}"' in inbox
+    body = client.get(designed).content.decode().partition("<body")[2]
+    bar = body[body.index("<nav") : body.index("</nav>")]
+    assert f'href="{reverse("demo_inbox")}"' in bar
+    assert f"To {stored.to}" in bar
+    assert f'href="{reverse("demo_message", args=[stored.pk])}"' in bar
+    assert body.index("</nav>") < body.index("/pick/")
+
+
+def test_many_readers_have_their_link(client: Client) -> None:
+    for number in range(40):
+        store(to=f"reader{number}@example.com")
+    assert len(client.get(reverse("demo_inbox")).context["recipients"]) == 30
+
+
 def test_the_inbox_is_linked_from_the_pages_of_followers_and_buyers(
     client: Client, settings: Any
 ) -> None:

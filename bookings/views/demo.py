@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import URLPattern, path
 from django.utils.html import escape, format_html
@@ -25,9 +26,14 @@ from bookings.presenters.welcome import is_public
 from topmate.security import csp_override
 
 PER_PAGE = 50
-SHOWN_RECIPIENTS = 12
+SHOWN_RECIPIENTS = 30
 E_MAIL_CSP = {**settings.SECURE_CSP, "style-src": ["'self'", "'unsafe-inline'"]}
 """E-mails need inline styles; scripts stay forbidden."""
+FADE = (
+    "<style>@media (prefers-reduced-motion: no-preference) "
+    "{ @view-transition { navigation: auto; } }</style>"
+)
+"""As `app.css` has it: a page that fades out into one that does not is an error to the browser."""
 
 
 def only_in_the_demo(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -85,11 +91,14 @@ def message(request: HttpRequest, pk: int) -> HttpResponse:
 @only_in_the_demo
 @csp_override(E_MAIL_CSP)
 def message_html(request: HttpRequest, pk: int) -> HttpResponse:
-    """The e-mail as it was designed, on a page of its own."""
+    """The e-mail as it was designed, below a bar that leads back."""
     stored = get_object_or_404(StoredMessage, pk=pk)
     html = demo_inbox.with_links_to_here(stored, stored.html)
     icon = format_html('<link rel="icon" href="{}">', static("favicon.svg"))
-    return HttpResponse(html.replace("</head>", f"{icon}</head>", 1))
+    bar = render_to_string("demo/_bar.html", {"message": stored})
+    head, body, rest = html.replace("</head>", f"{icon}{FADE}</head>", 1).partition("<body")
+    tag, end, rest = rest.partition(">")
+    return HttpResponse(f"{head}{body}{tag}{end}{bar}{rest}")
 
 
 @only_in_the_demo
@@ -128,6 +137,7 @@ def _row(stored: StoredMessage, zone: str) -> dict[str, Any]:
         "iso": formats.utc_iso(stored.created_at),
         "start": start[:1].upper() + start[1:],
         "has_calendar": getattr(stored, "has_calendar", False),
+        "page": "demo_message_html" if getattr(stored, "has_html", False) else "demo_message",
     }
 
 
