@@ -146,8 +146,12 @@ def _completed(case: Case) -> Standing:
     )
 
 
+def _is_absence(case: Case) -> bool:
+    return case.mark is not None and case.mark.outcome == CompletionMark.Outcome.FOLLOWER_ABSENT
+
+
 def says(case: Case) -> str:
-    if case.mark and case.mark.outcome == CompletionMark.Outcome.FOLLOWER_ABSENT:
+    if _is_absence(case):
         return f"{case.expert} says you did not come to your call"
     return f"{case.expert} says your call took place"
 
@@ -181,7 +185,7 @@ def _contested(case: Case) -> Standing:
         ),
         said=case.mark.note if case.mark else "",
         said_by=case.expert,
-        facts=tuple(mark_facts(case)[1:]),
+        facts=() if _is_absence(case) else tuple(mark_facts(case)[1:]),
         answer=case.contest.reason if case.contest else "",
     )
 
