@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from bookings import clocks, formats, rules
-from bookings.emails.words import CHANNELS
-from bookings.models import CompletionMark
 from bookings.presenters import refund_progress
 from bookings.presenters.follower_case import Case
+from bookings.presenters.follower_mark import is_absence, mark_facts, says
 from bookings.presenters.follower_steps import Line, recent
 from bookings.presenters.labels import Chip
 from bookings.presenters.reader import words
@@ -146,34 +145,6 @@ def _completed(case: Case) -> Standing:
     )
 
 
-def _is_absence(case: Case) -> bool:
-    return case.mark is not None and case.mark.outcome == CompletionMark.Outcome.FOLLOWER_ABSENT
-
-
-def says(case: Case) -> str:
-    if _is_absence(case):
-        return f"{case.expert} says you did not come to your call"
-    return f"{case.expert} says your call took place"
-
-
-def mark_facts(case: Case) -> list[tuple[str, str]]:
-    """What the expert wrote when marking the call as completed."""
-    mark, booking = case.mark, case.booking
-    facts = [("Call", f"{booking.service_title}, {booking.duration_minutes} min")]
-    if mark is None:
-        return [*facts, ("Planned", case.call_at)]
-    if mark.held_at and mark.held_at != booking.starts_at:
-        facts.append(("Planned", case.call_at))
-    when = mark.held_at or booking.starts_at
-    facts.append(("When", f"{case.reader.moment(when)} ({case.place})"))
-    if mark.channel in CHANNELS:
-        where = CHANNELS[mark.channel]
-        facts.append(("Where", where[:1].upper() + where[1:]))
-    if mark.minutes:
-        facts.append(("How long", f"{mark.minutes} min"))
-    return facts
-
-
 def _contested(case: Case) -> Standing:
     money = f", you get {case.back} back" if case.back else ", the case is closed"
     return Standing(
@@ -185,7 +156,7 @@ def _contested(case: Case) -> Standing:
         ),
         said=case.mark.note if case.mark else "",
         said_by=case.expert,
-        facts=() if _is_absence(case) else tuple(mark_facts(case)[1:]),
+        facts=() if is_absence(case) else tuple(mark_facts(case)[1:]),
         answer=case.contest.reason if case.contest else "",
     )
 

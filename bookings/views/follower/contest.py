@@ -7,7 +7,7 @@ from django.http import HttpResponse
 
 from bookings import clocks, lifecycle
 from bookings.forms.follower import ContestForm
-from bookings.presenters import follower as present
+from bookings.presenters import follower_mark as marks
 from bookings.presenters.reader import words
 from bookings.states import TransitionNotAllowed, Verb
 from bookings.views.follower.private import (
@@ -51,8 +51,8 @@ def _form(visit: Visit, form: ContestForm, *, status: int = 200) -> HttpResponse
         status=status,
         case=case,
         form=form,
-        heading=present.says(case),
-        mark=present.mark_facts(case),
+        heading=marks.says(case),
+        mark=marks.mark_facts(case),
         until=case.reader.moment(closes_at) if closes_at else "",
         decided_in=words(visit.booking.limits.decide_window),
     )
