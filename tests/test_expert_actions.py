@@ -11,13 +11,14 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from bookings import lifecycle, links
+from bookings import lifecycle, links, slots
 from bookings.models import Booking, CompletionMark, Expert, Offer
 from bookings.states import State
 from tests.builders import (
     DAY,
     FOLLOWER,
     HOUR,
+    expert_of,
     make_booking,
     make_expert,
     make_follower,
@@ -320,6 +321,43 @@ def test_undo_brings_the_row_back(desk: Client, reported: Booking) -> None:
     assert reported.state == State.NO_SHOW_REPORTED
 
 
+def test_a_second_undo_says_nothing_about_a_deadline_that_has_not_come(
+    desk: Client, reported: Booking
+) -> None:
+    send(desk, reported, "mark-completed", outcome="follower_absent")
+    send(desk, reported, "undo", htmx=True, request_key="key-2")
+    again = send(desk, reported, "undo", htmx=True, request_key="key-3")
+    assert again.status_code == 409
+    assert "have ended" not in text(again)
+    assert "If you do nothing" in text(again)
+
+
+def test_after_the_deadline_it_is_not_said_what_happens_if_one_does_nothing(
+    desk: Client, maya: Expert
+) -> None:
+    at = timezone.now() - 73 * HOUR
+    late = report(make_booking(maya, now=at), now=at)
+    for action in ("cancel", "mark-completed"):
+        answer = send(desk, late, action, htmx=True, outcome="follower_absent", reason="x")
+        assert "The 72 hours have ended, so the refund starts now" in text(answer)
+        assert "If you do nothing" not in text(answer)
+        assert "has changed" not in text(answer)
+
+
+def test_only_a_move_is_called_one(desk: Client, maya: Expert) -> None:
+    """The call was moved long ago; what happened meanwhile is the expert's own withdrawal."""
+    now = timezone.now()
+    booking = offer(make_booking(maya, now=now - DAY), now=now - 2 * HOUR)
+    slot = slots.free_for(booking, now=now - HOUR)[0]
+    lifecycle.pick_time(booking.pk, actor=FOLLOWER, now=now - HOUR, starts_at=slot)
+    offer(booking, now=now - 5 * MINUTE)
+    lifecycle.withdraw_offer(booking.pk, actor=expert_of(booking), now=now - MINUTE)
+    answer = send(desk, booking, "withdraw-offer", htmx=True)
+    assert answer.status_code == 409
+    assert "picked a new time" not in text(answer)
+    assert "This booking has changed while you were here" in text(answer)
+
+
 def test_undo_after_its_time_is_refused_with_a_sentence(desk: Client, maya: Expert) -> None:
     booking = offer(make_booking(maya, now=timezone.now()), now=timezone.now() - MINUTE)
     response = send(desk, booking, "undo", htmx=True)
@@ -371,7 +409,7 @@ def test_nobody_acts_on_another_experts_booking(desk: Client, action: str) -> No
 def test_what_acts_at_once_needs_a_pressed_button(
     desk: Client, reported: Booking, action: str
 ) -> None:
-    assert desk.get(f"/bookings/{reported.code}/{action}/").status_code == 405
+    assert desk.get(f"/bookings/{reported.code}/{action}/").status_code == 302
 
 
 @pytest.mark.parametrize("key", ["\x00", "x" * 500, "ключ", "<b>"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bookings import formats, rules
+from bookings import clocks, formats, rules
 from bookings.models import Booking
 from bookings.presenters import addresses
 from bookings.presenters.buttons import as_expert
@@ -106,25 +106,31 @@ MOVED_ON = {"state", "changed", "too_late", "taken"}
 
 def refused(refusal: TransitionNotAllowed, booking: Booking, reader: Reader) -> Result:
     """Somebody or the clock was faster: where the booking stands now, in one sentence."""
+    has_run_out = refusal.code in MOVED_ON and _has_run_out(booking, reader)
+    tells_more = refusal.code in MOVED_ON and not has_run_out
     return Result(
-        title=_why(refusal, booking, reader),
-        text=_now(booking, reader) if refusal.code in MOVED_ON else "",
+        title=_ended(booking) if has_run_out else _why(refusal, booking),
+        text=_now(booking, reader) if tells_more else "",
         is_bad=True,
         code=booking.code,
         url=addresses.of("booking", booking.code),
     )
 
 
-def _why(refusal: TransitionNotAllowed, booking: Booking, reader: Reader) -> str:
-    name = booking.follower.first_name
-    is_moved = booking.state == State.SCHEDULED and booking.attempt > 1
-    if refusal.code in ("state", "changed") and is_moved:
-        return f"{name} picked a new time while you were here"
-    if refusal.code in ("state", "changed"):
-        return "This booking has changed while you were here"
-    if refusal.code == "too_late" and booking.state == State.NO_SHOW_REPORTED:
-        return _ended(booking)
-    return refusal.sentence.removesuffix(".")
+def _has_run_out(booking: Booking, reader: Reader) -> bool:
+    """The time to answer a report, whether or not the sweep has been there."""
+    is_reported = booking.state == State.NO_SHOW_REPORTED
+    grace = booking.limits.grace
+    return is_reported and clocks.is_over(booking.deadline_at, grace=grace, now=reader.now)
+
+
+def _why(refusal: TransitionNotAllowed, booking: Booking) -> str:
+    if refusal.code not in ("state", "changed"):
+        return refusal.sentence.removesuffix(".")
+    last = booking.events.exclude(from_state="").order_by("-id").first()
+    if last is not None and last.verb in (Verb.PICK_TIME, Verb.MOVE_INSTEAD):
+        return f"{booking.follower.first_name} picked a new time while you were here"
+    return "This booking has changed while you were here"
 
 
 def _now(booking: Booking, reader: Reader) -> str:

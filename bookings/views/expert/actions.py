@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from bookings import clocks, lifecycle, slots
 from bookings.access import ExpertRequest, expert_required, own_booking
@@ -93,6 +96,21 @@ WITHDRAW_OFFER = Dialog(
 )
 
 
+def shown_unless_posted(
+    view: Callable[[ExpertRequest, str], HttpResponse],
+) -> Callable[[ExpertRequest, str], HttpResponse]:
+    """For a button without a form to open: who comes back from signing in sees the booking."""
+
+    @require_http_methods(METHODS)
+    @wraps(view)
+    def wrapped(request: ExpertRequest, code: str) -> HttpResponse:
+        if request.method == "POST":
+            return view(request, code)
+        return redirect("booking", own_booking(request.expert, code).code)
+
+    return wrapped
+
+
 @expert_required
 @require_http_methods(METHODS)
 def reschedule(request: ExpertRequest, code: str) -> HttpResponse:
@@ -124,7 +142,7 @@ def withdraw_offer(request: ExpertRequest, code: str) -> HttpResponse:
 
 
 @expert_required
-@require_POST
+@shown_unless_posted
 def undo(request: ExpertRequest, code: str) -> HttpResponse:
     booking, now = own_booking(request.expert, code), timezone.now()
     try:
@@ -139,7 +157,7 @@ def undo(request: ExpertRequest, code: str) -> HttpResponse:
 
 
 @expert_required
-@require_POST
+@shown_unless_posted
 def resend_offer(request: ExpertRequest, code: str) -> HttpResponse:
     own, now = lifecycle.Own(request.expert, code), timezone.now()
     try:
