@@ -7,7 +7,7 @@ and the verbs in `lifecycle` refuse with the same sentence.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bookings import clocks
@@ -54,20 +54,27 @@ def reported_too_often(booking: Booking) -> bool:
     return booking.reports_this_attempt >= MAX_REPORTS_PER_ATTEMPT
 
 
+HELD_EARLIER_AT_MOST = timedelta(days=30)
+"""than it was planned; of an imported call"""
+
+
 def not_held_at(
     booking: Booking, held_at: datetime, *, now: datetime
 ) -> TransitionNotAllowed | None:
     """Why the call cannot have taken place at this time, to the minute; None when it can have.
 
-    A call that was imported was booked elsewhere: all we know is when it was planned.
+    A call that was imported was booked elsewhere: all we know is when it was planned, and it may
+    have been held earlier than that.
     """
     if held_at > now:
         return TransitionNotAllowed("details_missing", "The call cannot have been in the future.")
-    earliest = min(booking.created_at, booking.starts_at).replace(second=0, microsecond=0)
-    if held_at >= earliest:
+    earliest, sentence = booking.created_at, "The call cannot have been before it was booked."
+    if booking.starts_at < booking.created_at:
+        earliest = booking.starts_at - HELD_EARLIER_AT_MOST
+        sentence = "The call cannot have been so long before its planned time."
+    if held_at >= earliest.replace(second=0, microsecond=0):
         return None
-    before = "its planned time" if booking.starts_at < booking.created_at else "it was booked"
-    return TransitionNotAllowed("details_missing", f"The call cannot have been before {before}.")
+    return TransitionNotAllowed("details_missing", sentence)
 
 
 def own_case(booking: Booking, actor: Actor) -> TransitionNotAllowed | None:
