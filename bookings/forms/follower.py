@@ -60,13 +60,6 @@ class ReportForm(ActForm):
         label="What happened",
     )
 
-    def clean(self) -> dict[str, Any]:
-        """“Something else” alone tells the expert nothing to answer."""
-        data: dict[str, Any] = super().clean() or self.cleaned_data
-        if data.get("reason") == NoShowReport.Reason.OTHER and data.get("text") == "":
-            self.add_error("text", "Say what happened, in a sentence or two.")
-        return data
-
 
 class ContestForm(ActForm):
     reason = ParagraphsField(

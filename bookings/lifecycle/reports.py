@@ -18,8 +18,6 @@ def report_no_show(
     """Open a case: the expert has until the deadline to answer."""
     if reason not in NoShowReport.Reason.values:
         raise TransitionNotAllowed("details_missing", "Choose what happened.")
-    if reason == NoShowReport.Reason.OTHER and not text.strip():
-        raise TransitionNotAllowed("details_missing", "Say what happened.")
     event = transition(
         booking,
         Verb.REPORT_NO_SHOW,

@@ -34,7 +34,7 @@ def reasons(case: Case, *, chosen: str) -> list[ReasonChoice]:
                 "It ended much too early",
                 f"We did not get the time I {'booked' if case.is_free else 'paid for'}",
             ),
-            (Reason.OTHER, "Something else", "Say what happened in the box below"),
+            (Reason.OTHER, "Something else", "A few words in the box below help"),
         )
     ]
 
