@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 if TYPE_CHECKING:
     from django.test import Client
 
-    from bookings.models import Expert
+    from bookings.models import Expert, User
     from bookings.standin.server import StandIn
     from tests.providers import Provider
 
@@ -103,6 +103,16 @@ def desk(client: Client, maya: Expert) -> Client:
     """Maya's browser, signed in."""
     client.force_login(maya.user)
     return client
+
+
+@pytest.fixture
+def staff(client: Client) -> User:
+    """Staff, signed in."""
+    from tests.builders import make_staff
+
+    user = make_staff("staff@example.com")
+    client.force_login(user)
+    return user
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,6 @@ from tests.builders import (
     make_expert,
     make_follower,
     make_in_state,
-    make_staff,
 )
 from tests.shoppers import make_checkout, make_event
 from tests.staff_pages import declined, url
@@ -34,13 +33,6 @@ OURS: list[type[Model]] = [
     model for model in admin.site._registry if model._meta.app_label == "bookings"
 ]
 EDITABLE = {"expert", "follower", "user", "supportrequest"}
-
-
-@pytest.fixture
-def staff(client: Client) -> User:
-    user = make_staff("staff@example.com")
-    client.force_login(user)
-    return user
 
 
 # --- who may come in ------------------------------------------------------------------------

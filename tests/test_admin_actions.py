@@ -26,19 +26,11 @@ from tests.builders import (
     make_booking,
     make_expert,
     make_in_state,
-    make_staff,
     make_user,
 )
 from tests.staff_pages import act, declined, fresh, url
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def staff(client: Client) -> User:
-    user = make_staff("staff@example.com")
-    client.force_login(user)
-    return user
 
 
 # --- actions --------------------------------------------------------------------------------

@@ -31,13 +31,6 @@ from tests.staff_pages import expert_form, fresh, url
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def staff(client: Client) -> User:
-    user = make_staff("staff@example.com")
-    client.force_login(user)
-    return user
-
-
 # --- support, help, people ------------------------------------------------------------------
 
 

@@ -28,18 +28,10 @@ from tests.builders import (
     make_expert,
     make_follower,
     make_in_state,
-    make_staff,
 )
 from tests.staff_pages import url
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def staff(client: Client) -> User:
-    user = make_staff("staff@example.com")
-    client.force_login(user)
-    return user
 
 
 # --- finding things, and how much it costs ---------------------------------------------------

@@ -19,20 +19,12 @@ from tests.builders import (
     make_expert,
     make_follower,
     make_in_state,
-    make_staff,
 )
 from tests.plans import whole_reads
 from tests.shoppers import make_checkout, make_event
 
 pytestmark = pytest.mark.django_db
 WITH_BOOKING = ["refund", "payment", "contest", "outboxemail", "checkout", "supportrequest"]
-
-
-@pytest.fixture
-def staff(client: Client) -> User:
-    user = make_staff("staff@example.com")
-    client.force_login(user)
-    return user
 
 
 def make_all_rows(number: int) -> Booking:

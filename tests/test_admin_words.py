@@ -14,7 +14,6 @@ from tests.builders import (
     contest,
     make_booking,
     make_in_state,
-    make_staff,
     mark_held_on_zoom,
     offer,
     report,
@@ -22,13 +21,6 @@ from tests.builders import (
 from tests.staff_pages import declined, url
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def staff(client: Client) -> User:
-    user = make_staff("staff@example.com")
-    client.force_login(user)
-    return user
 
 
 def test_a_call_whose_time_has_passed_is_not_called_scheduled(client: Client, staff: User) -> None:
