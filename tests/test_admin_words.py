@@ -44,7 +44,7 @@ def test_a_history_reads_as_words(client: Client, staff: User) -> None:
     booking = offer(report(make_booking(now=NOW)))
     html = client.get(url(booking)).content.decode()
     history = html.split('id="events-h"')[1].split("</table>")[0]
-    assert "starts Mon 23 Nov, 04:00 · price ₹2,400 · method Visa ending 4242" in history
+    assert "method Visa ending 4242 · price ₹2,400 · starts Mon 23 Nov, 04:00" in history
     assert "reason expert absent" in history
     assert "mode availability" in history
     for raw in ("{", "&quot;", "_minor", "deadline_at", "+00:00"):

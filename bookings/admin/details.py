@@ -17,8 +17,8 @@ CHOICES = {"channel", "decision", "kind", "mode", "origin", "outcome", "reason",
 
 
 def details(event: TimelineEvent) -> str:
-    """price ₹1,500 · starts Mon 23 Nov, 13:00."""
-    told = (_told(key, event) for key in event.data if key not in HIDDEN)
+    """price ₹1,500 · starts Mon 23 Nov, 13:00. By name, as PostgreSQL keeps no other order."""
+    told = (_told(key, event) for key in sorted(event.data) if key not in HIDDEN)
     return " · ".join(filter(None, told))
 
 
