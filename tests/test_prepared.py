@@ -117,3 +117,19 @@ def test_a_connection_belongs_to_its_thread() -> None:
         thread.start()
         thread.join()
     assert "thread" in str(refused[0])
+
+
+@pytest.mark.postgres
+def test_a_kept_statement_is_never_planned_again() -> None:
+    """The last page of a list looks cheaper than the usual one, and would be planned each time."""
+    sql = "SELECT count(*) FROM bookings_booking WHERE id > %s"
+    for value in range(8):
+        with prepared.executed(sql, [value]) as cursor:
+            cursor.fetchall()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sum(generic_plans), sum(custom_plans) FROM pg_prepared_statements"
+            " WHERE statement LIKE 'SELECT count(*) FROM bookings_booking WHERE id > %%'"
+        )
+        generic, custom = cursor.fetchone()
+    assert (generic >= 7, custom) == (True, 0)
