@@ -241,3 +241,17 @@ def test_a_row_whose_time_runs_out_is_asked_for_again(desk: Any, reported: Booki
         desk.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     assert asked.value.response().status == 200
     expect(row(desk).get_by_role("link", name="Reschedule")).to_be_visible()
+
+
+def test_a_row_whose_time_is_over_is_not_asked_for_without_a_pause(
+    desk: Any, reported: Booking
+) -> None:
+    """Until the sweep has been there, a minute or two."""
+    asked: list[str] = []
+    desk.on("request", lambda request: asked.append(request.url) if "/row/" in request.url else 0)
+    Booking.objects.filter(pk=reported.pk).update(deadline_at=timezone.now())
+    row(desk).locator(".deadline time").evaluate("t => { t.dateTime = '2001-01-01T00:00:00Z'; }")
+    desk.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(row(desk).locator(".deadline")).to_contain_text("time is up")
+    desk.wait_for_timeout(1500)
+    assert len(asked) == 1
