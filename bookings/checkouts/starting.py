@@ -14,6 +14,7 @@ from bookings.models import (
     Checkout,
     CheckoutState,
     Expert,
+    Follower,
     Service,
 )
 from bookings.states import HOLDS_A_SLOT, TransitionNotAllowed
@@ -101,7 +102,7 @@ def _check_pace(expert: Expert, buyer: Buyer, *, is_free: bool, now: datetime) -
     if not is_free:
         return
     coming = Booking.objects.of_expert(expert).filter(
-        follower__email__iexact=buyer.email,
+        follower__in=Follower.objects.with_address(buyer.email),
         price_minor=0,
         state__in=HOLDS_A_SLOT,
         ends_at__gt=now,
