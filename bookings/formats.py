@@ -135,9 +135,9 @@ def utc_iso(instant: datetime) -> str:
     return f"{instant.isoformat(timespec='seconds')[:19]}Z"
 
 
-def spelled(duration: timedelta, *, days_from: int = 4) -> str:
+def duration(length: timedelta, *, days_from: int = 4) -> str:
     """A limit in a sentence: 72 hours, 14 days, 90 seconds; whole days from `days_from` on."""
-    seconds = int(duration.total_seconds())
+    seconds = int(length.total_seconds())
     units = ((86400, "day", days_from), (3600, "hour", 1), (60, "minute", 1), (1, "second", 0))
     amount, unit = next(
         (seconds // size, unit)
@@ -145,6 +145,11 @@ def spelled(duration: timedelta, *, days_from: int = 4) -> str:
         if seconds % size == 0 and seconds >= least * size
     )
     return f"{amount} {unit}{'' if amount == 1 else 's'}"
+
+
+def duration_adjective(length: timedelta) -> str:
+    """72-hour, as in the 72-hour clock."""
+    return duration(length).removesuffix("s").replace(" ", "-")
 
 
 _REORDERING = dict.fromkeys(

@@ -20,6 +20,7 @@ LEVELS: dict[str, int] = {
             "compiled models",
             "clocks formats timeline gateways demo_inbox leases",
             "links slots rules calendar intake lists",
+            "wording",
             "emails hours",
             "refunds",
             "checkouts",

@@ -195,8 +195,8 @@ def test_staff_without_an_expert_has_no_page_here(client: Client, maya: Expert) 
 
 
 def test_every_verb_of_the_history_has_its_sentence() -> None:
-    from bookings.presenters.timeline import LINES
     from bookings.states import Verb
+    from bookings.wording.history import LINES
 
     facts = {
         "booked", "reminder", "link_resent", "refund_accepted", "refund_succeeded",

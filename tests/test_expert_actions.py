@@ -113,7 +113,7 @@ def test_the_dialog_is_a_page_without_scripts_and_a_dialog_with_them(
     assert text(fragment).lstrip().startswith("<dialog")
     assert "HX-Request" in fragment.headers["Vary"]
     assert "Pick a new time with Maya" in text(fragment)
-    assert "we refund the ₹2,400" in text(fragment)
+    assert "Priya gets ₹2,400 back automatically" in text(fragment)
 
 
 def test_opening_a_dialog_changes_nothing(desk: Client, reported: Booking) -> None:

@@ -42,7 +42,7 @@ def test_the_page_speaks_in_the_followers_own_time(client: Client) -> None:
     assert "Sorry I missed you, Lena." in text
     assert "Berlin (CET), now 10:58" in text
     assert "Maya is in India, 4 h 30 min ahead of you." in text
-    assert "If you pick nothing by Sat 6 Dec, 10:58, we refund your ₹2,400 automatically." in text
+    assert "If you pick nothing by Sat 6 Dec, 10:58, you get ₹2,400 back automatically." in text
 
 
 def test_every_free_time_of_the_day_is_there_once(client: Client) -> None:

@@ -51,7 +51,10 @@ def test_the_form_names_the_clock_and_the_money_and_chooses_nothing(client: Clie
     assert "Did your call with Maya not happen?" in text
     assert "Mon 23 Nov, 9:30 am (Kolkata)" in text
     assert "Maya has 72 hours to offer a new time or answer." in text
-    assert "No answer by Thu 26 Nov, 11:30 am ? You get ₹2,400 back automatically." in text
+    assert (
+        "If Maya does not answer by Thu 26 Nov, 11:30 am, you get ₹2,400 back automatically."
+        in text
+    )
     assert "checked" not in page.content.decode()
 
 

@@ -100,7 +100,7 @@ def test_time_left(hours: float, text: str) -> None:
     ],
 )  # fmt: skip
 def test_a_limit_in_words(seconds: int, text: str) -> None:
-    assert formats.spelled(timedelta(seconds=seconds)) == text
+    assert formats.duration(timedelta(seconds=seconds)) == text
 
 
 @pytest.mark.parametrize(

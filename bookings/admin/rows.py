@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -27,6 +28,8 @@ from bookings.models import (
     TimelineEvent,
 )
 from bookings.states import Verb
+from bookings.wording import history
+from bookings.wording.reader import Reader
 
 REFUND_TONES = {
     RefundState.SUCCEEDED: "ok",
@@ -86,13 +89,18 @@ class EventRows(ReadOnlyRows):
     fields = readonly_fields = ("when", "what", "change", "who", "note", "details")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TimelineEvent]:
-        return super().get_queryset(request).select_related("actor", "booking")
+        return (
+            super()
+            .get_queryset(request)
+            .select_related("actor", "booking__expert", "booking__follower")
+        )
 
     def when(self, row: TimelineEvent) -> str:
         return moment(row.at)
 
     def what(self, row: TimelineEvent) -> str:
-        return verb_words(row.verb)
+        reader = Reader.staff(now=timezone.now())
+        return history.entry(row, row.booking, reader).text
 
     def change(self, row: TimelineEvent) -> str:
         if not row.from_state:

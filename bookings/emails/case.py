@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -28,6 +28,8 @@ from bookings.models import (
     TimelineEvent,
     User,
 )
+from bookings.wording import refund as money
+from bookings.wording.reader import Reader
 
 
 @dataclass
@@ -72,6 +74,10 @@ class Case:
             return self.expert
         return None
 
+    @property
+    def reader(self) -> Reader:
+        return Reader(self.zone, self.clock, self.now, self.audience)
+
     def at(self, instant: datetime) -> str:
         """Wed 26 Nov, 14:30 (Berlin)."""
         place = formats.zone_place(self.zone)
@@ -105,7 +111,7 @@ class Case:
 
     @property
     def is_free(self) -> bool:
-        return self.booking.price_minor == 0
+        return self.booking.is_free
 
     @property
     def price(self) -> str:
@@ -141,6 +147,31 @@ class Case:
     @property
     def amount(self) -> str:
         return formats.money(self.refunded_minor, self.booking.currency)
+
+    @cached_property
+    def where(self) -> money.Place:
+        """Where the money is that the event sent back."""
+        if self.refunded_minor == 0:
+            return money.Place.NOTHING
+        return money.place(self.refund) if self.refund else money.Place.HELD
+
+    @property
+    def money_sentences(self) -> tuple[str, ...]:
+        told = replace(
+            money.amount_of(self.refund, self.booking),
+            where=self.where,
+            money=self.amount,
+            is_free=self.is_free,
+        )
+        return money.sentences(told, self.booking, self.reader)
+
+    @property
+    def cause(self) -> str:
+        """Why the money goes back, as a sentence without its full stop."""
+        event = self.event
+        if event is None:
+            return ""
+        return money.why(event.verb, event.actor_kind, self.booking, self.audience)
 
     # --- what people said -------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from bookings.emails import truths
 from bookings.emails.case import Case
 from bookings.emails.kinds import EXPERT, FOLLOWER, kind
 from bookings.emails.letter import Letter
-from bookings.emails.refund_words import facts_for_follower, money_for_follower, next_for_follower
+from bookings.emails.refund_words import facts_for_follower, next_for_follower
 from bookings.emails.to_follower_times import request
 from bookings.emails.words import (
     call_facts,
@@ -38,7 +38,7 @@ def _price(case: Case, *, paid: str) -> tuple[tuple[str, str], ...]:
     calendar=request,
 )
 def booked(case: Case) -> Letter:
-    opens_after = formats.spelled(case.booking.limits.report_opens_after)
+    opens_after = formats.duration(case.booking.limits.report_opens_after)
     return Letter(
         subject=f"You are booked with {case.expert.first_name}: {case.time}",
         preheader="Calendar file attached.",
@@ -93,9 +93,9 @@ def time_taken(case: Case) -> Letter:
         cause = f"you paid twice for your {case.title} on {case.time}. Your booking stands."
     return Letter(
         subject=f"You get {case.amount} back: {case.title} with {first_name}",
-        preheader=money_for_follower(case),
+        preheader=case.money_sentences[0],
         heading=f"You get your {case.amount} back",
-        paragraphs=(cause, money_for_follower(case)),
+        paragraphs=(cause, *case.money_sentences),
         button=case.link("See where it stands", "status"),
         facts=facts_for_follower(case),
         policy=next_for_follower(case),

@@ -6,10 +6,10 @@ from bookings.emails import truths
 from bookings.emails.case import Case, page
 from bookings.emails.kinds import EXPERT, kind
 from bookings.emails.letter import Letter, Link
-from bookings.emails.refund_words import Stands, money_for_expert, stands
 from bookings.emails.to_follower_refunds import cancel_if_future
 from bookings.emails.to_follower_times import request
-from bookings.emails.words import expert_facts, refund_cause, site_name, upper_first, why_expert
+from bookings.emails.words import expert_facts, site_name, upper_first, why_expert
+from bookings.wording.refund import GOING
 
 
 @kind(
@@ -41,19 +41,19 @@ def time_picked(case: Case) -> Letter:
     calendar=cancel_if_future,
 )
 def booking_refunded(case: Case) -> Letter:
-    who, cause = case.follower.first_name, refund_cause(case, expert="You")
+    who, cause = case.follower.first_name, f"{case.cause}."
     ending = "ends with a refund" if case.refunded_minor else "is closed"
     title = f"{who}’s call {ending}"
     ends = "will not take place" if case.datum("was_future") else ending
     by_staff = case.event is not None and case.event.actor_kind == "staff"
-    is_started = stands(case) is Stands.STARTED
+    is_started = case.where in GOING
     return Letter(
         subject=f"{case.amount} is going back to {who}" if is_started else title,
         preheader=cause,
         heading=f"{who}’s call is refunded" if is_started else title,
         paragraphs=(
             f"your {case.title} with {case.follower.name} {ends}. {cause}",
-            money_for_expert(case),
+            *case.money_sentences,
         ),
         quote=case.event.note if by_staff and case.event else "",
         quoted=f"{site_name()} support",
@@ -98,7 +98,7 @@ def call_cancelled_expert(case: Case) -> Letter:
         heading="Your call is cancelled",
         paragraphs=(
             f"{site_name()} support cancelled your {case.title} with {case.follower.name}.",
-            money_for_expert(case),
+            *case.money_sentences,
         ),
         quote=case.event.note if case.event else "",
         quoted=f"{site_name()} support",

@@ -6,7 +6,6 @@ from bookings.emails import truths
 from bookings.emails.case import Case
 from bookings.emails.kinds import EXPERT, kind
 from bookings.emails.letter import Letter
-from bookings.emails.refund_words import money_for_expert
 from bookings.emails.words import (
     expert_facts,
     lower_first,
@@ -15,11 +14,7 @@ from bookings.emails.words import (
     upper_first,
     why_expert,
 )
-
-
-def _at_stake(case: Case) -> str:
-    who = case.follower.first_name
-    return f"{case.back} goes back to {who}" if case.back else "the booking is closed"
+from bookings.wording.next_step import if_nobody_acts
 
 
 def _ways_to_answer(case: Case) -> str:
@@ -48,7 +43,7 @@ def no_show_reported(case: Case) -> Letter:
         quoted=who,
         button=case.booking_link("Answer the report"),
         facts=(*expert_facts(case), ("Answer by", case.deadline)),
-        policy=(f"If you do nothing by then, {_at_stake(case)}.",),
+        policy=(if_nobody_acts(case.booking, case.audience),),
         why=why_expert(case),
     )
 
@@ -63,7 +58,9 @@ def time_left(case: Case) -> Letter:
     left = f"{hours} hour{'' if hours == 1 else 's'}" if hours else "A few minutes"
     is_last = hours <= 6
     return Letter(
-        subject=f"{left} left: {_at_stake(case)}" if is_last else f"{left} left for {who}’s call",
+        subject=f"{left} left before {case.back} goes back to {who}"
+        if is_last and case.back
+        else f"{left} left for {who}’s call",
         preheader=f"Answer by {case.deadline}.",
         heading=f"{left} left to answer {who}",
         paragraphs=(
@@ -72,7 +69,7 @@ def time_left(case: Case) -> Letter:
         ),
         button=case.booking_link("Answer the report"),
         facts=(*expert_facts(case), ("Answer by", case.deadline)),
-        policy=(f"If you do nothing by then, {_at_stake(case)}.",),
+        policy=(if_nobody_acts(case.booking, case.audience),),
         why=why_expert(case),
     )
 
@@ -105,7 +102,7 @@ def contested(case: Case) -> Letter:
             f"you marked your {case.title} with {case.follower.name} as completed. "
             f"{who} says this is not right.",
             f"{site_name()} support decides by {case.deadline}. Reply to this e-mail if you have "
-            f"something to add. If nobody decides by then, {_at_stake(case)}.",
+            f"something to add. {if_nobody_acts(case.booking, case.audience)}",
         ),
         quote=case.contest.reason if case.contest else "",
         quoted=who,
@@ -124,7 +121,7 @@ def decision_expert(case: Case) -> Letter:
     is_refund = case.datum("decision") == "refunded"
     who = case.follower.first_name
     outcome = "does not count as held" if is_refund else "counts as held"
-    money = money_for_expert(case) if is_refund else "Nothing is refunded."
+    money = " ".join(case.money_sentences) if is_refund else "Nothing is refunded."
     return Letter(
         subject=f"Decided: {who}’s call {outcome}",
         preheader=money,

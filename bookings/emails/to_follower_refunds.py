@@ -6,16 +6,11 @@ from bookings.emails import truths
 from bookings.emails.case import Case
 from bookings.emails.kinds import FOLLOWER, CalendarMethod, kind
 from bookings.emails.letter import Letter
-from bookings.emails.refund_words import (
-    Stands,
-    facts_for_follower,
-    money_for_follower,
-    next_for_follower,
-    stands,
-    title_for_follower,
-)
-from bookings.emails.words import BANK_TAKES, refund_cause, site_name, why_follower
+from bookings.emails.refund_words import facts_for_follower, next_for_follower
+from bookings.emails.words import site_name, why_follower
 from bookings.models import RefundState
+from bookings.wording.limits import BANK_TAKES
+from bookings.wording.refund import GOING, title
 
 
 def cancel_if_future(case: Case) -> CalendarMethod:
@@ -40,17 +35,16 @@ def _end_of_call(case: Case) -> str:
     calendar=cancel_if_future,
 )
 def refund_started(case: Case) -> Letter:
-    cause = refund_cause(case, expert=case.expert.first_name)
-    cause = cause.replace(f"{case.follower.first_name} ", "You ", 1) if _is_own(case) else cause
+    cause = f"{case.cause}."
     note = case.event.note if case.event and case.event.verb == "refund_now" else ""
     is_staff = case.event is not None and case.event.actor_kind == "staff"
     return Letter(
         subject=_refund_subject(case),
-        preheader=f"On your account: {BANK_TAKES}." if stands(case) is Stands.STARTED else cause,
-        heading=title_for_follower(case),
+        preheader=f"On your account: {BANK_TAKES}." if case.where in GOING else cause,
+        heading=title(case.where),
         paragraphs=(
             f"{_end_of_call(case)} {cause}",
-            money_for_follower(case),
+            *case.money_sentences,
         ),
         quote=note,
         quoted=f"{site_name()} support" if is_staff else case.expert.first_name,
@@ -64,11 +58,7 @@ def refund_started(case: Case) -> Letter:
 
 def _refund_subject(case: Case) -> str:
     refund, call = f"Your {case.amount} refund", f"Your call with {case.expert.first_name}"
-    return title_for_follower(case).replace("Your refund", refund).replace("Your call", call)
-
-
-def _is_own(case: Case) -> bool:
-    return case.event is not None and case.event.verb in ("refund_instead", "offer_lapsed")
+    return title(case.where).replace("Your refund", refund).replace("Your call", call)
 
 
 @kind(
@@ -84,11 +74,11 @@ def call_cancelled(case: Case) -> Letter:
     who = f"{site_name()} support" if by_staff else case.expert.first_name
     return Letter(
         subject=f"{who} cancelled your call on {case.time}",
-        preheader=money_for_follower(case),
+        preheader=case.money_sentences[0],
         heading="Your call is cancelled",
         paragraphs=(
             f"your {case.title} with {case.expert.name} on {case.time} will not take place.",
-            money_for_follower(case),
+            *case.money_sentences,
         ),
         quote=event.note if event else "",
         quoted=who,
@@ -108,7 +98,7 @@ def call_cancelled(case: Case) -> Letter:
 def decision(case: Case) -> Letter:
     is_refund = case.datum("decision") == "refunded"
     outcome = "counts as held" if not is_refund else "does not count as held"
-    money = money_for_follower(case) if is_refund else "The payment stays with the expert."
+    money = " ".join(case.money_sentences) if is_refund else "The payment stays with the expert."
     return Letter(
         subject=f"Decided: your call with {case.expert.first_name} {outcome}",
         preheader=money,

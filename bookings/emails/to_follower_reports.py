@@ -7,8 +7,10 @@ from bookings.emails import truths
 from bookings.emails.case import Case
 from bookings.emails.kinds import FOLLOWER, kind
 from bookings.emails.letter import Letter, Sentence
-from bookings.emails.words import CHANNELS, call_facts, site_name, upper_first, why_follower
+from bookings.emails.words import call_facts, site_name, upper_first, why_follower
 from bookings.models import CompletionMark
+from bookings.wording.labels import CHANNELS
+from bookings.wording.next_step import if_nobody_acts
 
 
 @kind(
@@ -78,7 +80,7 @@ def marked_completed(case: Case) -> Letter:
 )
 def report_received(case: Case) -> Letter:
     first_name = case.expert.first_name
-    back = f"you get {case.back} back automatically" if case.back else "we close the booking"
+    then = if_nobody_acts(case.booking, case.audience)
     withdraw: Sentence = (
         "Did the call happen after all? ",
         case.link("Withdraw the report", "report"),
@@ -97,7 +99,7 @@ def report_received(case: Case) -> Letter:
         heading="Thank you for telling us",
         paragraphs=(
             f"you told us that your {case.title} with {case.expert.name} did not happen.",
-            f"{first_name} has until {case.deadline}. If there is no answer, {back}.",
+            f"{first_name} has until {case.deadline} to answer. {then}",
         ),
         button=case.link("See where it stands", "status"),
         facts=(*call_facts(case), ("Answer by", case.deadline)),
@@ -143,7 +145,7 @@ def withdrawal_received(case: Case) -> Letter:
     links=("status",),
 )
 def contest_received(case: Case) -> Letter:
-    back = f"you get {case.back} back" if case.back else "the case is closed"
+    then = if_nobody_acts(case.booking, case.audience)
     return Letter(
         subject=f"We are looking into your call with {case.expert.first_name}",
         preheader=f"You hear from us by {case.deadline}.",
@@ -151,7 +153,7 @@ def contest_received(case: Case) -> Letter:
         paragraphs=(
             f"you told us that your {case.title} with {case.expert.name} was not held as stated.",
             f"{site_name()} support reads what both of you wrote and decides by {case.deadline}. "
-            f"If nobody decides by then, {back}.",
+            f"{then}",
         ),
         button=case.link("See where it stands", "status"),
         facts=call_facts(case),

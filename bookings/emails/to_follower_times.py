@@ -9,6 +9,7 @@ from bookings.emails.kinds import FOLLOWER, CalendarMethod, kind
 from bookings.emails.letter import Letter, Link, Sentence
 from bookings.emails.words import call_facts, upper_first, why_follower
 from bookings.models import Offer
+from bookings.wording.next_step import if_nobody_acts
 
 
 def request(case: Case) -> CalendarMethod:
@@ -22,16 +23,16 @@ def _pick_facts(case: Case) -> tuple[tuple[str, str], ...]:
 
 def _pick_policy(case: Case) -> Sentence:
     if not case.booking.has_open_report:
-        unchanged = "If you pick no time by then, nothing changes and this link runs out."
+        unchanged = if_nobody_acts(case.booking, case.audience)
         if not clocks.has_started(case.booking, case.now):
             return (unchanged,)
         report = Link("Tell us", case.private_url("report"))
         return (f"{unchanged} Did the call not happen at all? ", report, ".")
     if not case.back:
-        return ("If you pick no time by then, the booking is closed.",)
+        return (if_nobody_acts(case.booking, case.audience),)
     refund = Link("Get a refund instead", f"{case.private_url('pick')}refund/")
-    then = f". If you pick nothing by then, we send your {case.back} back automatically."
-    return ("Prefer your money back? ", refund, then)
+    then = if_nobody_acts(case.booking, case.audience)
+    return (f"{then} Prefer your money back? ", refund, ".")
 
 
 def _offer_reason(case: Case) -> str:
@@ -83,7 +84,7 @@ def offer_reminder(case: Case) -> Letter:
     after = "After that this link runs out."
     if case.booking.has_open_report and case.back:
         after = "After that you get your money back."
-    left = formats.spelled(case.booking.limits.link_reminder, days_from=2)
+    left = formats.duration(case.booking.limits.link_reminder, days_from=2)
     return Letter(
         subject=f"{upper_first(left)} left to pick a time with {first_name}",
         preheader=after,
@@ -107,9 +108,8 @@ def offer_withdrawn(case: Case) -> Letter:
     first_name = case.expert.first_name
     now = f"Your call stays at its time, {case.time}."
     if case.booking.has_open_report:
-        money = f"we send your {case.back} back" if case.back else "we close the booking"
-        until = f"if {first_name} does not answer by {case.deadline}, {money}"
-        now = f"Your report stands again: {until}."
+        then = if_nobody_acts(case.booking, case.audience, until=case.deadline)
+        now = f"Your report stands again. {then}"
     elif clocks.has_started(case.booking, case.now):
         now = "Nothing else has changed."
     return Letter(
@@ -133,7 +133,7 @@ def offer_withdrawn(case: Case) -> Letter:
 )
 def time_confirmed(case: Case) -> Letter:
     place = case.booking.place
-    opens_after = formats.spelled(case.booking.limits.report_opens_after)
+    opens_after = formats.duration(case.booking.limits.report_opens_after)
     return Letter(
         subject=f"Your call with {case.expert.first_name} is on {case.time}",
         preheader="Calendar file attached.",

@@ -16,6 +16,7 @@ from bookings.emails.kinds import EXPERT, STAFF, kind
 from bookings.emails.letter import Letter, Link
 from bookings.emails.words import call_facts, site_name, why_staff
 from bookings.models import RefundState
+from bookings.wording.next_step import if_nobody_acts
 
 
 def _facts(case: Case) -> tuple[tuple[str, str], ...]:
@@ -113,10 +114,10 @@ def staff_contest_reminder(case: Case) -> Letter:
 
 
 def _to_decide(case: Case, *, subject: str, heading: str) -> Letter:
-    back = f"{case.back} goes back to the follower" if case.back else "the booking is closed"
+    then = if_nobody_acts(case.booking, case.audience)
     return Letter(
         subject=subject,
-        preheader=f"If nobody decides, {back}.",
+        preheader=then,
         heading=heading,
         paragraphs=(
             f"{case.expert.name} marked the call as completed; {case.follower.name} says that "
@@ -126,7 +127,7 @@ def _to_decide(case: Case, *, subject: str, heading: str) -> Letter:
         quoted=case.follower.first_name,
         button=case.admin_link("Open the booking", "booking", case.booking.pk),
         facts=(*_facts(case), ("Decide by", case.deadline)),
-        policy=(f"If nobody decides by then, {back}.",),
+        policy=(then,),
         why=why_staff(),
         can_reply=False,
     )
@@ -177,7 +178,7 @@ def password_reset(case: Case) -> Letter:
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     token = default_token_generator.make_token(user)
     address = page("password_reset_confirm", uidb64=uid, token=token)
-    lasts = formats.spelled(timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT))
+    lasts = formats.duration(timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT))
     works = f"The link works for {lasts} and once."
     return Letter(
         subject=f"Choose a new password for {site_name()}",

@@ -179,5 +179,10 @@ class Booking(models.Model):
         return Policy.from_json(self.policy)
 
     @property
+    def is_free(self) -> bool:
+        """Nothing was paid for it, so nothing can go back."""
+        return self.price_minor == 0
+
+    @property
     def duration_minutes(self) -> int:
         return int((self.ends_at - self.starts_at).total_seconds() // 60)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bookings import clocks
 from bookings.models import Booking
 from bookings.presenters import people
-from bookings.presenters.reader import Reader
+from bookings.wording.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from bookings import formats, slots
 from bookings.gateways.razorpay_till import HOSTED_CHECKOUT
 from bookings.models import Checkout, CheckoutState, Expert, Provider, Service
 from bookings.presenters.people import hue, initials
-from bookings.presenters.reader import Reader
 from bookings.states import State
+from bookings.wording.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)

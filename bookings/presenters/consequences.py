@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bookings import clocks
-from bookings.emails.words import BANK_DAYS
+from bookings import clocks, formats
 from bookings.models import Booking
-from bookings.presenters.reader import Reader, adjective, words
-from bookings.presenters.stake import at_stake
 from bookings.states import State
+from bookings.wording.limits import BANK_DAYS
+from bookings.wording.next_step import at_stake, if_nobody_acts
+from bookings.wording.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,26 +22,23 @@ class Then:
 def of_offer(booking: Booking, reader: Reader) -> tuple[Then, ...]:
     name = booking.follower.first_name
     until = reader.moment(clocks.after(reader.now, booking.limits.offer_window))
-    money = at_stake(booking)
-    unused = f"If {name} picks no time by {until},"
+    unused = if_nobody_acts(booking, reader.audience, state=State.RESCHEDULE_OFFERED, until=until)
     if booking.has_open_report:
-        end = f"we refund the {money}." if money else "the booking is closed."
-        clock = adjective(booking.limits.no_show_window)
+        clock = formats.duration_adjective(booking.limits.no_show_window)
         return (
             Then("pause", f"Your {clock} clock stops when the link is sent."),
-            Then("bank", f"{unused} {end}"),
+            Then("bank", unused),
             Then("info", "You can offer a new time once after a report, not again."),
         )
     if not clocks.has_started(booking, reader.now):
         planned = reader.moment(booking.starts_at)
         return (
             Then("calendar", f"The call on {planned} stays booked until {name} picks a new time."),
-            Then("clock", f"{unused} nothing changes."),
+            Then("clock", unused),
         )
-    stays = " and the call stays completed" if booking.state == State.COMPLETED else ""
     return (
         Then("calendar", f"{name} pays nothing again: it is the same booking at a new time."),
-        Then("clock", f"{unused} nothing changes{stays}."),
+        Then("clock", unused),
     )
 
 
@@ -51,7 +48,7 @@ def of_mark(booking: Booking) -> tuple[Then, ...]:
         Then("mail", f"{name} gets an e-mail with what you write here."),
         Then(
             "shield",
-            f"{name} has {words(limits.contest_window)} to say that it is not right; "
+            f"{name} has {formats.duration(limits.contest_window)} to say that it is not right; "
             "then our team looks at it.",
         ),
     )
@@ -59,7 +56,7 @@ def of_mark(booking: Booking) -> tuple[Then, ...]:
 
 def of_refund(booking: Booking) -> tuple[Then, ...]:
     name, money = booking.follower.first_name, at_stake(booking)
-    undo = words(booking.limits.undo_window)
+    undo = formats.duration(booking.limits.undo_window)
     if not money:
         return (Then("info", f"There is nothing to refund. {name} gets an e-mail."),)
     return (

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from bookings import formats
 from bookings.models import Booking
-from bookings.presenters.reader import Reader
-from bookings.presenters.stake import at_stake_minor
 from bookings.states import State
+from bookings.wording.next_step import at_stake_minor
+from bookings.wording.reader import Reader
 
 NOW_WITHIN = timedelta(hours=6)
 SOON_WITHIN = timedelta(hours=24)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bookings import formats
 from bookings.lists import COUNTED_UP_TO, Stake
-from bookings.presenters.reader import Reader
+from bookings.wording.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from bookings import clocks, formats
 from bookings.models import Booking, NoShowReport, Refund, TimelineEvent
-from bookings.presenters import addresses, labels, people, timeline
-from bookings.presenters.facts import Fact, facts, limits
-from bookings.presenters.future import next_step
-from bookings.presenters.labels import Chip
+from bookings.presenters import addresses, people
+from bookings.presenters.facts import Fact, facts
 from bookings.presenters.panel import Panel, panel
-from bookings.presenters.reader import Reader
-from bookings.presenters.timeline import Entry
 from bookings.states import State
+from bookings.wording import history, labels, limits
+from bookings.wording.chip import Chip
+from bookings.wording.history import Entry
+from bookings.wording.next_step import next_step
+from bookings.wording.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,10 @@ def detail(
         said=_said(said_in, booking, reader) if said_in else None,
         entries=(
             *filter(None, [coming]),
-            *timeline.entries(events, booking, reader, quoted_id=quoted_id),
+            *history.entries(events, booking, reader, quoted_id=quoted_id),
         ),
         facts=facts(booking, reader, refunds),
-        limits=limits(booking),
+        limits=limits.in_force(booking, reader),
         section=section,
         back_label=back_label,
         back_name=back_name,

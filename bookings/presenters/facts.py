@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from bookings import formats
 from bookings.models import Booking, Payment, Refund
-from bookings.policy import Policy
-from bookings.presenters.labels import money_chip
-from bookings.presenters.reader import Reader, words
 from bookings.presenters.rows import price
+from bookings.wording import refund as money
+from bookings.wording.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +71,7 @@ def _payment(booking: Booking, reader: Reader) -> str:
 
 
 def _refund(refund: Refund, reader: Reader) -> Fact:
-    chip = money_chip({"state": refund.state, "hold_reason": refund.hold_reason})
-    parts = [chip.label.lower() if chip else ""]
+    parts = [money.chip(money.place(refund), reader.audience).label.lower()]
     if refund.finished_at:
         parts.append(reader.day(refund.finished_at))
     if refund.reference:
@@ -91,22 +89,3 @@ def _attempt(booking: Booking) -> tuple[Fact, ...]:
     times = booking.attempt - 1
     how_often = {1: "once", 2: "twice"}.get(times, f"{times} times")
     return (Fact("Moved", how_often, "one payment, the same booking"),)
-
-
-def limits(booking: Booking) -> tuple[str, ...]:
-    """The rules this booking was made under, in sentences both sides can hold us to."""
-    name, rules = booking.follower.first_name, booking.limits
-    return (
-        f"{name} can report a no-show from {words(rules.report_opens_after)} after the start "
-        f"until {words(rules.report_window)} after the end.",
-        f"You then have {words(rules.no_show_window)} to answer, else the money goes back.",
-        f"An offer of a new time stays open for {words(rules.offer_window)}.",
-        _mark(rules, name),
-    )
-
-
-def _mark(rules: Policy, name: str) -> str:
-    return (
-        f"{name} can contest a mark for {words(rules.contest_window)}; "
-        f"our team then decides within {words(rules.decide_window)}."
-    )

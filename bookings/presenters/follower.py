@@ -8,11 +8,12 @@ from bookings import clocks, formats, rules
 from bookings.presenters import refund_progress
 from bookings.presenters.follower_case import Case
 from bookings.presenters.follower_mark import is_absence, mark_facts, says
-from bookings.presenters.follower_steps import Line, recent
-from bookings.presenters.labels import Chip
-from bookings.presenters.reader import words
 from bookings.presenters.refund_progress import Progress
-from bookings.states import State
+from bookings.states import State, Verb
+from bookings.wording import history, limits
+from bookings.wording.chip import Chip
+from bookings.wording.next_step import if_nobody_acts
+from bookings.wording.refund import amount_of, sentences, why
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +38,15 @@ class Standing:
     calendar: bool = False
     """a future call: its calendar file is worth having"""
     is_final: bool = False
-    lines: list[Line] = field(default_factory=list)
+    lines: list[history.Entry] = field(default_factory=list)
     limits: tuple[str, ...] = ()
 
 
 def standing(case: Case) -> Standing:
     """The page `status`, and what a link that can do nothing more shows."""
     made = _STATES[State(case.booking.state)](case)
-    lines = recent(case.events, case.booking, case.reader)
-    return replace(made, lines=lines, limits=limits_in_force(case))
+    lines = history.for_follower(case.events, case.booking, case.reader)
+    return replace(made, lines=lines, limits=limits.in_force(case.booking, case.reader))
 
 
 def _scheduled(case: Case) -> Standing:
@@ -96,29 +97,18 @@ def _reported(case: Case) -> Standing:
 
 def waiting(case: Case) -> tuple[str, ...]:
     """Until when the expert may answer an open report, and what happens without an answer."""
-    if not case.back:
-        then = "If there is no answer, the booking is closed; the call was free."
-    else:
-        then = f"If there is no answer, you get {case.back} back automatically."
-    return (f"{case.expert} has until {case.deadline} to answer.", then)
+    until = f"{case.expert} has until {case.deadline} to answer."
+    return (until, if_nobody_acts(case.booking, case.reader.audience))
 
 
 def _offered(case: Case) -> Standing:
     note, by = (case.offer.note, case.expert) if case.offer else ("", "")
     heading = f"{case.expert} would like to find a new time with you"
-    sentence = f"You can choose one until {case.deadline}. {without_a_pick(case)}"
+    then = if_nobody_acts(case.booking, case.reader.audience)
+    sentence = f"You can choose one until {case.deadline}. {then}"
     if case.is_deadline_over:
         sentence = "The time to choose one is over."
     return Standing(Chip("Waiting for you", "info"), heading, (sentence,), said=note, said_by=by)
-
-
-def without_a_pick(case: Case) -> str:
-    """What happens if the follower lets an offer lapse."""
-    if not case.booking.has_open_report:
-        return "If you pick nothing, nothing changes."
-    if not case.back:
-        return "If you pick nothing, the booking is closed; the call was free."
-    return f"If you pick nothing, we refund your {case.back} automatically."
 
 
 def _completed(case: Case) -> Standing:
@@ -146,13 +136,13 @@ def _completed(case: Case) -> Standing:
 
 
 def _contested(case: Case) -> Standing:
-    money = f", you get {case.back} back" if case.back else ", the case is closed"
+    then = if_nobody_acts(case.booking, case.reader.audience)
     return Standing(
         Chip("With our team", "info"),
         "Our team is looking at it",
         (
             f"{says(case)}. You told us that this is not right.",
-            f"You hear from us by {case.deadline}. If nobody decides by then{money}.",
+            f"You hear from us by {case.deadline}. {then}",
         ),
         said=case.mark.note if case.mark else "",
         said_by=case.expert,
@@ -166,9 +156,11 @@ def _refunded(case: Case) -> Standing:
     last = next((e for e in case.events if e.to_state == case.booking.state), None)
     reason = ""
     if last is not None:
-        reason = refund_progress.why(last.verb, last.actor_kind, case.booking, last.note)
+        reason = why(last.verb, last.actor_kind, case.booking, case.reader.audience)
+        if last.note and last.verb in (Verb.CANCEL, Verb.DECIDE):
+            reason = f"{reason}: {last.note}"
     if case.refund is None or case.payment is None:
-        said = "The call was free, so there is nothing to refund." if case.is_free else ""
+        said = " ".join(sentences(amount_of(None, case.booking), case.booking, case.reader))
         if case.payment is not None and (minor := case.payment.returned_external_minor):
             said = f"{formats.money(minor, case.payment.currency)} went back to you directly."
         is_cancelled = case.booking.state == State.CANCELLED
@@ -204,18 +196,3 @@ _STATES = {
     State.REFUNDED: _refunded,
     State.CANCELLED: _refunded,
 }
-
-
-def limits_in_force(case: Case) -> tuple[str, ...]:
-    """The limits this booking was made under."""
-    limits, expert = case.booking.limits, case.expert
-    return (
-        f"You can report a no-show from {words(limits.report_opens_after)} after the start until "
-        f"{words(limits.report_window)} after the end.",
-        f"{expert} then has {words(limits.no_show_window)} to answer; without an answer "
-        "everything you paid goes back to you.",
-        f"A link to pick a new time is open for {words(limits.offer_window)}.",
-        f"If {expert} marks the call as completed, you can say it is not right for "
-        f"{words(limits.contest_window)}; our team then decides within "
-        f"{words(limits.decide_window)}.",
-    )

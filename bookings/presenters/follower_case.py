@@ -20,7 +20,7 @@ from bookings.models import (
     TimelineEvent,
 )
 from bookings.presenters.people import hue, initials
-from bookings.presenters.reader import Reader
+from bookings.wording.reader import Reader
 
 _LAST_OFFER = Compiled(
     lambda booking_id, undone: (
@@ -81,7 +81,7 @@ class Case:
 
     @property
     def is_free(self) -> bool:
-        return self.payment is None
+        return self.booking.is_free
 
     @property
     def back(self) -> str:

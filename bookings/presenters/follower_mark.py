@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bookings.emails.words import CHANNELS
 from bookings.models import CompletionMark
 from bookings.presenters.follower_case import Case
+from bookings.wording.labels import CHANNELS
 
 
 def is_absence(case: Case) -> bool:

@@ -7,10 +7,11 @@ from datetime import datetime
 
 from bookings import clocks, formats
 from bookings.models import Booking, NoShowReport, PrivateLink
-from bookings.presenters.follower import without_a_pick
+from bookings.presenters.follower import waiting
 from bookings.presenters.follower_case import Case
-from bookings.presenters.reader import Reader, words
 from bookings.states import State, Verb
+from bookings.wording.next_step import if_nobody_acts
+from bookings.wording.reader import Reader
 
 Reason = NoShowReport.Reason
 
@@ -44,20 +45,22 @@ class AfterReport:
     """What a report would start if it were sent now."""
 
     window: str
-    deadline: str
-    back: str
+    without_an_answer: str
 
 
 def after_report(case: Case) -> AfterReport:
     window = case.booking.limits.no_show_window
     deadline = case.reader.moment(clocks.after(case.reader.now, window))
-    return AfterReport(words(window), deadline, case.back)
+    then = if_nobody_acts(
+        case.booking, case.reader.audience, state=State.NO_SHOW_REPORTED, until=deadline
+    )
+    return AfterReport(formats.duration(window), then)
 
 
 def thanks(case: Case) -> str:
     """Said once, right after a report."""
-    then = f"you get {case.back} back automatically" if case.back else "the booking is closed"
-    return f"Thank you. {case.expert} has until {case.deadline}. If there is no answer, {then}."
+    until, then = waiting(case)
+    return f"Thank you. {until} {then}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +80,11 @@ class AboutPick:
 
 def about_pick(case: Case, zone: str, clock: str) -> AboutPick:
     booking = case.booking
-    reader = Reader(zone, clock, case.reader.now)
+    reader = Reader(zone, clock, case.reader.now, case.reader.audience)
     is_past = clocks.has_started(booking, reader.now)
     is_move = booking.state == State.NO_SHOW_REPORTED
     price = "" if case.is_free else f"{case.price}, nothing more to pay"
+    until = reader.moment(booking.deadline_at) if booking.deadline_at else ""
     return AboutPick(
         call=f"{booking.service_title}, {booking.duration_minutes} min",
         earlier=reader.moment(booking.starts_at),
@@ -88,7 +92,7 @@ def about_pick(case: Case, zone: str, clock: str) -> AboutPick:
         is_past=is_past,
         price=price,
         note=case.offer.note if case.offer and not is_move else "",
-        without=_without(case, reader, is_move=is_move),
+        without=if_nobody_acts(booking, reader.audience, until=until),
         can_refund=booking.has_open_report and not is_move and bool(case.back),
         is_move=is_move,
     )
@@ -98,15 +102,6 @@ def _earlier_note(booking: Booking, *, is_past: bool) -> str:
     if booking.has_open_report:
         return "earlier time, did not happen"
     return "earlier time" if is_past else "yours until you pick a new one"
-
-
-def _without(case: Case, reader: Reader, *, is_move: bool) -> str:
-    at = case.booking.deadline_at
-    until = reader.moment(at) if at else ""
-    if is_move:
-        then = f"you get {case.back} back automatically" if case.back else "the booking is closed"
-        return f"If you pick nothing and {case.expert} does not answer by {until}, {then}."
-    return without_a_pick(case).replace("pick nothing", f"pick nothing by {until}")
 
 
 def taken(starts_at: datetime, zone: str, clock: str) -> str:

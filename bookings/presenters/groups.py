@@ -11,12 +11,13 @@ from urllib.parse import urlencode
 
 from django.utils.safestring import SafeString
 
+from bookings import formats
 from bookings.lists import OUTCOMES
 from bookings.models import Booking
 from bookings.policy import Policy
 from bookings.presenters import markup
-from bookings.presenters.reader import Reader, words
 from bookings.presenters.rows import Row
+from bookings.wording.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,4 +102,4 @@ def announcement(count: int, search: str, *, has_more: bool) -> str:
 
 def answer_time() -> str:
     """72 hours, as new bookings get it."""
-    return words(Policy.in_force().no_show_window)
+    return formats.duration(Policy.in_force().no_show_window)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from bookings import formats
 from bookings.policy import Policy
-from bookings.presenters.reader import words
 
 
 def listed(durations: tuple[timedelta, ...]) -> str:
     """48 hours, 24 hours and 6 hours."""
-    parts = [words(duration) for duration in durations]
+    parts = [formats.duration(duration) for duration in durations]
     return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
 
 
@@ -22,5 +22,5 @@ def figures(policy: Policy) -> dict[str, Any]:
 
 def _in_words(value: Any) -> Any:
     if isinstance(value, timedelta):
-        return words(value)
+        return formats.duration(value)
     return listed(value) if isinstance(value, tuple) else value

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from bookings import clocks
+from bookings import clocks, formats
 from bookings.models import Booking, Refund
-from bookings.presenters import buttons, refunds
+from bookings.presenters import buttons
 from bookings.presenters.buttons import Button
 from bookings.presenters.countdown import Countdown, countdown, started_at
-from bookings.presenters.future import contestable_until, if_nothing_happens
-from bookings.presenters.labels import is_unconfirmed
-from bookings.presenters.reader import Reader, words
-from bookings.presenters.stake import at_stake
 from bookings.states import State, Verb
+from bookings.wording import refund as money
+from bookings.wording.labels import is_unconfirmed
+from bookings.wording.next_step import at_stake, contestable_until, if_nobody_acts
+from bookings.wording.reader import Audience, Reader
 
 SOURCE = "booking"
 ICONS = {"r": "again", "c": "check"}
@@ -78,8 +78,8 @@ def panel(booking: Booking, reader: Reader, *, refund: Refund | None = None) -> 
 
 
 def _as_buttons(refund_now: tuple[Button, ...], booking: Booking) -> tuple[Button, ...]:
-    money = at_stake(booking)
-    label = f"Refund {money}" if money else "Close the booking"
+    amount = at_stake(booking)
+    label = f"Refund {amount}" if amount else "Close the booking"
     return tuple(replace(button, label=label) for button in refund_now)
 
 
@@ -101,7 +101,7 @@ def _title(booking: Booking, reader: Reader) -> str:
 def _headline(booking: Booking, reader: Reader, refund: Refund | None) -> str:
     match State(booking.state):
         case State.REFUNDED | State.CANCELLED:
-            return refunds.label(refund) if refund else "Nothing to refund"
+            return _money_label(refund)
         case State.SCHEDULED if not clocks.has_started(booking, reader.now):
             return _capital(reader.near(booking.starts_at))
         case State.SCHEDULED if not clocks.has_ended(booking, reader.now):
@@ -117,14 +117,16 @@ def _text(booking: Booking, reader: Reader, refund: Refund | None) -> str:
     name = booking.follower.first_name
     match State(booking.state):
         case State.REFUNDED | State.CANCELLED:
-            return refunds.progress(refund, booking, reader) if refund else ""
+            return _money_text(refund, booking, reader)
         case State.SCHEDULED if not clocks.has_started(booking, reader.now):
             return f"Rescheduling keeps this time until {name} picks another one."
         case State.SCHEDULED if is_unconfirmed(booking, reader):
             until = reader.near(clocks.report_closes_at(booking))
             return f"{name} may report a no-show until {until}. After that it is completed."
         case State.SCHEDULED:
-            return f"{name} reported nothing within {words(booking.limits.report_window)}."
+            return (
+                f"{name} reported nothing within {formats.duration(booking.limits.report_window)}."
+            )
         case State.COMPLETED:
             if (until_at := contestable_until(booking, reader)) is None:
                 return "This call is settled."
@@ -132,15 +134,29 @@ def _text(booking: Booking, reader: Reader, refund: Refund | None) -> str:
         case State.NO_SHOW_REPORTED if booking.offers_after_report:
             return (
                 f"You offered a new time before, so only {name} can choose to move the call "
-                f"again. {if_nothing_happens(booking)}"
+                f"again. {if_nobody_acts(booking, reader.audience)}"
             )
-    return if_nothing_happens(booking)
+    return if_nobody_acts(booking, reader.audience)
 
 
 def _colour(booking: Booking, refund: Refund | None) -> str:
     if booking.state == State.COMPLETED:
         return "done"
-    return refunds.urgency(refund) if refund else "calm"
+    if refund is None:
+        return "calm"
+    return "now" if money.place(refund) in money.FAILED else "over"
+
+
+def _money_label(refund: Refund | None) -> str:
+    if refund is None:
+        return "Nothing to refund"
+    return money.chip(money.place(refund), Audience.EXPERT).label
+
+
+def _money_text(refund: Refund | None, booking: Booking, reader: Reader) -> str:
+    if refund is None:
+        return ""
+    return " ".join(money.sentences(money.amount_of(refund, booking), booking, reader))
 
 
 def _started(booking: Booking, reader: Reader) -> str:

@@ -9,7 +9,7 @@ from bookings import clocks, emails, links
 from bookings.emails.case import Case
 from bookings.emails.letter import Letter
 from bookings.models import Booking, Offer
-from bookings.presenters.reader import Reader
+from bookings.wording.reader import Reader
 
 NOTE_GOES_HERE = "Your note stands here."
 LINK = "a private link"

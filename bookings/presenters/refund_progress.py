@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.utils import parseaddr
 from urllib.parse import quote
 
 from django.conf import settings
 
 from bookings import formats
-from bookings.emails.words import BANK_DAYS, BANK_TAKES
-from bookings.models import Booking, Contest, NoShowReport, Payment, Refund, RefundState
-from bookings.presenters.labels import Chip
-from bookings.presenters.reader import Reader, words
-from bookings.states import ActorKind, Verb
-
-BANKS_TAKE = f"Banks usually take {BANK_DAYS} to show it."
-OVERDUE_AFTER = timedelta(days=16)
-"""Longer than ten working days with their weekends."""
-
-APPROVED = Chip("Approved", "money")
-ON_ITS_WAY = Chip("On its way", "money")
-DELAYED = Chip("Delayed", "warn")
-NEEDS_YOU = Chip("Needs your help", "bad")
-DONE = Chip("Refunded", "ok")
+from bookings.models import Contest, NoShowReport, Payment, Refund, RefundState
+from bookings.states import Verb
+from bookings.wording import refund as money
+from bookings.wording.chip import Chip
+from bookings.wording.limits import BANK_TAKES
+from bookings.wording.reader import Reader
+from bookings.wording.refund import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +52,11 @@ def progress(
     contest: Contest | None = None,
 ) -> Progress:
     """`refund.event` must be loaded: it says what began all this."""
-    chip, heading, sentences = _words(refund, payment, reader)
+    where = money.place(refund)
     return Progress(
-        chip=chip,
-        heading=heading,
-        sentences=sentences,
+        chip=money.chip(where, reader.audience),
+        heading=money.heading(where),
+        sentences=money.sentences(money.amount_of(refund, refund.booking), refund.booking, reader),
         amount=formats.money(refund.amount_minor, refund.currency),
         method=payment.method,
         steps=(
@@ -73,8 +65,8 @@ def progress(
         ),
         reference=refund.reference,
         reference_title=_reference_title(refund),
-        is_final=refund.state == RefundState.SUCCEEDED,
-        write_to=_letter_to_support(refund) if chip == NEEDS_YOU else "",
+        is_final=where is Place.ARRIVED,
+        write_to=_letter_to_support(refund) if where is Place.SENT_BACK else "",
     )
 
 
@@ -85,79 +77,10 @@ def _letter_to_support(refund: Refund) -> str:
     return f"mailto:{quote(address, safe='@')}?subject={quote(subject)}"
 
 
-def _words(refund: Refund, payment: Payment, reader: Reader) -> tuple[Chip, str, tuple[str, ...]]:
-    to = f" to {payment.method}" if payment.method else ""
-    amount = formats.money(refund.amount_minor, refund.currency)
-    if refund.hold_reason:
-        return _held(payment)
-    match RefundState(refund.state):
-        case RefundState.ACCEPTED:
-            return _with_the_bank(refund, reader)
-        case RefundState.SUCCEEDED:
-            sent = f"{amount} went back{to} on {_day(refund.finished_at, reader)}."
-            return DONE, "Refunded", (sent, "It can take a few days to show on your statement.")
-        case RefundState.DECLINED:
-            return (
-                DELAYED,
-                "Your refund is delayed",
-                (
-                    "The payment provider did not take it. Our team has been told and will find "
-                    "another way. You need do nothing; we write to you as soon as it is sent.",
-                ),
-            )
-        case RefundState.REVERSED:
-            return (
-                NEEDS_YOU,
-                "Your bank sent the refund back",
-                (
-                    f"We sent {amount}{to}, and it came back. Tell us where to send it: "
-                    "write to us, or reply to any of our e-mails.",
-                    "Never send us card numbers or passwords.",
-                ),
-            )
-        case RefundState.MANUAL_DUE:
-            return (
-                APPROVED,
-                "Refund approved",
-                (f"Our team sends you {amount} by hand. We write to you as soon as it is sent.",),
-            )
-        case _:
-            return (
-                APPROVED,
-                "Refund approved",
-                (
-                    f"We are sending {amount} back{to}.",
-                    BANKS_TAKE,
-                ),
-            )
-
-
-def _held(payment: Payment) -> tuple[Chip, str, tuple[str, ...]]:
-    why = "Our team checks it before it is sent."
-    if payment.is_disputed:
-        why = (
-            "Your bank is looking into this payment because it was disputed there. "
-            "Our team waits for its answer, so that the money comes back once and not twice."
-        )
-    return DELAYED, "Your refund is delayed", (why, "You need do nothing.")
-
-
-def _with_the_bank(refund: Refund, reader: Reader) -> tuple[Chip, str, tuple[str, ...]]:
-    sent = f"We sent it on {_day(refund.accepted_at, reader)}."
-    then = BANKS_TAKE
-    if refund.accepted_at and reader.now - refund.accepted_at > OVERDUE_AFTER:
-        then = "It should be there by now. If it is not, reply to any of our e-mails."
-    return ON_ITS_WAY, "Your refund is with your bank", (sent, then)
-
-
 def _reference_title(refund: Refund) -> str:
     if refund.state == RefundState.SUCCEEDED:
         return "If you cannot find it"
     return "If you cannot see it after ten working days"
-
-
-def _day(instant: datetime | None, reader: Reader) -> str:
-    return formats.long_day(instant, reader.zone, reader.now) if instant else "that day"
 
 
 def _first_step(
@@ -200,28 +123,3 @@ def _money_steps(refund: Refund, reader: Reader) -> tuple[Step, Step, Step]:
         case RefundState.REVERSED:
             return approved, went, Step("Sent back", ended, "x", "failed")
     return replace(approved, place="now"), replace(went, note="", place="next"), there
-
-
-def why(refund_verb: str, actor_kind: str, booking: Booking, note: str) -> str:
-    """Why the money goes back, from the follower's side."""
-    expert, limits = booking.expert.first_name, booking.limits
-    match refund_verb:
-        case Verb.NO_ANSWER:
-            return f"{expert} did not answer your report within {words(limits.no_show_window)}"
-        case Verb.OFFER_LAPSED:
-            return f"You picked no new time within {words(limits.offer_window)}"
-        case Verb.REFUND_INSTEAD:
-            return "You chose a refund instead of a new time"
-        case Verb.CANCEL:
-            who = "Our team" if actor_kind == ActorKind.STAFF else expert
-            return f"{who} cancelled the call: {note}" if note else f"{who} cancelled the call"
-        case Verb.DECIDE:
-            return f"Our team decided: {note}"
-        case Verb.NOBODY_DECIDED:
-            return f"We did not decide within {words(limits.decide_window)}, so you get it back"
-        case Verb.REFUND_NOW:
-            who = "Our team" if actor_kind == ActorKind.STAFF else expert
-            return f"{who} decided to refund you"
-        case "time_taken":
-            return "The time was taken by somebody else while you were paying"
-    return ""

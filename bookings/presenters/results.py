@@ -8,10 +8,9 @@ from bookings import clocks, formats, rules
 from bookings.models import Booking
 from bookings.presenters import addresses
 from bookings.presenters.buttons import as_expert
-from bookings.presenters.future import if_nothing_happens
-from bookings.presenters.reader import Reader, adjective, words
-from bookings.presenters.stake import at_stake
 from bookings.states import State, TransitionNotAllowed, Verb
+from bookings.wording.next_step import at_stake, if_nobody_acts
+from bookings.wording.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +49,8 @@ def _words(verb: Verb, booking: Booking, reader: Reader, money: str) -> tuple[st
     name = follower.first_name
     match verb:
         case Verb.OFFER_RESCHEDULE:
-            clock = f"Your {adjective(booking.limits.no_show_window)} clock has stopped."
-            stopped = f"{clock} " if booking.has_open_report else ""
+            window = formats.duration_adjective(booking.limits.no_show_window)
+            stopped = f"Your {window} clock has stopped. " if booking.has_open_report else ""
             tell = f"We will tell you when {name} picks a time."
             return f"Reschedule link sent to {follower.name}", f"{stopped}{tell}"
         case Verb.MARK_COMPLETED:
@@ -93,7 +92,7 @@ def _left(booking: Booking, reader: Reader) -> str:
 
 def _ended(booking: Booking) -> str:
     then = "the refund starts now" if at_stake(booking) else "the booking is closed now"
-    return f"The {words(booking.limits.no_show_window)} have ended, so {then}"
+    return f"The {formats.duration(booking.limits.no_show_window)} have ended, so {then}"
 
 
 def resent(booking: Booking) -> Result:
@@ -137,7 +136,7 @@ def _now(booking: Booking, reader: Reader) -> str:
     if booking.state == State.SCHEDULED and booking.starts_at > reader.now:
         return f"The call is on {reader.moment(booking.starts_at)}."
     if booking.state in (State.NO_SHOW_REPORTED, State.RESCHEDULE_OFFERED):
-        return if_nothing_happens(booking)
+        return if_nobody_acts(booking, reader.audience)
     return STANDS.get(State(booking.state), "")
 
 

@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 from bookings import formats
 from bookings.models import Booking, NoShowReport
-from bookings.presenters import buttons, labels, people
+from bookings.presenters import buttons, people
 from bookings.presenters.countdown import Countdown, countdown
-from bookings.presenters.future import if_nothing_happens
-from bookings.presenters.labels import Chip
-from bookings.presenters.reader import Reader
 from bookings.states import State, Verb
+from bookings.wording import labels
+from bookings.wording.chip import Chip
+from bookings.wording.next_step import if_nobody_acts
+from bookings.wording.reader import Reader
 
 VERBS = {
     "need_action": (Verb.MARK_COMPLETED, Verb.OFFER_RESCHEDULE),
@@ -67,7 +68,7 @@ def row(booking: Booking, reader: Reader, *, source: str) -> Row:
         distance="" if clock else reader.distance(starts_at),
         money=price(booking),
         said=said(booking),
-        then=if_nothing_happens(booking) if source == "waiting" else "",
+        then=if_nobody_acts(booking, reader.audience) if source == "waiting" else "",
         countdown=clock,
         chip=None if clock else labels.chip(booking, reader, refund),
         detail="" if clock else labels.detail(booking, reader, change, refund),

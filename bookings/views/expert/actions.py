@@ -11,18 +11,18 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from bookings import clocks, lifecycle, slots
+from bookings import clocks, formats, lifecycle, slots
 from bookings.access import ExpertRequest, expert_required, own_booking
 from bookings.forms.completion import CompletionForm
 from bookings.forms.reasons import CancelForm, RefundForm, WithdrawForm
 from bookings.forms.reschedule import RescheduleForm
 from bookings.models import Booking
 from bookings.presenters import consequences, preview, results
-from bookings.presenters.reader import Reader, words
-from bookings.presenters.stake import at_stake
 from bookings.states import TransitionNotAllowed, Verb
 from bookings.views.expert import answers
 from bookings.views.expert.dialogs import Dialog, open_or_act, refused
+from bookings.wording.next_step import at_stake
+from bookings.wording.reader import Reader
 
 METHODS = ["GET", "HEAD", "POST"]
 
@@ -32,7 +32,7 @@ def _reschedule_context(booking: Booking, reader: Reader) -> dict[str, Any]:
     free = len(slots.free_for(booking, now=reader.now, until=clocks.after(reader.now, horizon)))
     return {
         "free": free,
-        "horizon": words(horizon),
+        "horizon": formats.duration(horizon),
         "is_enough": free >= booking.limits.min_offer_slots,
         "least": booking.limits.min_offer_slots,
         "then": consequences.of_offer(booking, reader),

@@ -16,10 +16,10 @@ from bookings import lists
 from bookings.access import ExpertRequest
 from bookings.models import Booking, Expert
 from bookings.presenters import counters, markup, rows
-from bookings.presenters.reader import Reader
 from bookings.presenters.results import Result
 from bookings.states import Actor, ActorKind
 from bookings.views.expert import page
+from bookings.wording.reader import Reader
 
 SOURCES = ("need_action", "waiting", "completed_calls", "upcoming", "booking")
 KEY_LENGTH = 64

@@ -17,9 +17,9 @@ from bookings.forms.reschedule import BulkRescheduleForm
 from bookings.models import Booking
 from bookings.presenters import bulk as present
 from bookings.presenters.buttons import as_expert
-from bookings.presenters.reader import Reader
 from bookings.states import TransitionNotAllowed, Verb
 from bookings.views.expert import answers
+from bookings.wording.reader import Reader
 
 AT_ONCE = 25
 

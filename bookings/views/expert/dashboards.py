@@ -22,8 +22,8 @@ from bookings.forms.filters import PastFilterForm, SearchForm
 from bookings.presenters import counters, groups, rows
 from bookings.presenters.countdown import USUALLY_OVER
 from bookings.presenters.navigation import navigation
-from bookings.presenters.reader import Reader
 from bookings.views.expert import answers
+from bookings.wording.reader import Reader
 
 
 @expert_required

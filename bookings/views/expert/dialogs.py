@@ -20,11 +20,12 @@ from bookings.access import ExpertRequest, own_booking
 from bookings.forms.fields import ActionForm
 from bookings.lifecycle.engine import Ask
 from bookings.models import Booking
-from bookings.presenters import addresses, results, stake
+from bookings.presenters import addresses, results
 from bookings.presenters.buttons import as_expert
-from bookings.presenters.reader import Reader, words
 from bookings.states import Actor, TransitionNotAllowed, Verb
 from bookings.views.expert import answers
+from bookings.wording.next_step import at_stake
+from bookings.wording.reader import Reader
 
 CORRECTABLE = {"too_few_slots", "too_many_slots", "details_missing", "reason_missing"}
 """Refusals the person can mend in the form; any other means that the booking has moved on."""
@@ -75,7 +76,7 @@ class _Sent:
         self.request, self.dialog, self.now = request, dialog, now
 
     def __call__(self, booking: Booking) -> dict[str, Any]:
-        self.booking, self.money = booking, stake.at_stake(booking)
+        self.booking, self.money = booking, at_stake(booking)
         self.form = self.dialog.form(self.request.POST, booking=booking, now=self.now)
         if not self.form.is_valid():
             raise _Mistaken
@@ -131,7 +132,7 @@ def _show(
         "action": addresses.of(_name(request), booking.code),
         "target": "#booking" if source == "booking" else f"#call-{booking.code}",
         "back_url": addresses.of("booking", booking.code),
-        "undo_for": words(booking.limits.undo_window),
+        "undo_for": formats.duration(booking.limits.undo_window),
         **dialog.context(booking, reader),
     }
     return _rendered(request, dialog.template, context, status)

@@ -16,8 +16,8 @@ from bookings.access import ExpertRequest, expert_required, own_booking
 from bookings.compiled import Compiled
 from bookings.models import TimelineEvent
 from bookings.presenters.detail import detail
-from bookings.presenters.reader import Reader
 from bookings.presenters.results import Result
+from bookings.wording.reader import Reader
 
 EVENTS = Compiled(
     lambda pk: TimelineEvent.objects.filter(booking_id=pk).select_related("refund"), 1

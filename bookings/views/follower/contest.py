@@ -5,10 +5,9 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpResponse
 
-from bookings import clocks, lifecycle
+from bookings import clocks, formats, lifecycle
 from bookings.forms.follower import ContestForm
 from bookings.presenters import follower_mark as marks
-from bookings.presenters.reader import words
 from bookings.states import TransitionNotAllowed, Verb
 from bookings.views.follower.private import (
     Purpose,
@@ -54,5 +53,5 @@ def _form(visit: Visit, form: ContestForm, *, status: int = 200) -> HttpResponse
         heading=marks.says(case),
         mark=marks.mark_facts(case),
         until=case.reader.moment(closes_at) if closes_at else "",
-        decided_in=words(visit.booking.limits.decide_window),
+        decided_in=formats.duration(visit.booking.limits.decide_window),
     )

@@ -9,7 +9,6 @@ from django.http import HttpResponse, QueryDict
 from django.utils.cache import patch_vary_headers
 
 from bookings import lifecycle, slots, zones
-from bookings.emails.words import BANK_TAKES
 from bookings.forms.follower import ActForm, PickForm, parse_slot
 from bookings.models import Booking, Clock, Offer
 from bookings.presenters import follower_pages as wording
@@ -26,6 +25,7 @@ from bookings.views.follower.private import (
     refused,
 )
 from bookings.views.follower.zones import all_zones
+from bookings.wording.limits import BANK_TAKES
 
 DEVICE_COOKIE = "tz"
 """The zone the reader's device is in, written by `app.js`."""

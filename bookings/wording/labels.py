@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from bookings import clocks
-from bookings.emails.words import CHANNELS
-from bookings.models import Booking, RefundState
-from bookings.presenters.reader import Reader, words
+from bookings import clocks, formats
+from bookings.models import Booking, CompletionMark
 from bookings.states import State, Verb
+from bookings.wording.chip import Chip
+from bookings.wording.reader import Audience, Reader
+from bookings.wording.refund import Place, place_of
+from bookings.wording.refund import chip as chip_of_money
 
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    label: str
-    tone: str
-    """ok, warn, bad, info, money or plain: the ending of the class name"""
-
-
-DONE = Chip("Refunded", "money")
-FAILED = Chip("Refund failed", "bad")
-ON_ITS_WAY = Chip("Refund on its way", "money")
-ON_HOLD = Chip("Refund on hold", "warn")
-REFUNDS: Mapping[str, Chip] = {
-    RefundState.SUCCEEDED: DONE,
-    RefundState.DECLINED: FAILED,
-    RefundState.REVERSED: FAILED,
+CHANNELS: Mapping[str, str] = {
+    CompletionMark.Channel.PLANNED: "in the planned room",
+    CompletionMark.Channel.VIDEO: "on another video call",
+    CompletionMark.Channel.PHONE: "by phone",
+    CompletionMark.Channel.IN_PERSON: "in person",
+    CompletionMark.Channel.OTHER: "somewhere else",
 }
-IN_OUR_HANDS = {FAILED: "our team takes care of it", ON_HOLD: "our team checks the payment"}
+
+
+IN_OUR_HANDS = {
+    Place.DECLINED: "our team takes care of it",
+    Place.SENT_BACK: "our team takes care of it",
+    Place.HELD: "our team checks the payment",
+}
 """Beside these labels the name of whoever refunded would read as the one to blame."""
 
 
@@ -68,11 +65,12 @@ def is_unconfirmed(booking: Booking, reader: Reader) -> bool:
 
 
 def money_chip(refund: Mapping[str, Any] | None) -> Chip | None:
-    if refund is None:
-        return None
-    if refund["hold_reason"]:
-        return ON_HOLD
-    return REFUNDS.get(refund["state"], ON_ITS_WAY)
+    """For the expert."""
+    return chip_of_money(_place(refund), Audience.EXPERT) if refund else None
+
+
+def _place(refund: Mapping[str, Any] | None) -> Place:
+    return place_of(refund["state"], refund["hold_reason"]) if refund else Place.NOTHING
 
 
 def detail(
@@ -102,7 +100,7 @@ def _scheduled_detail(booking: Booking, reader: Reader) -> str:
         return "new time" if booking.attempt > 1 else ""
     if is_unconfirmed(booking, reader):
         return f"reports until {reader.near(clocks.report_closes_at(booking))}"
-    return f"no report in {words(booking.limits.report_window)}"
+    return f"no report in {formats.duration(booking.limits.report_window)}"
 
 
 def _completed_detail(booking: Booking, last: Mapping[str, Any]) -> str:
@@ -119,17 +117,17 @@ def _completed_detail(booking: Booking, last: Mapping[str, Any]) -> str:
 def _refunded_detail(
     booking: Booking, last: Mapping[str, Any], refund: Mapping[str, Any] | None
 ) -> str:
-    first_name, limits, money = booking.follower.first_name, booking.limits, money_chip(refund)
-    if money in IN_OUR_HANDS:
-        return IN_OUR_HANDS[money]
+    first_name, limits, where = booking.follower.first_name, booking.limits, _place(refund)
+    if where in IN_OUR_HANDS:
+        return IN_OUR_HANDS[where]
     by = by_whom(last["actor_kind"])
     why = {
-        Verb.NO_ANSWER.value: f"{words(limits.no_show_window)} ended",
+        Verb.NO_ANSWER.value: f"{formats.duration(limits.no_show_window)} ended",
         Verb.OFFER_LAPSED.value: "no new time picked",
         Verb.REFUND_INSTEAD.value: f"{first_name} chose it",
-        Verb.REFUND_NOW.value: by if money == DONE or not by else f"decided {by}",
+        Verb.REFUND_NOW.value: by if where is Place.ARRIVED or not by else f"decided {by}",
         Verb.DECIDE.value: "decided by our team",
-        Verb.NOBODY_DECIDED.value: f"no decision in {words(limits.decide_window)}",
+        Verb.NOBODY_DECIDED.value: f"no decision in {formats.duration(limits.decide_window)}",
     }.get(last["verb"], "")
     return why if refund else f"nothing to refund{', ' if why else ''}{why}"
 

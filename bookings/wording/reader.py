@@ -1,4 +1,4 @@
-"""Who reads the page: their zone, their clock, and the moment they read it."""
+"""Who reads: their audience, their zone, their clock, and the moment they read it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from bookings import formats
-from bookings.models import Expert, Follower
+from bookings.models import Clock, Expert, Follower, OutboxEmail
 
+Audience = OutboxEmail.Audience
 WEEKDAY_IS_ENOUGH = timedelta(days=5)
 
 
@@ -16,12 +17,19 @@ class Reader:
     zone: str
     clock: str
     now: datetime
+    audience: str = Audience.EXPERT.value
     here: datetime = field(init=False, repr=False, compare=False)
     """`now` on the reader's wall; to read, never to count with"""
 
     @classmethod
     def of(cls, person: Expert | Follower, *, now: datetime) -> Reader:
-        return cls(zone=person.time_zone, clock=person.clock, now=now)
+        audience = Audience.EXPERT if isinstance(person, Expert) else Audience.FOLLOWER
+        return cls(person.time_zone, person.clock, now, audience.value)
+
+    @classmethod
+    def staff(cls, *, now: datetime) -> Reader:
+        """Staff reads UTC."""
+        return cls("UTC", Clock.TWENTY_FOUR, now, Audience.STAFF.value)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "here", self.local(self.now))
@@ -73,19 +81,3 @@ def _about(days: int) -> str:
         if days >= 2 * length:
             return f"{days // length} {unit}s"
     return f"{days} days"
-
-
-def words(duration: timedelta) -> str:
-    """72 hours, 14 days, 90 seconds: the largest unit that is exact, days from four on."""
-    seconds = int(duration.total_seconds())
-    units = (("day", 86400, 4), ("hour", 3600, 1), ("minute", 60, 2), ("second", 1, 0))
-    for unit, length, at_least in units:
-        if seconds % length == 0 and seconds >= at_least * length:
-            amount = seconds // length
-            return f"{amount} {unit}" if amount == 1 else f"{amount} {unit}s"
-    raise AssertionError("unreachable")
-
-
-def adjective(duration: timedelta) -> str:
-    """72-hour, as in the 72-hour clock."""
-    return words(duration).removesuffix("s").replace(" ", "-")

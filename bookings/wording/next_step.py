@@ -1,0 +1,202 @@
+"""What happens next, if nobody does anything? One sentence, the same on pages and in e-mails."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from bookings import clocks, formats
+from bookings.models import Booking, Payment
+from bookings.states import State
+from bookings.wording.history import Entry
+from bookings.wording.labels import is_unconfirmed
+from bookings.wording.reader import Audience, Reader
+
+
+def at_stake_minor(booking: Booking) -> int:
+    """What would go back now, in minor units: everything captured minus what went back already."""
+    payment: Payment | None = getattr(booking, "payment", None)
+    return payment.refundable_minor if payment else 0
+
+
+def at_stake(booking: Booking) -> str:
+    """₹2,400; empty where there is nothing to send back."""
+    minor = at_stake_minor(booking)
+    return formats.money(minor, booking.currency) if minor else ""
+
+
+class Silence(NamedTuple):
+    """What silence comes to. {expert}, {follower}, {money} and {until} are filled in."""
+
+    refunded: str
+    closed: str
+    """where there is nothing to send back"""
+
+
+class _Told(NamedTuple):
+    expert: Silence
+    follower: Silence
+    staff: Silence
+
+
+_REPORTED = _Told(
+    expert=Silence(
+        "If you do nothing, {follower} gets {money} back automatically.",
+        "If you do nothing, the booking is closed.",
+    ),
+    follower=Silence(
+        "If there is no answer, you get {money} back automatically.",
+        "If there is no answer, the booking is closed.",
+    ),
+    staff=Silence(
+        "If {expert} does nothing, {follower} gets {money} back automatically.",
+        "If {expert} does nothing, the booking is closed.",
+    ),
+)
+_REPORTED_UNTIL = _Told(
+    expert=Silence(
+        "If you do nothing by {until}, {follower} gets {money} back automatically.",
+        "If you do nothing by {until}, the booking is closed.",
+    ),
+    follower=Silence(
+        "If {expert} does not answer by {until}, you get {money} back automatically.",
+        "If {expert} does not answer by {until}, the booking is closed.",
+    ),
+    staff=Silence(
+        "If {expert} does nothing by {until}, {follower} gets {money} back automatically.",
+        "If {expert} does nothing by {until}, the booking is closed.",
+    ),
+)
+_OFFERED_AFTER_A_REPORT = _Told(
+    expert=Silence(
+        "If {follower} picks no time, {follower} gets {money} back automatically.",
+        "If {follower} picks no time, the booking is closed.",
+    ),
+    follower=Silence(
+        "If you pick nothing, you get {money} back automatically.",
+        "If you pick nothing, the booking is closed.",
+    ),
+    staff=Silence(
+        "If {follower} picks no time, {follower} gets {money} back automatically.",
+        "If {follower} picks no time, the booking is closed.",
+    ),
+)
+_OFFERED_AFTER_A_REPORT_UNTIL = _Told(
+    expert=Silence(
+        "If {follower} picks no time by {until}, {follower} gets {money} back automatically.",
+        "If {follower} picks no time by {until}, the booking is closed.",
+    ),
+    follower=Silence(
+        "If you pick nothing by {until}, you get {money} back automatically.",
+        "If you pick nothing by {until}, the booking is closed.",
+    ),
+    staff=Silence(
+        "If {follower} picks no time by {until}, {follower} gets {money} back automatically.",
+        "If {follower} picks no time by {until}, the booking is closed.",
+    ),
+)
+
+
+def _same(sentence: str) -> Silence:
+    """Whatever was paid."""
+    return Silence(sentence, sentence)
+
+
+_OFFERED = _Told(
+    expert=_same("If {follower} picks no time, nothing changes."),
+    follower=_same("If you pick nothing, nothing changes."),
+    staff=_same("If {follower} picks no time, nothing changes."),
+)
+_OFFERED_UNTIL = _Told(
+    expert=_same("If {follower} picks no time by {until}, nothing changes."),
+    follower=_same("If you pick nothing by {until}, nothing changes."),
+    staff=_same("If {follower} picks no time by {until}, nothing changes."),
+)
+_CONTESTED = _Told(
+    expert=Silence(
+        "If nobody decides by then, {follower} gets {money} back.",
+        "If nobody decides by then, the booking is closed.",
+    ),
+    follower=Silence(
+        "If nobody decides by then, you get {money} back.",
+        "If nobody decides by then, the booking is closed.",
+    ),
+    staff=Silence(
+        "If nobody decides by then, {follower} gets {money} back.",
+        "If nobody decides by then, the booking is closed.",
+    ),
+)
+
+
+def if_nobody_acts(
+    booking: Booking, audience: str, *, state: State | None = None, until: str = ""
+) -> str:
+    """One sentence; empty in a state without a clock. `state` is another one than the booking's
+    where a dialog says what would be; with `until` the sentence names the deadline."""
+    told = _situation(booking, state or State(booking.state), is_dated=bool(until))
+    if told is None:
+        return ""
+    money = at_stake(booking)
+    silence: Silence = getattr(told, audience)
+    return (silence.refunded if money else silence.closed).format(
+        expert=booking.expert.first_name,
+        follower=booking.follower.first_name,
+        money=money,
+        until=until,
+    )
+
+
+def _situation(booking: Booking, state: State, *, is_dated: bool) -> _Told | None:
+    match state:
+        case State.NO_SHOW_REPORTED:
+            return _REPORTED_UNTIL if is_dated else _REPORTED
+        case State.RESCHEDULE_OFFERED if booking.has_open_report:
+            return _OFFERED_AFTER_A_REPORT_UNTIL if is_dated else _OFFERED_AFTER_A_REPORT
+        case State.RESCHEDULE_OFFERED:
+            return _OFFERED_UNTIL if is_dated else _OFFERED
+        case State.CONTESTED:
+            return _CONTESTED
+    return None
+
+
+# --- the line at the top of a history -------------------------------------------------------------
+
+
+def next_step(booking: Booking, reader: Reader) -> Entry | None:
+    """What comes next by itself, as the expert reads it; None where nothing more will happen."""
+    at, icon, text = _next(booking, reader)
+    if at is None:
+        return None
+    when = reader.near(at)
+    return Entry(
+        icon=icon,
+        tone="next",
+        text=text,
+        when=when[:1].upper() + when[1:],
+        when_iso=formats.utc_iso(at),
+        is_next=True,
+    )
+
+
+def _next(booking: Booking, reader: Reader) -> tuple[datetime | None, str, str]:
+    name = booking.follower.first_name
+    if silence := if_nobody_acts(booking, Audience.EXPERT):
+        changes = booking.state != State.RESCHEDULE_OFFERED or booking.has_open_report
+        return booking.deadline_at, "bank" if changes else "clock", silence.removesuffix(".")
+    match State(booking.state):
+        case State.SCHEDULED if not clocks.has_started(booking, reader.now):
+            return booking.starts_at, "video", f"Your call with {name}"
+        case State.SCHEDULED if is_unconfirmed(booking, reader):
+            closes_at = clocks.report_closes_at(booking)
+            return closes_at, "check", f"Counts as completed if {name} reports nothing"
+        case State.COMPLETED if until := contestable_until(booking, reader):
+            return until, "check", f"Settled if {name} does not contest the mark"
+    return None, "", ""
+
+
+def contestable_until(booking: Booking, reader: Reader) -> datetime | None:
+    """None when the mark can be contested no more."""
+    until = clocks.contest_closes_at(booking)
+    if until is None or booking.contested_at is not None or until <= reader.now:
+        return None
+    return until
