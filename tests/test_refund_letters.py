@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bookings import lifecycle, sweeps
-from bookings.emails.case import Case
+from bookings.emails.case import MailCase
 from bookings.emails.kinds import KINDS
 from bookings.emails.rendering import render_case
 from bookings.emails.scenes import SCENES
@@ -129,7 +129,7 @@ def letter(name: str, state: str, hold_reason: str = "") -> str:
     stage.booking.refunds.update(state=state, hold_reason=hold_reason)
     booking = stage.reloaded()
     event = booking.events.get(pk=event.pk) if event else None
-    case = Case(kind.audience, booking, event, facts, NOW)
+    case = MailCase.of(kind.audience, booking, event, facts, NOW)
     assert kind.is_still_true(case), f"{name} is not sent"
     mail = render_case(kind.name, case)
     is_future = case.datum("was_future") is True

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bookings import emails, lifecycle, slots
-from bookings.emails.case import Case
+from bookings.emails.case import MailCase
 from bookings.emails.kinds import KINDS
 from bookings.emails.scenes import SCENES
 from bookings.emails.stage import Stage
@@ -139,7 +139,7 @@ def letter(name: str, stage: Stage) -> str:
     event, facts = SCENES[name](stage)
     for purpose in Purpose.values:
         stage.ensure_link(purpose)
-    return repr(kind.write(Case(kind.audience, stage.reloaded(), event, facts, NOW)))
+    return repr(kind.write(MailCase.of(kind.audience, stage.reloaded(), event, facts, NOW)))
 
 
 MOVED_ON: dict[str, tuple[State, dict[str, Any]]] = {
@@ -176,10 +176,10 @@ def test_nobody_is_told_what_has_stopped_being_true(name: str) -> None:
     kind = KINDS[name.partition("-")[0]]
     stage = Stage.with_a_past_call(now=NOW)
     event, facts = SCENES[name](stage)
-    assert kind.is_still_true(Case(kind.audience, stage.reloaded(), event, facts, NOW))
+    assert kind.is_still_true(MailCase.of(kind.audience, stage.reloaded(), event, facts, NOW))
     state, columns = MOVED_ON[name]
     stage.change(state, **columns)
-    assert not kind.is_still_true(Case(kind.audience, stage.reloaded(), event, facts, NOW))
+    assert not kind.is_still_true(MailCase.of(kind.audience, stage.reloaded(), event, facts, NOW))
 
 
 @pytest.mark.django_db
@@ -196,11 +196,11 @@ def test_a_mail_about_money_says_no_more_than_the_refund(name: str, state: str) 
     kind = KINDS[name.partition("-")[0]]
     stage = Stage.with_a_past_call(now=NOW)
     event, facts = SCENES[name](stage)
-    assert kind.is_still_true(Case(kind.audience, stage.reloaded(), event, facts, NOW))
+    assert kind.is_still_true(MailCase.of(kind.audience, stage.reloaded(), event, facts, NOW))
     stage.booking.refunds.update(state=state)
     booking = stage.reloaded()
     event = booking.events.get(pk=event.pk) if event else None
-    assert not kind.is_still_true(Case(kind.audience, booking, event, facts, NOW))
+    assert not kind.is_still_true(MailCase.of(kind.audience, booking, event, facts, NOW))
 
 
 @pytest.mark.django_db

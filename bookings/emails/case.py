@@ -1,162 +1,65 @@
-"""What an e-mail is written from: the booking as it is now, and words in the reader's own time."""
+"""What an e-mail is written from: a case, the private links, and the addresses of our pages."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 
 from bookings import formats, links
 from bookings.emails.letter import Link
-from bookings.models import (
-    Booking,
-    Clock,
-    CompletionMark,
-    Contest,
-    Expert,
-    Follower,
-    NoShowReport,
-    Offer,
-    OutboxEmail,
-    Payment,
-    Refund,
-    SupportRequest,
-    TimelineEvent,
-    User,
-)
+from bookings.models import Booking, OutboxEmail, SupportRequest, TimelineEvent, User
 from bookings.wording import refund as money
+from bookings.wording.case import Case
 from bookings.wording.reader import Reader
 
 
-@dataclass
-class Case:
-    """`booking` is None only for mails about the site itself and for support requests."""
+class MailCase(Case):
+    """A mail is read alone: each of its times names the zone."""
 
-    audience: str
-    booking_or_none: Booking | None
-    event: TimelineEvent | None
-    facts: dict[str, Any]
-    now: datetime
-
-    @property
-    def booking(self) -> Booking:
-        if self.booking_or_none is None:
-            raise LookupError("This e-mail needs a booking.")
-        return self.booking_or_none
-
-    @property
-    def expert(self) -> Expert:
-        return self.booking.expert
-
-    @property
-    def follower(self) -> Follower:
-        return self.booking.follower
-
-    # --- words in the reader's own time -----------------------------------------------------------
-
-    @property
-    def zone(self) -> str:
-        return self._reader.time_zone if self._reader else "UTC"
-
-    @property
-    def clock(self) -> str:
-        return self._reader.clock if self._reader else Clock.TWENTY_FOUR
-
-    @property
-    def _reader(self) -> Expert | Follower | None:
-        if self.audience == OutboxEmail.Audience.FOLLOWER:
-            return self.follower
-        if self.audience == OutboxEmail.Audience.EXPERT and self.booking_or_none is not None:
-            return self.expert
-        return None
-
-    @property
-    def reader(self) -> Reader:
-        return Reader(self.zone, self.clock, self.now, self.audience)
+    @classmethod
+    def of(
+        cls,
+        audience: str,
+        booking: Booking | None,
+        event: TimelineEvent | None,
+        facts: dict[str, Any],
+        now: datetime,
+    ) -> Self:
+        reader = Reader.staff(now=now)
+        if booking is not None and audience == OutboxEmail.Audience.FOLLOWER:
+            reader = Reader.of(booking.follower, now=now)
+        elif booking is not None and audience == OutboxEmail.Audience.EXPERT:
+            reader = Reader.of(booking.expert, now=now)
+        return cls(booking, replace(reader, audience=audience), event, facts)
 
     def at(self, instant: datetime) -> str:
-        """Wed 26 Nov, 14:30 (Berlin)."""
-        place = formats.zone_place(self.zone)
-        return f"{formats.moment(instant, self.zone, self.clock, self.now)} ({place})"
+        return self.placed(instant)
 
     def on(self, instant: datetime) -> str:
-        return formats.day(instant, self.zone, self.now)
+        """Wed 26 Nov."""
+        return self.reader.day(instant)
 
     def on_long(self, instant: datetime) -> str:
-        return formats.long_day(instant, self.zone, self.now)
+        return formats.long_day(instant, self.reader.zone, self.now)
 
     @property
     def time(self) -> str:
-        return self.at(self.booking.starts_at)
-
-    @property
-    def deadline(self) -> str:
-        """The deadline that runs now; of the event itself where the clock has stopped since."""
-        instant = self.booking.deadline_at or self.instant("due_at") or self.instant("expires_at")
-        return self.at(instant) if instant else "the deadline"
-
-    # --- the call and its money -------------------------------------------------------------------
+        return self.call_at
 
     @property
     def title(self) -> str:
         return formats.one_line(self.booking.service_title)
 
-    @property
-    def call(self) -> str:
-        return f"{self.title}, {self.booking.duration_minutes} min"
-
-    @property
-    def is_free(self) -> bool:
-        return self.booking.is_free
-
-    @property
-    def price(self) -> str:
-        return formats.money(self.booking.price_minor, self.booking.currency)
-
-    @cached_property
-    def payment(self) -> Payment | None:
-        return getattr(self.booking, "payment", None)
-
-    @property
-    def back(self) -> str:
-        """What goes back when a clock runs out: all that has not gone back yet; or nothing."""
-        minor = self.payment.refundable_minor if self.payment else 0
-        return formats.money(minor, self.booking.currency) if minor else ""
-
-    @cached_property
-    def refund(self) -> Refund | None:
-        """The refund the event made or tells of; else the newest one of the booking."""
-        made: Refund | None = getattr(self.event, "refund", None) if self.event else None
-        if made is not None:
-            return made
-        wanted = self.datum("refund")
-        refunds = self.booking.refunds.order_by("-id")
-        return (refunds.filter(uuid=wanted) if wanted else refunds).first()
-
-    @property
-    def refunded_minor(self) -> int:
-        """What this event sent back, in minor units; 0 when there was nothing to send back."""
-        if self.event is not None and "refund_minor" in self.event.data:
-            return int(self.event.data["refund_minor"])
-        return self.refund.amount_minor if self.refund else 0
-
-    @property
-    def amount(self) -> str:
-        return formats.money(self.refunded_minor, self.booking.currency)
-
-    @cached_property
-    def where(self) -> money.Place:
-        """Where the money is that the event sent back."""
-        if self.refunded_minor == 0:
-            return money.Place.NOTHING
-        return money.place(self.refund) if self.refund else money.Place.HELD
+    # --- money ------------------------------------------------------------------------------------
 
     @property
     def money_sentences(self) -> tuple[str, ...]:
+        """Where the money is that the event sent back."""
         told = replace(
             money.amount_of(self.refund, self.booking),
             where=self.where,
@@ -173,26 +76,7 @@ class Case:
             return ""
         return money.why(event.verb, event.actor_kind, self.booking, self.audience)
 
-    # --- what people said -------------------------------------------------------------------------
-
-    @cached_property
-    def report(self) -> NoShowReport | None:
-        reports = NoShowReport.objects.filter(booking=self.booking).order_by("-id")
-        return reports.filter(made_by=self.event).first() or reports.first()
-
-    @cached_property
-    def offer(self) -> Offer | None:
-        offers = Offer.objects.filter(booking=self.booking).order_by("-id")
-        return offers.filter(made_by=self.event).first() or offers.first()
-
-    @cached_property
-    def mark(self) -> CompletionMark | None:
-        marks = CompletionMark.objects.filter(booking=self.booking).order_by("-id")
-        return marks.filter(made_by=self.event).first() or marks.first()
-
-    @cached_property
-    def contest(self) -> Contest | None:
-        return Contest.objects.filter(booking=self.booking).order_by("-id").first()
+    # --- people -----------------------------------------------------------------------------------
 
     @cached_property
     def support_request(self) -> SupportRequest:
@@ -203,16 +87,6 @@ class Case:
     def user(self) -> User:
         """Somebody who signs in and is written to about that."""
         return User.objects.select_related("expert").get(pk=int(self.facts["user"]))
-
-    def datum(self, name: str) -> Any:
-        """A detail that was written down when it happened."""
-        if name in self.facts:
-            return self.facts[name]
-        return self.event.data.get(name) if self.event else None
-
-    def instant(self, name: str) -> datetime | None:
-        value = self.datum(name)
-        return datetime.fromisoformat(value) if value else None
 
     # --- addresses --------------------------------------------------------------------------------
 

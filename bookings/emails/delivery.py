@@ -19,7 +19,7 @@ from django.core.mail import BadHeaderError
 from django.db.models import F
 
 from bookings import clocks, lanes, leases
-from bookings.emails.case import Case
+from bookings.emails.case import MailCase
 from bookings.emails.letter import Rendered
 from bookings.emails.mailing import Connections
 from bookings.emails.outbox import queue
@@ -98,7 +98,7 @@ class _Post(lanes.Clock):
 
     def _rendered(self, row: OutboxEmail) -> _Item:
         try:
-            case = Case(row.audience, row.booking, row.event, row.facts, self.now)
+            case = MailCase.of(row.audience, row.booking, row.event, row.facts, self.now)
             if not kind_named(row.kind).is_still_true(case):
                 return _Item(row, look_again_at=_undo_is_over_at(row, now=self.now))
             return _Item(row, render_case(row.kind, case))

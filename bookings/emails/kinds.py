@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from bookings.emails.case import Case
+from bookings.emails.case import MailCase
 from bookings.emails.letter import Letter
 from bookings.models import OutboxEmail, TimelineEvent
 
 Audience = OutboxEmail.Audience
 FOLLOWER, EXPERT, STAFF = Audience.FOLLOWER, Audience.EXPERT, Audience.STAFF
 CalendarMethod = Literal["", "REQUEST", "CANCEL"]
-Writer = Callable[[Case], Letter]
+Writer = Callable[[MailCase], Letter]
 
 
-def always(case: Case) -> bool:
+def always(case: MailCase) -> bool:
     return True
 
 
@@ -24,7 +24,7 @@ def every(event: TimelineEvent) -> bool:
     return True
 
 
-def no_calendar(case: Case) -> CalendarMethod:
+def no_calendar(case: MailCase) -> CalendarMethod:
     return ""
 
 
@@ -37,11 +37,11 @@ class Kind:
     audience: str
     when: str
     write: Writer
-    is_still_true: Callable[[Case], bool] = always
+    is_still_true: Callable[[MailCase], bool] = always
     applies: Callable[[TimelineEvent], bool] = every
     links: tuple[str, ...] = ()
     """private links that must exist when it is queued"""
-    calendar: Callable[[Case], CalendarMethod] = no_calendar
+    calendar: Callable[[MailCase], CalendarMethod] = no_calendar
 
 
 KINDS: dict[str, Kind] = {}
@@ -51,10 +51,10 @@ def kind(
     audience: str,
     when: str,
     *,
-    still_true: Callable[[Case], bool] = always,
+    still_true: Callable[[MailCase], bool] = always,
     applies: Callable[[TimelineEvent], bool] = every,
     links: tuple[str, ...] = (),
-    calendar: Callable[[Case], CalendarMethod] = no_calendar,
+    calendar: Callable[[MailCase], CalendarMethod] = no_calendar,
 ) -> Callable[[Writer], Writer]:
     """Registers a writer under its own name."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bookings.emails.case import Case
+from bookings.emails.case import MailCase
 from bookings.emails.words import upper_first
 from bookings.wording.limits import BANK_TAKES
 from bookings.wording.refund import GOING, Place
@@ -10,7 +10,7 @@ from bookings.wording.refund import GOING, Place
 CLOSED = (Place.NOTHING, Place.ELSEWHERE)
 
 
-def facts_for_follower(case: Case) -> tuple[tuple[str, str], ...]:
+def facts_for_follower(case: MailCase) -> tuple[tuple[str, str], ...]:
     if case.where in CLOSED:
         return (("Call", case.call), ("Was planned for", case.time))
     to = (("To", case.payment.method),) if case.payment and case.payment.method else ()
@@ -18,7 +18,7 @@ def facts_for_follower(case: Case) -> tuple[tuple[str, str], ...]:
     return (("Amount", case.amount), *to, ("Call", case.call), *by)
 
 
-def next_for_follower(case: Case) -> tuple[str, ...]:
+def next_for_follower(case: MailCase) -> tuple[str, ...]:
     if case.where in CLOSED:
         return ()
     return ("We write again when your bank has the money.",)

@@ -13,7 +13,7 @@ from django.core.validators import validate_email
 from bookings import calendar
 from bookings.calendar import Party
 from bookings.emails import letter as letters
-from bookings.emails.case import Case
+from bookings.emails.case import MailCase
 from bookings.emails.kinds import Audience
 from bookings.emails.letter import Rendered
 from bookings.emails.promises import kind_named
@@ -35,10 +35,10 @@ def render(
 ) -> Rendered:
     """One e-mail from the present state. Unsendable when an address is not one."""
     known = kind_named(kind)
-    return render_case(kind, Case(known.audience, booking, event, facts or {}, now))
+    return render_case(kind, MailCase.of(known.audience, booking, event, facts or {}, now))
 
 
-def render_case(kind: str, case: Case) -> Rendered:
+def render_case(kind: str, case: MailCase) -> Rendered:
     known = kind_named(kind)
     recipients = _recipients(case)
     letter = letters.without_tricks(known.write(case))
@@ -68,7 +68,7 @@ def address(party: Party) -> str:
     return formataddr((one_line(party.name), email))
 
 
-def _recipients(case: Case) -> list[Party]:
+def _recipients(case: MailCase) -> list[Party]:
     if case.audience == Audience.FOLLOWER:
         return [Party(one_line(case.follower.name), case.follower.email)]
     if case.audience == Audience.STAFF:
@@ -89,7 +89,7 @@ def staff_addresses() -> list[str]:
     return found
 
 
-def _sender(case: Case) -> Party:
+def _sender(case: MailCase) -> Party:
     """Followers know the expert's name, not ours. The address is always the site's own."""
     name, email = parseaddr(settings.DEFAULT_FROM_EMAIL)
     if case.audience == Audience.FOLLOWER:
@@ -97,7 +97,7 @@ def _sender(case: Case) -> Party:
     return Party(name or settings.SITE_NAME, email)
 
 
-def _headers(case: Case) -> dict[str, str]:
+def _headers(case: MailCase) -> dict[str, str]:
     """One thread per booking and no answers from machines."""
     headers = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
     if case.booking_or_none is not None:
@@ -106,7 +106,7 @@ def _headers(case: Case) -> dict[str, str]:
     return headers
 
 
-def _calendar_file(case: Case, recipient: Party, method: calendar.Method) -> str:
+def _calendar_file(case: MailCase, recipient: Party, method: calendar.Method) -> str:
     is_follower = case.audience == Audience.FOLLOWER
     other = case.expert.name if is_follower else case.follower.name
     return calendar.call_file(

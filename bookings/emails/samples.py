@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import transaction
 
-from bookings.emails.case import Case
+from bookings.emails.case import MailCase
 from bookings.emails.kinds import KINDS, Audience
 from bookings.emails.letter import Rendered
 from bookings.emails.rendering import render_case
@@ -54,7 +54,7 @@ def _sample(name: str, scene: Scene, *, now: datetime) -> Sample:
     booking = stage.reloaded() if stage.is_about_a_booking else None
     if booking is not None and event is not None:
         event.booking = booking
-    case = Case(kind.audience, booking, event, facts, now)
+    case = MailCase.of(kind.audience, booking, event, facts, now)
     return Sample(
         name=name,
         kind=kind.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bookings import formats
 from bookings.emails import truths
-from bookings.emails.case import Case
+from bookings.emails.case import MailCase
 from bookings.emails.kinds import EXPERT, FOLLOWER, kind
 from bookings.emails.letter import Letter
 from bookings.emails.refund_words import facts_for_follower, next_for_follower
@@ -18,11 +18,11 @@ from bookings.emails.words import (
 )
 
 
-def _where(case: Case) -> tuple[tuple[str, str], ...]:
+def _where(case: MailCase) -> tuple[tuple[str, str], ...]:
     return (("Where", case.booking.place),) if case.booking.place else ()
 
 
-def _price(case: Case, *, paid: str) -> tuple[tuple[str, str], ...]:
+def _price(case: MailCase, *, paid: str) -> tuple[tuple[str, str], ...]:
     if case.is_free:
         return (("Price", "Free"),)
     by = f", {case.payment.method}" if case.payment and case.payment.method else ""
@@ -37,7 +37,7 @@ def _price(case: Case, *, paid: str) -> tuple[tuple[str, str], ...]:
     links=("report", "status"),
     calendar=request,
 )
-def booked(case: Case) -> Letter:
+def booked(case: MailCase) -> Letter:
     opens_after = formats.duration(case.booking.limits.report_opens_after)
     return Letter(
         subject=f"You are booked with {case.expert.first_name}: {case.time}",
@@ -66,7 +66,7 @@ def booked(case: Case) -> Letter:
     applies=truths.after_checkout,
     calendar=request,
 )
-def booked_expert(case: Case) -> Letter:
+def booked_expert(case: MailCase) -> Letter:
     who = case.follower.first_name
     return Letter(
         subject=f"{who} booked a call: {case.time}",
@@ -86,7 +86,7 @@ def booked_expert(case: Case) -> Letter:
     still_true=truths.has_ended,
     links=("status",),
 )
-def time_taken(case: Case) -> Letter:
+def time_taken(case: MailCase) -> Letter:
     first_name = case.expert.first_name
     cause = f"somebody else booked {case.time} while you were paying."
     if case.datum("is_second"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bookings.emails import truths
-from bookings.emails.case import Case, page
+from bookings.emails.case import MailCase, page
 from bookings.emails.kinds import EXPERT, kind
 from bookings.emails.letter import Letter, Link
 from bookings.emails.to_follower_refunds import cancel_if_future
@@ -18,7 +18,7 @@ from bookings.wording.refund import GOING
     still_true=truths.time_holds,
     calendar=request,
 )
-def time_picked(case: Case) -> Letter:
+def time_picked(case: MailCase) -> Letter:
     who, old = case.follower.first_name, case.instant("from")
     instead = f" instead of {case.at(old)}" if old else ""
     return Letter(
@@ -40,7 +40,7 @@ def time_picked(case: Case) -> Letter:
     applies=truths.after_refund_by_others,
     calendar=cancel_if_future,
 )
-def booking_refunded(case: Case) -> Letter:
+def booking_refunded(case: MailCase) -> Letter:
     who, cause = case.follower.first_name, f"{case.cause}."
     ending = "ends with a refund" if case.refunded_minor else "is closed"
     title = f"{who}’s call {ending}"
@@ -68,7 +68,7 @@ def booking_refunded(case: Case) -> Letter:
     "the link ran out unused and nothing has changed",
     applies=truths.after_lapse_without_refund,
 )
-def offer_lapsed(case: Case) -> Letter:
+def offer_lapsed(case: MailCase) -> Letter:
     who = case.follower.first_name
     return Letter(
         subject=f"{who} picked no new time",
@@ -90,7 +90,7 @@ def offer_lapsed(case: Case) -> Letter:
     applies=truths.after_staff,
     calendar=cancel_if_future,
 )
-def call_cancelled_expert(case: Case) -> Letter:
+def call_cancelled_expert(case: MailCase) -> Letter:
     who = case.follower.first_name
     return Letter(
         subject=f"Your call with {who} on {case.time} is cancelled",
@@ -113,7 +113,7 @@ def call_cancelled_expert(case: Case) -> Letter:
     "the e-mail with the link to pick a new time could not be delivered",
     still_true=truths.offer_is_open,
 )
-def offer_undelivered(case: Case) -> Letter:
+def offer_undelivered(case: MailCase) -> Letter:
     who = case.follower.first_name
     return Letter(
         subject=f"Your link did not reach {who}",
@@ -130,7 +130,7 @@ def offer_undelivered(case: Case) -> Letter:
 
 
 @kind(EXPERT, "staff answers a support request")
-def support_answer(case: Case) -> Letter:
+def support_answer(case: MailCase) -> Letter:
     asked = case.support_request
     return Letter(
         subject=f"Re: {asked.subject}",

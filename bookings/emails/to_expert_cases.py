@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bookings.emails import truths
-from bookings.emails.case import Case
+from bookings.emails.case import MailCase
 from bookings.emails.kinds import EXPERT, kind
 from bookings.emails.letter import Letter
 from bookings.emails.words import (
@@ -17,7 +17,7 @@ from bookings.emails.words import (
 from bookings.wording.next_step import if_nobody_acts
 
 
-def _ways_to_answer(case: Case) -> str:
+def _ways_to_answer(case: MailCase) -> str:
     if case.booking.offers_after_report:
         return (
             "A new time was offered before, so now only the follower can choose to move the call. "
@@ -27,7 +27,7 @@ def _ways_to_answer(case: Case) -> str:
 
 
 @kind(EXPERT, "the follower reports a no-show", still_true=truths.report_is_open)
-def no_show_reported(case: Case) -> Letter:
+def no_show_reported(case: MailCase) -> Letter:
     who, report = case.follower.first_name, case.report
     words = report.text if report else ""
     because = lower_first(reported_because(case))
@@ -53,7 +53,7 @@ def no_show_reported(case: Case) -> Letter:
     "48, 24 and 6 hours before the deadline of a no-show report",
     still_true=truths.clock_runs,
 )
-def time_left(case: Case) -> Letter:
+def time_left(case: MailCase) -> Letter:
     who, hours = case.follower.first_name, int(case.facts.get("hours") or 0)
     left = f"{hours} hour{'' if hours == 1 else 's'}" if hours else "A few minutes"
     is_last = hours <= 6
@@ -75,7 +75,7 @@ def time_left(case: Case) -> Letter:
 
 
 @kind(EXPERT, "the follower withdraws a report", still_true=truths.report_is_closed)
-def report_withdrawn(case: Case) -> Letter:
+def report_withdrawn(case: MailCase) -> Letter:
     who = case.follower.first_name
     return Letter(
         subject=f"{who} withdrew the no-show report",
@@ -92,7 +92,7 @@ def report_withdrawn(case: Case) -> Letter:
 
 
 @kind(EXPERT, "the follower contests a completed call", still_true=truths.is_contested)
-def contested(case: Case) -> Letter:
+def contested(case: MailCase) -> Letter:
     who = case.follower.first_name
     return Letter(
         subject=f"{who} says the call was not held as you wrote",
@@ -117,7 +117,7 @@ def contested(case: Case) -> Letter:
     "support decides a contested call; with the written reason",
     still_true=truths.was_decided,
 )
-def decision_expert(case: Case) -> Letter:
+def decision_expert(case: MailCase) -> Letter:
     is_refund = case.datum("decision") == "refunded"
     who = case.follower.first_name
     outcome = "does not count as held" if is_refund else "counts as held"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bookings.emails import truths
-from bookings.emails.case import Case
+from bookings.emails.case import MailCase
 from bookings.emails.kinds import FOLLOWER, CalendarMethod, kind
 from bookings.emails.letter import Letter
 from bookings.emails.refund_words import facts_for_follower, next_for_follower
@@ -13,12 +13,12 @@ from bookings.wording.limits import BANK_TAKES
 from bookings.wording.refund import GOING, title
 
 
-def cancel_if_future(case: Case) -> CalendarMethod:
+def cancel_if_future(case: MailCase) -> CalendarMethod:
     """A call that will not be held any more leaves the calendar."""
     return "CANCEL" if case.datum("was_future") else ""
 
 
-def _end_of_call(case: Case) -> str:
+def _end_of_call(case: MailCase) -> str:
     call = f"your {case.title} with {case.expert.name}"
     if case.datum("was_future"):
         return f"{call} on {case.time} will not take place."
@@ -34,7 +34,7 @@ def _end_of_call(case: Case) -> str:
     links=("status",),
     calendar=cancel_if_future,
 )
-def refund_started(case: Case) -> Letter:
+def refund_started(case: MailCase) -> Letter:
     cause = f"{case.cause}."
     note = case.event.note if case.event and case.event.verb == "refund_now" else ""
     is_staff = case.event is not None and case.event.actor_kind == "staff"
@@ -56,7 +56,7 @@ def refund_started(case: Case) -> Letter:
     )
 
 
-def _refund_subject(case: Case) -> str:
+def _refund_subject(case: MailCase) -> str:
     refund, call = f"Your {case.amount} refund", f"Your call with {case.expert.first_name}"
     return title(case.where).replace("Your refund", refund).replace("Your call", call)
 
@@ -68,7 +68,7 @@ def _refund_subject(case: Case) -> str:
     links=("status",),
     calendar=cancel_if_future,
 )
-def call_cancelled(case: Case) -> Letter:
+def call_cancelled(case: MailCase) -> Letter:
     event = case.event
     by_staff = event is not None and event.actor_kind == "staff"
     who = f"{site_name()} support" if by_staff else case.expert.first_name
@@ -95,7 +95,7 @@ def call_cancelled(case: Case) -> Letter:
     still_true=truths.was_decided,
     links=("status",),
 )
-def decision(case: Case) -> Letter:
+def decision(case: MailCase) -> Letter:
     is_refund = case.datum("decision") == "refunded"
     outcome = "counts as held" if not is_refund else "does not count as held"
     money = " ".join(case.money_sentences) if is_refund else "The payment stays with the expert."
@@ -122,7 +122,7 @@ def decision(case: Case) -> Letter:
     still_true=truths.refund_succeeded,
     links=("status",),
 )
-def refund_confirmed(case: Case) -> Letter:
+def refund_confirmed(case: MailCase) -> Letter:
     reference = case.refund.reference if case.refund else ""
     ask = "Your bank can find it by this reference." if reference else ""
     return Letter(
@@ -146,7 +146,7 @@ def refund_confirmed(case: Case) -> Letter:
     still_true=truths.refund_failed,
     links=("status",),
 )
-def refund_failed(case: Case) -> Letter:
+def refund_failed(case: MailCase) -> Letter:
     is_reversed = case.refund is not None and case.refund.state == RefundState.REVERSED
     sent = f"we tried to send {case.amount} for your {case.title} back"
     told = "The payment provider did not accept it."

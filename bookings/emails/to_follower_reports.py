@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bookings import clocks, rules
 from bookings.emails import truths
-from bookings.emails.case import Case
+from bookings.emails.case import MailCase
 from bookings.emails.kinds import FOLLOWER, kind
 from bookings.emails.letter import Letter, Sentence
 from bookings.emails.words import call_facts, site_name, upper_first, why_follower
@@ -19,7 +19,7 @@ from bookings.wording.next_step import if_nobody_acts
     still_true=truths.is_unconfirmed,
     links=("report",),
 )
-def after_call(case: Case) -> Letter:
+def after_call(case: MailCase) -> Letter:
     closes_at = clocks.report_closes_at(case.booking)
     return Letter(
         subject=f"Did your call with {case.expert.first_name} happen?",
@@ -42,7 +42,7 @@ def after_call(case: Case) -> Letter:
     still_true=truths.mark_stands,
     links=("contest",),
 )
-def marked_completed(case: Case) -> Letter:
+def marked_completed(case: MailCase) -> Letter:
     mark, first_name = case.mark, case.expert.first_name
     if mark is None:
         raise LookupError(f"{case.booking.code} has no mark.")
@@ -78,7 +78,7 @@ def marked_completed(case: Case) -> Letter:
     still_true=truths.report_is_open,
     links=("report", "status"),
 )
-def report_received(case: Case) -> Letter:
+def report_received(case: MailCase) -> Letter:
     first_name = case.expert.first_name
     then = if_nobody_acts(case.booking, case.audience)
     withdraw: Sentence = (
@@ -115,7 +115,7 @@ def report_received(case: Case) -> Letter:
     still_true=truths.report_is_closed,
     links=("report",),
 )
-def withdrawal_received(case: Case) -> Letter:
+def withdrawal_received(case: MailCase) -> Letter:
     closes_at = clocks.report_closes_at(case.booking)
     button = case.link("Report it again", "report")
     policy = f"Was that not you? You can report the call until {case.at(closes_at)}."
@@ -144,7 +144,7 @@ def withdrawal_received(case: Case) -> Letter:
     still_true=truths.is_contested,
     links=("status",),
 )
-def contest_received(case: Case) -> Letter:
+def contest_received(case: MailCase) -> Letter:
     then = if_nobody_acts(case.booking, case.audience)
     return Letter(
         subject=f"We are looking into your call with {case.expert.first_name}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bookings import clocks, formats
 from bookings.emails import truths
-from bookings.emails.case import Case
+from bookings.emails.case import MailCase
 from bookings.emails.kinds import FOLLOWER, CalendarMethod, kind
 from bookings.emails.letter import Letter, Link, Sentence
 from bookings.emails.words import call_facts, upper_first, why_follower
@@ -12,16 +12,16 @@ from bookings.models import Offer
 from bookings.wording.next_step import if_nobody_acts
 
 
-def request(case: Case) -> CalendarMethod:
+def request(case: MailCase) -> CalendarMethod:
     return "REQUEST"
 
 
-def _pick_facts(case: Case) -> tuple[tuple[str, str], ...]:
+def _pick_facts(case: MailCase) -> tuple[tuple[str, str], ...]:
     price = () if case.is_free else (("Price", "Already paid, nothing more to pay"),)
     return (("Call", case.call), *price, ("Choose by", case.deadline))
 
 
-def _pick_policy(case: Case) -> Sentence:
+def _pick_policy(case: MailCase) -> Sentence:
     if not case.booking.has_open_report:
         unchanged = if_nobody_acts(case.booking, case.audience)
         if not clocks.has_started(case.booking, case.now):
@@ -35,7 +35,7 @@ def _pick_policy(case: Case) -> Sentence:
     return (f"{then} Prefer your money back? ", refund, ".")
 
 
-def _offer_reason(case: Case) -> str:
+def _offer_reason(case: MailCase) -> str:
     expert, day = case.expert.name, case.on_long(case.booking.starts_at)
     if case.booking.has_open_report:
         return f"your {case.title} on {day} did not happen. {expert} offers you a new time."
@@ -53,7 +53,7 @@ def _offer_reason(case: Case) -> str:
     still_true=truths.offer_is_open,
     links=("status", "report"),
 )
-def offer(case: Case) -> Letter:
+def offer(case: MailCase) -> Letter:
     first_name, made = case.expert.first_name, case.offer
     listed = made is not None and made.mode == Offer.Mode.LISTED
     free = "" if case.is_free else " Nothing more to pay."
@@ -79,7 +79,7 @@ def offer(case: Case) -> Letter:
     still_true=truths.offer_is_open,
     links=("status", "report"),
 )
-def offer_reminder(case: Case) -> Letter:
+def offer_reminder(case: MailCase) -> Letter:
     first_name = case.expert.first_name
     after = "After that this link runs out."
     if case.booking.has_open_report and case.back:
@@ -104,7 +104,7 @@ def offer_reminder(case: Case) -> Letter:
     still_true=truths.offer_was_mailed,
     links=("status",),
 )
-def offer_withdrawn(case: Case) -> Letter:
+def offer_withdrawn(case: MailCase) -> Letter:
     first_name = case.expert.first_name
     now = f"Your call stays at its time, {case.time}."
     if case.booking.has_open_report:
@@ -131,7 +131,7 @@ def offer_withdrawn(case: Case) -> Letter:
     links=("report", "status"),
     calendar=request,
 )
-def time_confirmed(case: Case) -> Letter:
+def time_confirmed(case: MailCase) -> Letter:
     place = case.booking.place
     opens_after = formats.duration(case.booking.limits.report_opens_after)
     return Letter(
@@ -163,7 +163,7 @@ _BUTTONS = {
 
 
 @kind(FOLLOWER, "the follower asks for the newest link", still_true=truths.link_is_current)
-def new_link(case: Case) -> Letter:
+def new_link(case: MailCase) -> Letter:
     purpose = str(case.datum("purpose"))
     return Letter(
         subject=f"Your new link for your call with {case.expert.first_name}",

@@ -11,7 +11,7 @@ from django.utils.http import urlsafe_base64_encode
 
 from bookings import formats
 from bookings.emails import truths
-from bookings.emails.case import Case, page
+from bookings.emails.case import MailCase, page
 from bookings.emails.kinds import EXPERT, STAFF, kind
 from bookings.emails.letter import Letter, Link
 from bookings.emails.words import call_facts, site_name, why_staff
@@ -19,7 +19,7 @@ from bookings.models import RefundState
 from bookings.wording.next_step import if_nobody_acts
 
 
-def _facts(case: Case) -> tuple[tuple[str, str], ...]:
+def _facts(case: MailCase) -> tuple[tuple[str, str], ...]:
     return (
         ("Booking", case.booking.code),
         ("Expert", case.expert.name),
@@ -33,7 +33,7 @@ def _facts(case: Case) -> tuple[tuple[str, str], ...]:
     "a refund is declined, sent back, on hold, without an answer, or to be paid by hand",
     still_true=truths.refund_needs_staff,
 )
-def staff_refund_failed(case: Case) -> Letter:
+def staff_refund_failed(case: MailCase) -> Letter:
     refund = case.refund
     if refund is None:
         raise LookupError(f"{case.booking.code} has no refund.")
@@ -56,7 +56,7 @@ def staff_refund_failed(case: Case) -> Letter:
 
 
 @kind(STAFF, "refunds are held: unusually many at once, or the site was restored from a backup")
-def staff_refunds_held(case: Case) -> Letter:
+def staff_refunds_held(case: MailCase) -> Letter:
     reason = formats.one_line(str(case.facts.get("reason", "on hold")))
     return Letter(
         subject=f"Refunds wait for you: {reason}",
@@ -73,7 +73,7 @@ def staff_refunds_held(case: Case) -> Letter:
 
 
 @kind(STAFF, "our books and the provider's differ, or more went back than was paid")
-def staff_money_differs(case: Case) -> Letter:
+def staff_money_differs(case: MailCase) -> Letter:
     code = case.booking.code
     return Letter(
         subject=f"The money of {code} does not add up",
@@ -93,7 +93,7 @@ def staff_money_differs(case: Case) -> Letter:
 
 
 @kind(STAFF, "a follower contests a completed call", still_true=truths.is_contested)
-def staff_contested(case: Case) -> Letter:
+def staff_contested(case: MailCase) -> Letter:
     return _to_decide(
         case,
         subject=f"Decide by {case.deadline}: {case.booking.code} is contested",
@@ -105,7 +105,7 @@ def staff_contested(case: Case) -> Letter:
     STAFF, "before the deadline of a contested call that is undecided",
     still_true=truths.is_contested,
 )  # fmt: skip
-def staff_contest_reminder(case: Case) -> Letter:
+def staff_contest_reminder(case: MailCase) -> Letter:
     return _to_decide(
         case,
         subject=f"Still undecided: {case.booking.code}, by {case.deadline}",
@@ -113,7 +113,7 @@ def staff_contest_reminder(case: Case) -> Letter:
     )
 
 
-def _to_decide(case: Case, *, subject: str, heading: str) -> Letter:
+def _to_decide(case: MailCase, *, subject: str, heading: str) -> Letter:
     then = if_nobody_acts(case.booking, case.audience)
     return Letter(
         subject=subject,
@@ -134,7 +134,7 @@ def _to_decide(case: Case, *, subject: str, heading: str) -> Letter:
 
 
 @kind(STAFF, "the sweep ran late: deadlines were not watched for a while")
-def staff_sweep_late(case: Case) -> Letter:
+def staff_sweep_late(case: MailCase) -> Letter:
     minutes = case.facts.get("minutes", "several")
     return Letter(
         subject=f"The sweep was silent for {minutes} minutes",
@@ -152,7 +152,7 @@ def staff_sweep_late(case: Case) -> Letter:
 
 
 @kind(STAFF, "an expert asks support for help")
-def staff_support_request(case: Case) -> Letter:
+def staff_support_request(case: MailCase) -> Letter:
     asked = case.support_request
     name = asked.expert.name
     about = (("Booking", asked.booking.code),) if asked.booking else ()
@@ -172,7 +172,7 @@ def staff_support_request(case: Case) -> Letter:
 
 
 @kind(EXPERT, "somebody asks to choose a new password")
-def password_reset(case: Case) -> Letter:
+def password_reset(case: MailCase) -> Letter:
     """The token is made when it is sent and stored nowhere."""
     user = case.user
     uid = urlsafe_base64_encode(force_bytes(user.pk))

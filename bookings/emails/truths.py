@@ -6,7 +6,7 @@ The first half reads the present state. The second half, `after_…`, reads only
 from __future__ import annotations
 
 from bookings import clocks
-from bookings.emails.case import Case
+from bookings.emails.case import MailCase
 from bookings.intake import CHECKOUT
 from bookings.models import (
     NoShowReport,
@@ -21,7 +21,7 @@ NEEDS_A_PERSON = ("unknown", "declined", "reversed", "manual_due")
 LEFT_THE_HOUSE = (OutboxState.SENDING, OutboxState.SENT)
 
 
-def offer_is_open(case: Case) -> bool:
+def offer_is_open(case: MailCase) -> bool:
     """The very offer the event made is open; a link sent again belongs to whichever is open."""
     if case.booking.state != State.RESCHEDULE_OFFERED or not _same_deadline(case):
         return False
@@ -31,7 +31,7 @@ def offer_is_open(case: Case) -> bool:
     return offer.made_by_id == case.event.pk
 
 
-def offer_was_mailed(case: Case) -> bool:
+def offer_was_mailed(case: MailCase) -> bool:
     """Nobody is told that a link is withdrawn which they never got."""
     if case.booking.state == State.RESCHEDULE_OFFERED or case.event is None:
         return False
@@ -42,7 +42,7 @@ def offer_was_mailed(case: Case) -> bool:
     return mailed.filter(created_at__gte=withdrawn.offered_at).exists()
 
 
-def report_is_open(case: Case) -> bool:
+def report_is_open(case: MailCase) -> bool:
     if case.booking.state != State.NO_SHOW_REPORTED or case.event is None:
         return False
     return case.booking.reports.filter(
@@ -50,41 +50,41 @@ def report_is_open(case: Case) -> bool:
     ).exists()
 
 
-def report_is_closed(case: Case) -> bool:
+def report_is_closed(case: MailCase) -> bool:
     return not case.booking.has_open_report
 
 
-def clock_runs(case: Case) -> bool:
+def clock_runs(case: MailCase) -> bool:
     """The same deadline as when the reminder was written, and it has not passed."""
     deadline_at = case.booking.deadline_at
     is_ahead = deadline_at is not None and case.now < deadline_at
     return case.booking.state == State.NO_SHOW_REPORTED and is_ahead and _same_deadline(case)
 
 
-def is_contested(case: Case) -> bool:
+def is_contested(case: MailCase) -> bool:
     return case.booking.state == State.CONTESTED and _same_deadline(case)
 
 
-def is_unconfirmed(case: Case) -> bool:
+def is_unconfirmed(case: MailCase) -> bool:
     """The call is over, nobody has said anything, and it was not moved since."""
     booking = case.booking
     is_past = clocks.has_ended(booking, case.now) and _same_start(case)
     return is_past and booking.state == State.SCHEDULED and not booking.has_open_report
 
 
-def time_holds(case: Case) -> bool:
+def time_holds(case: MailCase) -> bool:
     """The call is still at the time that was picked."""
     picked = case.instant("to")
     return case.booking.starts_at == picked and State(case.booking.state) not in FINAL
 
 
-def as_booked(case: Case) -> bool:
+def as_booked(case: MailCase) -> bool:
     """The call is still at the time it was bought for."""
     bought = case.instant("starts_at")
     return case.booking.starts_at == bought and State(case.booking.state) not in FINAL
 
 
-def mark_stands(case: Case) -> bool:
+def mark_stands(case: MailCase) -> bool:
     """The very mark the event made, and not one of an earlier attempt."""
     mark, booking = case.mark, case.booking
     if mark is None or mark.undone_at is not None or mark.marked_at != booking.marked_at:
@@ -92,30 +92,30 @@ def mark_stands(case: Case) -> bool:
     return booking.state == State.COMPLETED
 
 
-def is_cancelled(case: Case) -> bool:
+def is_cancelled(case: MailCase) -> bool:
     return case.booking.state == State.CANCELLED
 
 
-def was_decided(case: Case) -> bool:
+def was_decided(case: MailCase) -> bool:
     contest = case.contest
     return contest is not None and contest.decision != ""
 
 
-def has_ended(case: Case) -> bool:
+def has_ended(case: MailCase) -> bool:
     """Refunded or cancelled, whatever became of the money since: the words say that. An undo
     takes back what was held."""
     return State(case.booking.state) in FINAL
 
 
-def refund_succeeded(case: Case) -> bool:
+def refund_succeeded(case: MailCase) -> bool:
     return case.refund is not None and case.refund.state == RefundState.SUCCEEDED
 
 
-def refund_failed(case: Case) -> bool:
+def refund_failed(case: MailCase) -> bool:
     return case.refund is not None and case.refund.state in ("declined", "reversed")
 
 
-def refund_needs_staff(case: Case) -> bool:
+def refund_needs_staff(case: MailCase) -> bool:
     refund = case.refund
     if refund is None:
         return False
@@ -123,18 +123,18 @@ def refund_needs_staff(case: Case) -> bool:
     return bool(refund.hold_reason) or refund.state in NEEDS_A_PERSON or is_slow
 
 
-def link_is_current(case: Case) -> bool:
+def link_is_current(case: MailCase) -> bool:
     purpose = case.datum("purpose")
     return case.booking.links.filter(purpose=purpose, superseded_at__isnull=True).exists()
 
 
-def _same_deadline(case: Case) -> bool:
+def _same_deadline(case: MailCase) -> bool:
     written = case.facts.get("deadline_at")
     now = case.booking.deadline_at
     return written is None or (now is not None and now.isoformat() == written)
 
 
-def _same_start(case: Case) -> bool:
+def _same_start(case: MailCase) -> bool:
     written = case.facts.get("starts_at")
     return written is None or case.booking.starts_at.isoformat() == written
 

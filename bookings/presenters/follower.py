@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 
 from bookings import clocks, formats, rules
 from bookings.presenters import refund_progress
-from bookings.presenters.follower_case import Case
 from bookings.presenters.follower_mark import is_absence, mark_facts, says
 from bookings.presenters.refund_progress import Progress
 from bookings.states import State, Verb
 from bookings.wording import history, limits
+from bookings.wording.case import Case
 from bookings.wording.chip import Chip
 from bookings.wording.next_step import if_nobody_acts
 from bookings.wording.refund import amount_of, sentences, why
@@ -53,7 +53,9 @@ def _scheduled(case: Case) -> Standing:
     booking, reader = case.booking, case.reader
     if not clocks.has_started(booking, reader.now):
         chip = Chip("New time" if booking.attempt > 1 else "Upcoming", "info")
-        heading = f"Your call with {case.expert} is on {reader.moment(booking.starts_at)}"
+        heading = (
+            f"Your call with {case.expert.first_name} is on {reader.moment(booking.starts_at)}"
+        )
         return Standing(
             chip,
             heading,
@@ -63,8 +65,8 @@ def _scheduled(case: Case) -> Standing:
             calendar=True,
         )
     if not clocks.has_ended(booking, reader.now):
-        return Standing(Chip("Now", "ok"), f"Your call with {case.expert} is now")
-    heading = f"Your call with {case.expert} was on {reader.moment(booking.starts_at)}"
+        return Standing(Chip("Now", "ok"), f"Your call with {case.expert.first_name} is now")
+    heading = f"Your call with {case.expert.first_name} was on {reader.moment(booking.starts_at)}"
     closes_at = clocks.report_closes_at(booking)
     if reader.now < closes_at:
         sentence = f"Did it not happen? You can tell us until {reader.moment(closes_at)}."
@@ -97,13 +99,13 @@ def _reported(case: Case) -> Standing:
 
 def waiting(case: Case) -> tuple[str, ...]:
     """Until when the expert may answer an open report, and what happens without an answer."""
-    until = f"{case.expert} has until {case.deadline} to answer."
+    until = f"{case.expert.first_name} has until {case.deadline} to answer."
     return (until, if_nobody_acts(case.booking, case.reader.audience))
 
 
 def _offered(case: Case) -> Standing:
-    note, by = (case.offer.note, case.expert) if case.offer else ("", "")
-    heading = f"{case.expert} would like to find a new time with you"
+    note, by = (case.offer.note, case.expert.first_name) if case.offer else ("", "")
+    heading = f"{case.expert.first_name} would like to find a new time with you"
     then = if_nobody_acts(case.booking, case.reader.audience)
     sentence = f"You can choose one until {case.deadline}. {then}"
     if case.is_deadline_over:
@@ -130,7 +132,7 @@ def _completed(case: Case) -> Standing:
         says(case),
         (sentence,) if sentence else (),
         said=case.mark.note if case.mark else "",
-        said_by=case.expert,
+        said_by=case.expert.first_name,
         is_final=not sentence,
     )
 
@@ -145,7 +147,7 @@ def _contested(case: Case) -> Standing:
             f"You hear from us by {case.deadline}. {then}",
         ),
         said=case.mark.note if case.mark else "",
-        said_by=case.expert,
+        said_by=case.expert.first_name,
         facts=() if is_absence(case) else tuple(mark_facts(case)[1:]),
         answer=case.contest.reason if case.contest else "",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bookings.models import CompletionMark
-from bookings.presenters.follower_case import Case
+from bookings.wording.case import Case
 from bookings.wording.labels import CHANNELS
 
 
@@ -13,8 +13,8 @@ def is_absence(case: Case) -> bool:
 
 def says(case: Case) -> str:
     if is_absence(case):
-        return f"{case.expert} says you did not come to your call"
-    return f"{case.expert} says your call took place"
+        return f"{case.expert.first_name} says you did not come to your call"
+    return f"{case.expert.first_name} says your call took place"
 
 
 def mark_facts(case: Case) -> list[tuple[str, str]]:

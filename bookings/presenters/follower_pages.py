@@ -8,8 +8,9 @@ from datetime import datetime
 from bookings import clocks, formats
 from bookings.models import Booking, NoShowReport, PrivateLink
 from bookings.presenters.follower import waiting
-from bookings.presenters.follower_case import Case
+from bookings.presenters.people import hue, initials
 from bookings.states import State, Verb
+from bookings.wording.case import Case
 from bookings.wording.next_step import if_nobody_acts
 from bookings.wording.reader import Reader
 
@@ -28,7 +29,11 @@ def reasons(case: Case, *, chosen: str) -> list[ReasonChoice]:
     return [
         ReasonChoice(value, label, hint, value == chosen)
         for value, label, hint in (
-            (Reason.EXPERT_ABSENT, f"{case.expert} did not join", "I was there, nobody came"),
+            (
+                Reason.EXPERT_ABSENT,
+                f"{case.expert.first_name} did not join",
+                "I was there, nobody came",
+            ),
             (Reason.NO_ACCESS, "The call did not work", "The link, sound or picture failed"),
             (
                 Reason.CUT_SHORT,
@@ -67,6 +72,8 @@ def thanks(case: Case) -> str:
 class AboutPick:
     """The left column of the calendar: what the follower has, and what happens without a pick."""
 
+    initials: str
+    hue: str
     call: str
     earlier: str
     earlier_note: str
@@ -86,6 +93,8 @@ def about_pick(case: Case, zone: str, clock: str) -> AboutPick:
     price = "" if case.is_free else f"{case.price}, nothing more to pay"
     until = reader.moment(booking.deadline_at) if booking.deadline_at else ""
     return AboutPick(
+        initials=initials(case.expert.name),
+        hue=hue(case.expert.pk),
         call=f"{booking.service_title}, {booking.duration_minutes} min",
         earlier=reader.moment(booking.starts_at),
         earlier_note=_earlier_note(booking, is_past=is_past),
@@ -122,7 +131,9 @@ def link_ended(case: Case, link: PrivateLink) -> str:
     if event is None:
         return "There is a newer one for this call." if link.superseded_at else "It is too old."
     day = formats.day(event.at, case.reader.zone, case.reader.now)
-    return _ENDED.get(event.verb, "There is a newer one.").format(day=day, expert=case.expert)
+    return _ENDED.get(event.verb, "There is a newer one.").format(
+        day=day, expert=case.expert.first_name
+    )
 
 
 def unused_pick(link: PrivateLink) -> str:

@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass
 
 from bookings import clocks, emails, links
-from bookings.emails.case import Case
+from bookings.emails.case import MailCase
 from bookings.emails.letter import Letter
 from bookings.models import Booking, Offer
 from bookings.wording.reader import Reader
@@ -26,7 +26,7 @@ def offer(booking: Booking, reader: Reader) -> Preview:
     offered = copy.copy(booking)
     offered.deadline_at = clocks.after(reader.now, booking.limits.offer_window)
     kind = emails.KINDS["offer"]
-    case = Case(kind.audience, offered, None, {}, reader.now)
+    case = MailCase.of(kind.audience, offered, None, {}, reader.now)
     case.__dict__["offer"] = Offer(note=NOTE_GOES_HERE)
     case.__dict__["_links"] = dict.fromkeys((links.Purpose.PICK, *kind.links), LINK)
     letter = kind.write(case)

@@ -19,8 +19,8 @@ from bookings import links, rules
 from bookings.models import Booking, PrivateLink
 from bookings.presenters import follower as present
 from bookings.presenters import follower_pages as wording
-from bookings.presenters.follower_case import Case, load
 from bookings.states import Actor, ActorKind, TransitionNotAllowed, Verb
+from bookings.wording.case import Case, for_follower
 
 Purpose = links.Purpose
 FOLLOWER = Actor(ActorKind.FOLLOWER)
@@ -49,7 +49,7 @@ class Visit:
         return self.allows(Verb.PICK_TIME) or self.allows(Verb.MOVE_INSTEAD)
 
     def case(self) -> Case:
-        return load(self.booking, now=self.now)
+        return for_follower(self.booking, now=self.now)
 
     def address(self, name: str) -> str:
         return reverse(name, kwargs={"token": self.token})

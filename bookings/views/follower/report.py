@@ -10,7 +10,6 @@ from bookings import clocks, lifecycle
 from bookings.forms.follower import ActForm, ReportForm
 from bookings.presenters import follower as present
 from bookings.presenters import follower_pages as wording
-from bookings.presenters.follower_case import load
 from bookings.states import TransitionNotAllowed, Verb
 from bookings.views.follower.private import (
     Purpose,
@@ -22,6 +21,7 @@ from bookings.views.follower.private import (
     refused,
     wanted,
 )
+from bookings.wording.case import for_follower
 
 
 @private(Purpose.REPORT)
@@ -83,7 +83,7 @@ def _submitted(visit: Visit) -> HttpResponse:
         if visit.booking.has_open_report:
             return redirect(visit.address("report"))
         return refused(visit, no.sentence)
-    messages.success(visit.request, wording.thanks(load(booking, now=visit.now)))
+    messages.success(visit.request, wording.thanks(for_follower(booking, now=visit.now)))
     return redirect(visit.address("report"))
 
 
