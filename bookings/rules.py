@@ -11,10 +11,21 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bookings import clocks
-from bookings.states import TABLE, Actor, ActorKind, TransitionNotAllowed, Verb
+from bookings.states import TABLE, Actor, ActorKind, State, TransitionNotAllowed, Verb
 
 if TYPE_CHECKING:
     from bookings.models import Booking
+
+STANDS = {
+    State.SCHEDULED: "The call is on record as planned.",
+    State.NO_SHOW_REPORTED: "A no-show was reported for this call.",
+    State.RESCHEDULE_OFFERED: "A new time was offered for this call and has not been picked yet.",
+    State.COMPLETED: "The call is marked as completed.",
+    State.CONTESTED: "The follower contested the mark, and our team decides.",
+    State.REFUNDED: "It has been refunded.",
+    State.CANCELLED: "The call was cancelled.",
+}
+"""Where a booking stands, in one sentence for whoever may not act on it."""
 
 MAX_REPORTS_PER_ATTEMPT = 3
 """A report may be withdrawn and made again, but not for ever: each one mails the expert."""
@@ -34,7 +45,7 @@ def refusal(
     if verb == Verb.DECIDE and (own := own_case(booking, actor)):
         return own
     if booking.state not in move.sources:
-        return TransitionNotAllowed("state", f"This booking is {booking.get_state_display()}.")
+        return TransitionNotAllowed("state", STANDS[State(booking.state)])
     if verb != Verb.UNDO and (timing := _deadline_refusal(booking, move.at_deadline, now=now)):
         return timing
     condition = _CONDITIONS.get(verb)

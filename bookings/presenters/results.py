@@ -137,13 +137,4 @@ def _now(booking: Booking, reader: Reader) -> str:
         return f"The call is on {reader.moment(booking.starts_at)}."
     if booking.state in (State.NO_SHOW_REPORTED, State.RESCHEDULE_OFFERED):
         return if_nobody_acts(booking, reader.audience)
-    return STANDS.get(State(booking.state), "")
-
-
-STANDS = {
-    State.SCHEDULED: "The call is on record as planned.",
-    State.COMPLETED: "The call is marked as completed.",
-    State.CONTESTED: "The follower contested the mark, and our team decides.",
-    State.REFUNDED: "It has been refunded.",
-    State.CANCELLED: "The call was cancelled.",
-}
+    return rules.STANDS[State(booking.state)]
