@@ -110,7 +110,7 @@ def test_a_booking_shows_its_history_but_never_the_key_of_a_private_link(
     html = client.get(url(booking)).content.decode()
     assert "No-show reported" not in html
     assert "We never spoke." in html
-    assert "Mark as completed" in html
+    assert "marked the call as completed" in html
     links = list(booking.links.all())
     assert links
     for link in links:

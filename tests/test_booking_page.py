@@ -54,7 +54,7 @@ def test_a_reported_booking_says_what_happens_if_nothing_happens(
     html = html_of(desk, booking.code)
     assert "I waited for 25 minutes." in html
     assert "If you do nothing, Priya gets ₹2,400 back automatically." in html
-    assert "Refund of ₹2,400 starts if you do nothing" in html
+    assert "If you do nothing, Priya gets ₹2,400 back automatically</" in html
     assert "Priya reported a no-show" in html
     assert "Priya booked and paid ₹2,400" in html
 

@@ -71,7 +71,7 @@ def test_a_refund_the_provider_has_taken_is_with_the_bank(client: Client) -> Non
     with time_machine.travel(LATER, tick=False):
         text = status(client, booking)
     assert "Your refund is with your bank" in text
-    assert "We sent it on Thursday 26 November." in text
+    assert "We sent ₹2,400 back to Visa ending 4242 on Thursday 26 November." in text
     assert "usually take 5 to 10 working days" in text
     assert "Refunded" not in text
     assert steps(client, booking)[2:] == [("now", "Sent to your bank"), ("next", "In your account")]
@@ -179,7 +179,7 @@ def test_a_part_that_staff_refunds_is_the_amount_shown(client: Client) -> None:
     )  # fmt: skip
     text = status(client, booking)
     assert "We are sending ₹1,200 back" in text
-    assert "Our team decided: Half the call was held." in text
+    assert "Our team decided to refund this call: Half the call was held." in text
     assert steps(client, booking)[0] == ("done", "You told us it was not right")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +21,7 @@ from tests.builders import DAY, NOW
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
-STARTED = ("has started", "is going back to", "On your account", "On its way")
+STARTED = ("has started", "is going back to", "On your account", "went back to Lena on")
 
 
 @pytest.fixture(autouse=True)
@@ -69,9 +70,9 @@ def test_of_an_automatic_refund_that_is_declined_at_once_the_expert_is_told() ->
     sweeps.run(now=NOW + 3 * DAY + 2 * MINUTE)
     assert Refund.objects.get().state == RefundState.DECLINED
     said = both(booking)
-    assert "You did not answer the no-show report in time." in said["expert"]
+    assert "You did not answer the report within 72 hours." in said["expert"]
     assert "The refund of ₹2,400 to Priya did not go through yet." in said["expert"]
-    assert "did not answer the no-show report in time" in said["follower"]
+    assert "did not answer your report within 72 hours" in said["follower"]
     assert "is approved, but it did not go through yet" in said["follower"]
     assert "Your ₹2,400 refund is delayed" in said["follower"]
     for words in STARTED:
@@ -151,15 +152,15 @@ def test_an_ending_is_always_told_and_never_says_more_than_the_refund(
     ("state", "hold_reason", "words"),
     [
         ("declined", "", "did not go through yet"),
-        ("reversed", "", "did not go through yet"),
+        ("reversed", "", "did not go through yet|came back"),
         ("void", "", "went back to"),
-        ("manual_due", "", "Topmate support s"),
-        ("due", "bank dispute open", "Topmate support s"),
+        ("manual_due", "", "ur team (sends|checks)"),
+        ("due", "bank dispute open", "ur team (sends|checks)"),
     ],
 )
 def test_who_looks_after_the_money_is_said(
     name: str, state: str, hold_reason: str, words: str
 ) -> None:
     said = letter(name, state, hold_reason)
-    assert words in said
+    assert re.search(words, said)
     assert "has started" not in said

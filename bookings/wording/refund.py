@@ -53,7 +53,7 @@ _OF_STATE = {
 
 
 def place_of(state: str, hold_reason: str = "") -> Place:
-    if hold_reason:
+    if hold_reason and state != RefundState.VOID:
         return Place.HELD
     return _OF_STATE.get(RefundState(state), Place.PLANNED)
 
