@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bookings.policy import Policy
-from bookings.states import State
+from bookings.states import WAITING, State
 
 if TYPE_CHECKING:
     from bookings.models import Booking
@@ -79,13 +79,23 @@ def _offered_at(booking: Booking) -> datetime:
 
 def deadline_for(state: State, *, limits: Policy, now: datetime) -> datetime | None:
     """The deadline that starts now when a booking enters `state`."""
-    durations = {
-        State.NO_SHOW_REPORTED: limits.no_show_window,
-        State.RESCHEDULE_OFFERED: limits.offer_window,
-        State.CONTESTED: limits.decide_window,
-    }
-    duration = durations.get(state)
-    return None if duration is None else after(now, duration)
+    window = window_of(state, limits=limits)
+    return None if window is None else after(now, window)
+
+
+def window_of(state: str, *, limits: Policy) -> timedelta | None:
+    """The whole length of the clock of a state; None for a state without one."""
+    waiting = WAITING.get(State(state))
+    return getattr(limits, waiting.window) if waiting else None
+
+
+def _lead_times(state: str, *, limits: Policy) -> tuple[timedelta, ...]:
+    """How long before the deadline of a state somebody is reminded."""
+    waiting = WAITING.get(State(state))
+    if waiting is None:
+        return ()
+    found: timedelta | tuple[timedelta, ...] = getattr(limits, waiting.reminders)
+    return found if isinstance(found, tuple) else (found,)
 
 
 def first_reminder_at(
@@ -109,13 +119,8 @@ def next_reminder_at(
         return ends_at if ends_at > now else None
     if deadline_at is None:
         return None
-    lead_times = {
-        State.NO_SHOW_REPORTED.value: limits.expert_reminders,
-        State.RESCHEDULE_OFFERED.value: (limits.link_reminder,),
-        State.CONTESTED.value: (limits.staff_reminder,),
-    }.get(state, ())
-    coming = [deadline_at - lead for lead in lead_times if deadline_at - lead > now]
-    return min(coming, default=None)
+    reminders = (deadline_at - lead for lead in _lead_times(state, limits=limits))
+    return min((at for at in reminders if at > now), default=None)
 
 
 def resumed_reminder_at(booking: Booking, *, now: datetime) -> datetime | None:

@@ -10,13 +10,11 @@ from django.db import transaction
 
 from bookings import clocks, emails, timeline
 from bookings.models import Booking
-from bookings.states import SYSTEM, State
+from bookings.states import SYSTEM, WAITING, State
 
 _KINDS = {
     State.SCHEDULED: "after_call",
-    State.NO_SHOW_REPORTED: "time_left",
-    State.RESCHEDULE_OFFERED: "offer_reminder",
-    State.CONTESTED: "staff_contest_reminder",
+    **{state: waiting.reminder for state, waiting in WAITING.items()},
 }
 
 

@@ -124,6 +124,43 @@ TABLE: Mapping[Verb, Move] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A state in which somebody waits for somebody. `window` and `reminders` name limits of
+    `policy.Policy`; everything that has to do with the clock of a state is derived from this."""
+
+    window: str
+    """how long it lasts"""
+    at_deadline: Verb
+    """what happens by itself when it has passed"""
+    reminders: str
+    """how long before the deadline somebody is reminded"""
+    reminder: str
+    """the e-mail that reminds them"""
+
+
+WAITING: Mapping[State, Waiting] = {
+    State.NO_SHOW_REPORTED: Waiting(
+        window="no_show_window",
+        at_deadline=Verb.NO_ANSWER,
+        reminders="expert_reminders",
+        reminder="time_left",
+    ),
+    State.RESCHEDULE_OFFERED: Waiting(
+        window="offer_window",
+        at_deadline=Verb.OFFER_LAPSED,
+        reminders="link_reminder",
+        reminder="offer_reminder",
+    ),
+    State.CONTESTED: Waiting(
+        window="decide_window",
+        at_deadline=Verb.NOBODY_DECIDED,
+        reminders="staff_reminder",
+        reminder="staff_contest_reminder",
+    ),
+}
+
+
 class TransitionNotAllowed(Exception):
     """A verb was refused. `str()` is a sentence for people, `code` is for the caller."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from bookings.models import Booking, Payment, Refund, TimelineEvent
-from bookings.states import SYSTEM, State
+from bookings.models import Booking, Payment, Refund, TimelineEvent, guards
+from bookings.models.money import NOT_LIVE
+from bookings.states import HOLDS_A_SLOT, SYSTEM, State
 from bookings.timeline import append
 from tests.builders import DAY, HOUR, NOW, make_booking, make_expert, make_in_state
 
@@ -106,3 +109,11 @@ def test_there_is_one_payment_for_a_booking() -> None:
     payment.pk, payment.provider_ref = None, "another"
     with pytest.raises(IntegrityError), transaction.atomic():
         payment.save(force_insert=True)
+
+
+def test_the_sets_in_sql_are_the_sets_of_the_enums() -> None:
+    def named(text: str) -> set[str]:
+        return set(re.findall(r"'(\w+)'", text))
+
+    assert named(guards.LIVE_CALL) == {str(state) for state in HOLDS_A_SLOT}
+    assert named(guards.NOT_LIVE_REFUND) == {str(state) for state in NOT_LIVE}

@@ -15,9 +15,9 @@ from bookings.models import (
     RefundState,
     TimelineEvent,
 )
+from bookings.models.money import FAILED, NEEDS_STAFF
 from bookings.states import FINAL, ActorKind, State
 
-NEEDS_A_PERSON = ("unknown", "declined", "reversed", "manual_due")
 LEFT_THE_HOUSE = (OutboxState.SENDING, OutboxState.SENT)
 
 
@@ -112,15 +112,15 @@ def refund_succeeded(case: MailCase) -> bool:
 
 
 def refund_failed(case: MailCase) -> bool:
-    return case.refund is not None and case.refund.state in ("declined", "reversed")
+    return case.refund is not None and case.refund.state in FAILED
 
 
 def refund_needs_staff(case: MailCase) -> bool:
     refund = case.refund
     if refund is None:
         return False
-    is_slow = refund.state == "accepted" and refund.alerted_at is not None
-    return bool(refund.hold_reason) or refund.state in NEEDS_A_PERSON or is_slow
+    is_slow = refund.state == RefundState.ACCEPTED and refund.alerted_at is not None
+    return bool(refund.hold_reason) or refund.state in NEEDS_STAFF or is_slow
 
 
 def link_is_current(case: MailCase) -> bool:

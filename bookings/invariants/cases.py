@@ -9,17 +9,16 @@ from django.db.models import Count, Exists, F, Max, OuterRef, Q, RowRange, Windo
 
 from bookings.invariants.register import codes, each_limit, every_booking, invariant
 from bookings.models import Booking, CompletionMark, Contest, NoShowReport, Offer, PrivateLink
-from bookings.states import HOLDS_A_SLOT, State
+from bookings.states import HOLDS_A_SLOT, WAITING, State
 
 PATIENCE = timedelta(minutes=10)
-WAITING = (State.NO_SHOW_REPORTED, State.RESCHEDULE_OFFERED, State.CONTESTED)
 _own = {"booking": OuterRef("pk")}
 
 
 @invariant("A booking has a deadline exactly while somebody waits for somebody.")
 def waiting_has_a_clock(now: datetime) -> Iterator[str]:
-    wrong = Q(state__in=WAITING, deadline_at__isnull=True) | (
-        ~Q(state__in=WAITING) & Q(deadline_at__isnull=False)
+    wrong = Q(state__in=list(WAITING), deadline_at__isnull=True) | (
+        ~Q(state__in=list(WAITING)) & Q(deadline_at__isnull=False)
     )
     return codes(every_booking().filter(wrong), "code")
 

@@ -19,10 +19,9 @@ from bookings.models import (
     SandboxRefund,
     TimelineEvent,
 )
-from bookings.models.money import NOT_LIVE
+from bookings.models.money import FAILED, IN_HAND, NOT_LIVE
 
 PATIENCE = timedelta(minutes=15)
-IN_HAND = (RefundState.DUE, RefundState.SENDING, RefundState.UNKNOWN, RefundState.ACCEPTED)
 _LIVE = Coalesce(
     Sum("refunds__amount_minor", filter=~Q(refunds__state__in=NOT_LIVE)),
     0,
@@ -78,8 +77,7 @@ def no_refund_sleeps(now: datetime) -> Iterator[str]:
 
 @invariant("Staff has been told of every refund that was declined or came back.")
 def failed_refund_is_told(now: datetime) -> Iterator[str]:
-    failed = (RefundState.DECLINED, RefundState.REVERSED)
-    return codes(Refund.objects.filter(state__in=failed, alerted_at__isnull=True))
+    return codes(Refund.objects.filter(state__in=FAILED, alerted_at__isnull=True))
 
 
 @invariant("No automatic refund happens before the full time to answer is over.")

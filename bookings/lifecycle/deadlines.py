@@ -10,17 +10,12 @@ from bookings import rules
 from bookings.lifecycle import offers, refunding
 from bookings.lifecycle.engine import verb
 from bookings.models import Booking
-from bookings.states import SYSTEM, Actor, State, Verb
+from bookings.states import SYSTEM, WAITING, Actor, State, Verb
 
 _BODIES: Mapping[Verb, Callable[..., None]] = {
     Verb.NO_ANSWER: partial(refunding.end_with_refund, name=Verb.NO_ANSWER),
     Verb.OFFER_LAPSED: offers.lapse,
     Verb.NOBODY_DECIDED: partial(refunding.end_with_refund, name=Verb.NOBODY_DECIDED),
-}
-AT_DEADLINE = {
-    State.NO_SHOW_REPORTED: Verb.NO_ANSWER,
-    State.RESCHEDULE_OFFERED: Verb.OFFER_LAPSED,
-    State.CONTESTED: Verb.NOBODY_DECIDED,
 }
 
 
@@ -36,7 +31,7 @@ VERBS = {name: verb(name)(_of_one(body)) for name, body in _BODIES.items()}
 
 def run_deadline(booking_id: int, *, state: str, now: datetime) -> Booking:
     """Do what the passed deadline of a booking in `state` asks for; refused if it has not."""
-    return VERBS[AT_DEADLINE[State(state)]](booking_id, actor=SYSTEM, now=now)
+    return VERBS[WAITING[State(state)].at_deadline](booking_id, actor=SYSTEM, now=now)
 
 
 def run_deadlines(bookings: Sequence[Booking], *, now: datetime) -> int:
@@ -46,7 +41,8 @@ def run_deadlines(bookings: Sequence[Booking], *, now: datetime) -> int:
     drives what this has made.
     """
     moved = 0
-    for state, name in AT_DEADLINE.items():
+    for state, waiting in WAITING.items():
+        name = waiting.at_deadline
         of_state = [booking for booking in bookings if booking.state == state]
         ready = [b for b in of_state if rules.allows(b, name, SYSTEM, now=now)]
         if ready:

@@ -100,11 +100,16 @@ class RefundState(models.TextChoices):
     VOID = "void", "Undone"
 
 
-NOT_LIVE = ("declined", "reversed", "void")
+FAILED = (RefundState.DECLINED, RefundState.REVERSED)
+"""The follower has not got the money, and nothing more happens by itself."""
+NOT_LIVE = (*FAILED, RefundState.VOID)
 """Refunds in these states hold no money of the payment."""
+IN_HAND = (RefundState.DUE, RefundState.SENDING, RefundState.UNKNOWN, RefundState.ACCEPTED)
+"""The worker has a next step for them."""
+NEEDS_STAFF = (RefundState.UNKNOWN, *FAILED, RefundState.MANUAL_DUE)
+"""A person has to look at them, and at any that is on hold."""
 
-
-_NEEDS_STAFF = Q(state__in=["unknown", "declined", "reversed", "manual_due"]) | ~Q(hold_reason="")
+_NEEDS_STAFF = Q(state__in=NEEDS_STAFF) | ~Q(hold_reason="")
 
 
 class RefundQuerySet(DueQuerySet["Refund"]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from bookings import formats
+from bookings import clocks, formats
 from bookings.models import Booking
 from bookings.states import State
 from bookings.wording.next_step import at_stake_minor
@@ -71,11 +71,8 @@ def urgency(booking: Booking, remaining: timedelta) -> str:
 
 def total(booking: Booking) -> timedelta:
     """The whole length of the clock that is running."""
-    if booking.state == State.RESCHEDULE_OFFERED:
-        return booking.limits.offer_window
-    if booking.state == State.CONTESTED:
-        return booking.limits.decide_window
-    return booking.limits.no_show_window
+    window = clocks.window_of(booking.state, limits=booking.limits)
+    return booking.limits.no_show_window if window is None else window
 
 
 def share(remaining: timedelta, whole: timedelta) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bookings import clocks, formats
-from bookings.models import Booking, NoShowReport, Refund, TimelineEvent
+from bookings.models import Booking, NoShowReport, Refund, RefundState, TimelineEvent
 from bookings.presenters import addresses, people
 from bookings.presenters.facts import Fact, facts
 from bookings.presenters.panel import Panel, panel
@@ -95,7 +95,7 @@ def detail(
 def _refund_of(event: TimelineEvent) -> Refund | None:
     """The refund this event caused, unless it was undone."""
     refund: Refund | None = getattr(event, "refund", None)
-    return refund if refund and refund.state != "void" else None
+    return refund if refund and refund.state != RefundState.VOID else None
 
 
 def _latest(refunds: Sequence[Refund]) -> dict[str, str] | None:

@@ -10,16 +10,16 @@ from django.db import IntegrityError, transaction
 
 from bookings import emails, rules, timeline
 from bookings.models import Payment, Refund, RefundState
+from bookings.models.money import FAILED
 from bookings.refunds import holds
 from bookings.refunds.recording import watch
 from bookings.states import Actor, ActorKind, TransitionNotAllowed
 
 StaffVerb = Literal["retry", "hold", "release", "paid_by_hand"]
-_ENDED = (RefundState.DECLINED, RefundState.REVERSED)
 _FROM: dict[StaffVerb, tuple[str, ...]] = {
-    "retry": (*_ENDED, RefundState.UNKNOWN),
+    "retry": (*FAILED, RefundState.UNKNOWN),
     "hold": (RefundState.DUE,),
-    "paid_by_hand": (*_ENDED, RefundState.MANUAL_DUE),
+    "paid_by_hand": (*FAILED, RefundState.MANUAL_DUE),
 }
 
 
@@ -57,7 +57,7 @@ def retry(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund
     """
     refund = _allowed(refund_id, "retry", actor, reason)
     changes: dict[str, Any] = {"next_attempt_at": now}
-    if refund.state in _ENDED or _waits_for_a_person(refund):
+    if refund.state in FAILED or _waits_for_a_person(refund):
         changes |= {
             "state": RefundState.DUE,
             "epoch": refund.epoch + 1,

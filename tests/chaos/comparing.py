@@ -15,10 +15,9 @@ from bookings.models import (
     Refund,
     RefundState,
 )
+from bookings.models.money import IN_HAND
 from bookings.refunds.outside import is_paid_by_hand
 from bookings.states import State
-
-IN_HAND = (RefundState.DUE, RefundState.SENDING, RefundState.UNKNOWN, RefundState.ACCEPTED)
 
 
 @dataclass
