@@ -92,6 +92,17 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
 
 
 @pytest.fixture
+def at_now() -> Iterator[None]:
+    """The clock stands at NOW, for pages that show what the builders made then."""
+    import time_machine
+
+    from tests.builders import NOW
+
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
 def maya(db: None) -> Expert:
     from tests.builders import make_expert
 
