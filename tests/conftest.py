@@ -36,6 +36,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Tests need no collectstatic, no slow password hash and no lock-out of the test client."""
     from django.conf import settings
 
+    from tests import clock
+
+    try:
+        clock.check()
+    except clock.Unusable as unusable:
+        raise pytest.UsageError(str(unusable)) from unusable
     settings.STORAGES["staticfiles"]["BACKEND"] = (
         "django.contrib.staticfiles.storage.StaticFilesStorage"
     )
