@@ -36,6 +36,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Tests need no collectstatic, no slow password hash and no lock-out of the test client."""
     from django.conf import settings
 
+    from tests import clock
+
+    try:
+        clock.check()
+    except clock.Unusable as unusable:
+        raise pytest.UsageError(str(unusable)) from unusable
     settings.STORAGES["staticfiles"]["BACKEND"] = (
         "django.contrib.staticfiles.storage.StaticFilesStorage"
     )
@@ -89,6 +95,17 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 @pytest.fixture(scope="session")
 def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
     return {**browser_context_args, "locale": "en-GB", "timezone_id": "Europe/Berlin"}
+
+
+@pytest.fixture
+def at_now() -> Iterator[None]:
+    """The clock stands at NOW, for pages that show what the builders made then."""
+    import time_machine
+
+    from tests.builders import NOW
+
+    with time_machine.travel(NOW, tick=False):
+        yield
 
 
 @pytest.fixture
