@@ -12,6 +12,7 @@ from bookings.emails import delivery
 from bookings.models import OutboxState
 from tests import builders, smtp_server
 from tests.builders import NOW
+from tests.mail_settings import SMTP, use_mail
 from tests.outbox_rows import AFTER_UNDO, SECOND, is_about, only, reported
 
 
@@ -19,9 +20,7 @@ from tests.outbox_rows import AFTER_UNDO, SECOND, is_about, only, reported
 def mailbox(settings: Any) -> Any:
     """A real mail server on a socket."""
     with smtp_server.running() as box:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", box.port
-        settings.EMAIL_TIMEOUT = 5
+        use_mail(settings, SMTP, host="127.0.0.1", port=box.port, timeout=5)
         yield box
 
 
@@ -118,8 +117,7 @@ def test_an_address_that_is_refused_for_good_is_given_up_at_once(mailbox: Any) -
 
 @pytest.mark.django_db
 def test_a_silent_server_is_given_up_within_a_day(settings: Any) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1  # nobody listens there
+    use_mail(settings, SMTP, host="127.0.0.1", port=1)  # nobody listens there
     _, row = reported()
     now = NOW
     for _ in range(len(delivery.RETRY_AFTER) + 1):
