@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.mail.backends import smtp
 
 from bookings import emails, lifecycle
 from bookings.emails import delivery
@@ -113,6 +115,32 @@ def test_an_address_that_is_refused_for_good_is_given_up_at_once(mailbox: Any) -
     told = only("offer_undelivered")
     assert emails.deliver(told.pk, now=AFTER_UNDO)
     assert mailbox.received[-1].recipients == [booking.expert.user.email]
+
+
+@pytest.mark.django_db
+def test_a_header_that_no_mail_may_have_is_given_up_at_once(
+    mailbox: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, row = reported()
+    render = delivery.render_case
+    bad = {"headers": {"References": "<a@b>\r\nBcc: eve@example.org"}}
+    monkeypatch.setattr(delivery, "render_case", lambda *args: replace(render(*args), **bad))
+    assert not emails.deliver(row.pk, now=NOW)
+    row.refresh_from_db()
+    assert (row.state, row.attempts, row.next_attempt_at) == (OutboxState.FAILED, 1, None)
+    assert mailbox.received == []
+
+
+@pytest.mark.django_db
+def test_an_odd_answer_is_no_such_header(mailbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def odd(*args: Any) -> int:
+        raise ValueError("not JSON")
+
+    _, row = reported()
+    monkeypatch.setattr(smtp.EmailBackend, "send_messages", odd)
+    assert not emails.deliver(row.pk, now=NOW)
+    row.refresh_from_db()
+    assert (row.state, row.last_error) == (OutboxState.QUEUED, "ValueError: not JSON")
 
 
 @pytest.mark.django_db
