@@ -86,4 +86,6 @@ def _text(part: Message | None) -> str:
     if part is None:
         return ""
     content = part.get_payload(decode=True)
-    return content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
+    text = content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
+    # From Django 6 on a text that does not end its last line has that done for it.
+    return text if text.endswith("\r\n") else text.removesuffix("\n")

@@ -189,3 +189,24 @@ def provider(request: pytest.FixtureRequest, server: StandIn, settings: Any) -> 
     from tests.engine import connect
 
     return connect(server, request.param, settings)
+
+
+@pytest.fixture(autouse=True)
+def everything_is_kept() -> Iterator[None]:
+    """A statement that falls back to the ORM is right but slow, and no other test would see it."""
+    from bookings import orm_watch
+
+    reported = orm_watch.reported
+    before = len(reported)
+    yield
+    assert reported[before:] == []
+
+
+@pytest.fixture
+def surprises(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
+    """What surprised the kept statements; in this test it may."""
+    from bookings import orm_watch
+
+    reported: list[Exception] = []
+    monkeypatch.setattr(orm_watch, "reported", reported)
+    return reported

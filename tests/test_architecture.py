@@ -16,7 +16,7 @@ LEVELS: dict[str, int] = {
     name: level
     for level, names in enumerate(
         [
-            "states policy standin free_times lanes prepared folding instants zones",
+            "states policy standin free_times lanes prepared orm_watch folding instants zones",
             "compiled models",
             "clocks formats timeline gateways demo_inbox leases",
             "links slots rules calendar intake lists",

@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import django
+
 from topmate import logs, payments, services
 from topmate.env import Env
 from topmate.generics import allow_type_arguments
@@ -40,6 +42,8 @@ SECRET_KEY_FALLBACKS = env.items("SECRET_KEY_FALLBACKS", [])
 if IS_HTTPS and DEBUG:
     env.problem("DEBUG shows secrets to visitors; it cannot be on when SITE_URL is https.")
 
+_partials = [] if django.VERSION >= (6, 0) else ["template_partials"]  # Django 6 has them itself
+
 # --- Applications -----------------------------------------------------------------------------
 INSTALLED_APPS = [
     "topmate.apps.StaffAdminConfig",
@@ -49,7 +53,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_htmx",
-    "template_partials",
+    *_partials,
     "axes",
     "anymail",
     "bookings",
@@ -81,9 +85,8 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.messages.context_processors.messages",
                 "topmate.context.site",
             ],
-            # Partials as they will be in Django 6: templates need no change then.
             "builtins": [
-                "template_partials.templatetags.partials",
+                *[f"{app}.templatetags.partials" for app in _partials],
                 "bookings.templatetags.kept",
                 "django.templatetags.static",
             ],
@@ -102,11 +105,8 @@ CACHES = _redis.caches()
 SWEEP_EVERY = env.duration("SWEEP_EVERY", "60s", high=timedelta(hours=1))
 
 _mail = services.mail(env)
-EMAIL_BACKEND, DEMO_INBOX = _mail.backend, _mail.demo_inbox
-EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
-EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
-EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.use_tls, _mail.use_ssl
-EMAIL_TIMEOUT = 20
+globals().update(_mail.settings())  # MAILERS, or EMAIL_* before Django 6.1
+DEMO_INBOX = _mail.demo_inbox
 MAIL_IN_FLIGHT = env.number("MAIL_IN_FLIGHT", 8, low=1, high=100)
 ANYMAIL = _mail.anymail
 _mail_host = "localhost" if _site.hostname in (None, "127.0.0.1", "::1") else _site.hostname

@@ -66,9 +66,12 @@ class ActingAdmin(ReadOnlyAdmin[M]):
         name = f"{self.opts.app_label}_{self.opts.model_name}_act"
         return [path("act/<slug:name>/", act, name=name), *super().get_urls()]
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        actions = super().get_actions(request)
-        if self.has_act_permission(request):
+    def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
+        """In lists only: the page of a row has its own buttons. Django 6.1 asks for both places."""
+        asked = {} if action_location is None else {"action_location": action_location}
+        actions = super().get_actions(request, **asked)
+        is_list = getattr(action_location, "name", "CHANGE_LIST") == "CHANGE_LIST"
+        if is_list and self.has_act_permission(request):
             actions |= {a.name: (_chooser(a), a.name, f"{a.label}…") for a in self.staff_actions}
         return actions
 
