@@ -59,6 +59,7 @@ class _Statement(Generic[M]):
         self.related = get_related_populators(  # type: ignore[call-arg] # stubs of Django 6
             compiler.klass_info, compiler.select, DEFAULT_DB_ALIAS
         )
+        self.annotations: dict[str, int] = compiler.annotation_col_map
         self.convert = compiler.apply_converters
         self.converters = compiler.get_converters([column[0] for column in compiler.select])
 
@@ -70,6 +71,8 @@ class _Statement(Generic[M]):
             one = self.model.from_db(DEFAULT_DB_ALIAS, self.names, row[self.own])
             for related in self.related:
                 related.populate(row, one)
+            for name, place in self.annotations.items():
+                setattr(one, name, row[place])
             found.append(one)
         return found
 

@@ -63,7 +63,7 @@ def test_reschedule_leaves_a_result_with_undo_in_place_of_the_row(
     reported.refresh_from_db()
     assert reported.state == State.RESCHEDULE_OFFERED
     assert html.lstrip().startswith(f'<li id="call-{reported.code}">')
-    assert "Reschedule link sent to Priya Nair" in html
+    assert "New time offered to Priya Nair" in html
     assert "Your 72-hour clock has stopped." in html
     assert f"/bookings/{reported.code}/undo/" in html
     assert 'id="need-count" hx-swap-oob="true"' in html
@@ -90,7 +90,7 @@ def test_without_scripts_the_list_comes_back_with_a_message_and_undo(
     response = send(desk, reported, "reschedule", mode="availability")
     assert response.status_code == 302
     html = text(desk.get(response.headers["Location"]))
-    assert "Reschedule link sent to Priya Nair." in html
+    assert "New time offered to Priya Nair." in html
     assert f'action="/bookings/{reported.code}/undo/' in html
 
 
@@ -129,7 +129,7 @@ def test_the_same_form_sent_twice_acts_once(desk: Client, reported: Booking) -> 
     first = send(desk, reported, "reschedule", htmx=True, mode="availability")
     second = send(desk, reported, "reschedule", htmx=True, mode="availability")
     assert (first.status_code, second.status_code) == (200, 200)
-    assert "Reschedule link sent" in text(second)
+    assert "New time offered" in text(second)
     assert Offer.objects.count() == 1
 
 
@@ -300,7 +300,7 @@ def test_withdrawing_after_the_first_deadline_warns_of_the_refund(
 def test_resending_says_so_and_not_too_often(desk: Client, maya: Expert) -> None:
     booking = offer(make_booking(maya, now=timezone.now()), now=timezone.now() - HOUR)
     first = send(desk, booking, "resend", htmx=True, **{"from": "waiting"})
-    assert "Link sent again to Priya Nair" in text(first)
+    assert "Priya Nair gets the link again" in text(first)
     second = send(desk, booking, "resend", htmx=True, **{"from": "waiting"})
     assert second.status_code == 409
     assert "Try again in ten minutes" in text(second)
@@ -445,7 +445,7 @@ def test_several_followers_get_links_after_a_page_that_names_them(
     )
     assert response.headers["Location"] == "/need-action/waiting/"
     shown = text(desk.get("/need-action/waiting/"))
-    assert "Reschedule links sent to Tom Okafor and Priya Nair" in shown
+    assert "New times offered to Tom Okafor and Priya Nair" in shown
     assert shown.count("/undo/") >= 2
     assert Offer.objects.filter(note="Sorry.", mode="availability").count() == 2
 
