@@ -232,8 +232,8 @@ def test_a_call_held_elsewhere_is_recorded(desk: Client, reported: Booking) -> N
     ("data", "sentence"),
     [
         ({}, "Choose how the call went."),
-        ({"outcome": "held_here"}, "Say when the call took place."),
         ({"outcome": "held_elsewhere"}, "Choose where the call took place."),
+        ({"outcome": "held_elsewhere", "channel": "phone"}, "Say when the call took place."),
         ({"outcome": "held_here", "held_at": "2150-01-01T10:00"}, "cannot have been in the future"),
         ({"outcome": "held_here", "held_at": "1971-01-01T00:00"}, "have been before it was booked"),
         ({"outcome": "held_here", "minutes": "0"}, "at least one minute"),
@@ -246,6 +246,48 @@ def test_a_reported_call_needs_where_and_when(
     response = send(desk, reported, "mark-completed", htmx=True, **data)
     assert response.status_code == 422
     assert sentence in text(response)
+
+
+def test_the_planned_time_of_a_reported_call_is_filled_in(desk: Client, reported: Booking) -> None:
+    planned = in_india(reported.starts_at)
+    html = text(desk.get(f"/bookings/{reported.code}/mark-completed/"))
+    assert f'name="held_at" value="{planned}"' in html
+    assert "checked" not in html.split('name="outcome"', 1)[1].split("</fieldset>")[0]
+
+
+def test_held_as_planned_means_the_planned_time(desk: Client, reported: Booking) -> None:
+    """Also where the field was emptied: that is what the choice says."""
+    answer = send(desk, reported, "mark-completed", htmx=True, outcome="held_here")
+    assert answer.status_code == 200
+    mark = CompletionMark.objects.get()
+    assert mark.held_at == reported.starts_at.replace(second=0, microsecond=0)
+    assert mark.channel == "planned"
+
+
+def test_another_time_than_planned_counts_where_it_was_written(
+    desk: Client, reported: Booking
+) -> None:
+    later = in_india(reported.starts_at + 20 * MINUTE)
+    send(desk, reported, "mark-completed", htmx=True, outcome="held_here", held_at=later)
+    assert in_india(CompletionMark.objects.get().held_at or timezone.now()) == later
+
+
+@pytest.mark.parametrize("hour", [0, 1])
+@pytest.mark.parametrize("outcome", ["held_here", "held_elsewhere"])
+def test_of_a_time_that_comes_twice_the_planned_one_is_meant(hour: int, outcome: str) -> None:
+    """Half past two in Berlin on the night the clocks go back."""
+    planned = datetime(2027, 10, 31, hour, 30, tzinfo=UTC)
+    lukas = make_expert("Lukas Brandt", time_zone="Europe/Berlin")
+    at = planned + 2 * HOUR
+    booking = report(make_booking(lukas, now=at, starts_at=planned), now=at)
+    with time_machine.travel(at + HOUR, tick=False):
+        client = Client()
+        client.force_login(lukas.user)
+        html = text(client.get(f"/bookings/{booking.code}/mark-completed/"))
+        assert 'value="2027-10-31T02:30"' in html
+        form = {"outcome": outcome, "channel": "phone", "held_at": "2027-10-31T02:30"}
+        send(client, booking, "mark-completed", **form)
+    assert CompletionMark.objects.get().held_at == planned
 
 
 def test_an_unreported_call_needs_only_how_it_went(desk: Client, maya: Expert) -> None:
