@@ -106,6 +106,7 @@ class _Statement(Generic[M]):
         if django.VERSION >= (6, 1):
             shape.append(queryset._fetch_mode)  # type: ignore[attr-defined]
         self.related = orm_query.get_related_populators(*shape)
+        self.annotations: dict[str, int] = compiler.annotation_col_map
         self.convert = compiler.apply_converters
         self.converters = compiler.get_converters([column[0] for column in compiler.select])
 
@@ -119,6 +120,8 @@ class _Statement(Generic[M]):
             one = self.model.from_db(DEFAULT_DB_ALIAS, self.names, row[self.own])
             for related in self.related:
                 related.populate(row, one)
+            for name, place in self.annotations.items():
+                setattr(one, name, row[place])
             found.append(one)
         return found
 

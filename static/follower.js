@@ -1,4 +1,4 @@
-// follower pages: the zone of somebody new, copying the bank's reference, a quiet refresh
+// follower pages: the zone of somebody new, copying the bank's reference
 (() => {
   // Nothing was known of this reader when the page was made: show the times in their zone at once.
   const select = document.querySelector('#tz[data-guess]');
@@ -22,10 +22,5 @@
     } catch {
       getSelection().selectAllChildren(source);
     }
-  });
-  // The refresh of the status page waits while somebody reads or uses what it would replace.
-  document.body.addEventListener('htmx:beforeRequest', e => {
-    const region = e.detail.elt;
-    if (region.id === 'standing' && (region.contains(document.activeElement) || region.querySelector('details[open]'))) e.preventDefault();
   });
 })();

@@ -33,7 +33,8 @@ OF_A_BOOKING = {
     "withdraw_offer", "undo", "resend_offer",
 }  # fmt: skip
 FOR_EXPERTS = {
-    "need_action", "waiting", "need_count", "bulk_reschedule", "completed_calls", "upcoming",
+    "need_action", "waiting", "need_count", "bulk_reschedule", "bulk_undo", "completed_calls",
+    "upcoming",
     "availability", "save_week", "save_rules", "add_override", "remove_override", "support",
     "keys",
 }  # fmt: skip

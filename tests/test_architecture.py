@@ -26,7 +26,8 @@ LEVELS: dict[str, int] = {
             "provider_events",
             "tasks",
             "lifecycle helpdesk reminders housekeeping",
-            "sweeps imports invariants access signed_in forms presenters",
+            "sweeps imports invariants unsent signed_in forms presenters",
+            "access",
             "views admin staff_site demo demo_sign_ins templatetags context",
             "urls management apps",
         ]

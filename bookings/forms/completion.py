@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 
 from bookings import rules
+from bookings.formats import local
 from bookings.forms.fields import ActionForm, LocalDateTimeField
 from bookings.forms.text import NoteField
 from bookings.models import Booking, CompletionMark
@@ -39,7 +40,12 @@ class CompletionForm(ActionForm):
     def __init__(self, *args: Any, booking: Booking, now: datetime, **options: Any) -> None:
         super().__init__(*args, **options)
         self.booking, self.now = booking, now
-        self.fields["held_at"] = LocalDateTimeField(zone=booking.expert.time_zone, required=False)
+        self.planned = booking.starts_at.replace(second=0, microsecond=0)
+        self.fields["held_at"] = LocalDateTimeField(
+            zone=booking.expert.time_zone,
+            required=False,
+            initial=self.planned if booking.has_open_report else None,
+        )
         self.order_fields(["outcome", "channel", "held_at", "minutes", "note"])
 
     def clean(self) -> dict[str, Any]:
@@ -52,10 +58,21 @@ class CompletionForm(ActionForm):
         if outcome == Outcome.HELD_HERE:
             self.errors.pop("channel", None)
             data["channel"] = Channel.PLANNED
+            if self.booking.has_open_report and "held_at" not in self.errors:
+                data["held_at"] = data.get("held_at") or self.planned
         elif outcome == Outcome.HELD_ELSEWHERE and not data.get("channel"):
             self._require("channel", "Choose where the call took place.")
+        if (held_at := data.get("held_at")) and self._reads_as_planned(held_at):
+            data["held_at"] = self.planned
         self._check_time(data.get("held_at"), is_held=bool(outcome))
         return data
+
+    def _reads_as_planned(self, held_at: datetime) -> bool:
+        """Where the clocks go back a time comes twice: the planned one of the two is meant."""
+        zone = self.booking.expert.time_zone
+        return local(held_at, zone).replace(tzinfo=None) == local(self.planned, zone).replace(
+            tzinfo=None
+        )
 
     def _check_time(self, held_at: datetime | None, *, is_held: bool) -> None:
         if held_at is not None:

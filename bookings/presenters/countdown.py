@@ -53,7 +53,7 @@ def countdown(booking: Booking, reader: Reader) -> Countdown | None:
         left=left,
         text=over if is_over else _text(booking, left),
         over=over,
-        until="time is up" if is_over else f"until {reader.near(booking.deadline_at)}",
+        until=reader.until(booking.deadline_at),
         is_over=is_over,
         is_paused=booking.state != State.NO_SHOW_REPORTED,
     )

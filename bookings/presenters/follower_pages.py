@@ -118,7 +118,7 @@ def new_time(booking: Booking, zone: str, clock: str) -> str:
     day = formats.long_day(booking.starts_at, zone)
     at = formats.time_of_day(booking.starts_at, zone, clock)
     place = formats.zone_place(zone)
-    return f"Your new time is set. {day}, {at} ({place}). We sent you a calendar file."
+    return f"Your new time is set. {day}, {at} ({place}). A calendar file comes by e-mail."
 
 
 def link_ended(case: Case, link: PrivateLink) -> str:

@@ -87,7 +87,7 @@ def detail(
         case State.SCHEDULED:
             return _scheduled_detail(booking, reader)
         case State.NO_SHOW_REPORTED | State.RESCHEDULE_OFFERED | State.CONTESTED:
-            return f"until {reader.near(booking.deadline_at)}" if booking.deadline_at else ""
+            return reader.until(booking.deadline_at) if booking.deadline_at else ""
         case State.COMPLETED:
             return _completed_detail(booking, last)
         case State.REFUNDED:

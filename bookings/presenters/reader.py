@@ -59,6 +59,10 @@ class Reader:
             return f"{at:%a}, {self.time(at)}"
         return self.moment(at)
 
+    def until(self, deadline_at: datetime) -> str:
+        """until today, 6:40 pm; afterwards that the time is up."""
+        return f"until {self.near(deadline_at)}" if deadline_at > self.now else "time is up"
+
     def distance(self, instant: datetime) -> str:
         """yesterday, in 3 days, 2 weeks ago."""
         days = self.days_from_now(instant)

@@ -9,6 +9,7 @@ from bookings import formats
 from bookings.models import Booking, TimelineEvent
 from bookings.presenters import sentences
 from bookings.presenters.reader import Reader
+from bookings.presenters.told import told
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,9 @@ def entry(
         text=line.say(event, booking, reader),
         when=reader.moment(event.at),
         when_iso=formats.utc_iso(event.at),
-        detail=line.detail(event, booking, reader),
+        detail=" · ".join(
+            filter(None, [line.detail(event, booking, reader), told(event, booking, reader)])
+        ),
         note=event.note if event.verb in WRITTEN_BY_PEOPLE and not is_quoted else "",
         is_strong=line.is_strong,
     )

@@ -37,7 +37,13 @@ def navigation(context: dict[str, Any]) -> present.Navigation | None:
     count = context.get("need_count")
     if count is None:
         count = lists.need_count(expert)
-    return present.navigation(expert, section=section, count=count, now=timezone.now())
+    return present.navigation(
+        expert,
+        section=section,
+        count=count,
+        now=timezone.now(),
+        source=context.get("source", ""),
+    )
 
 
 @register.simple_tag(takes_context=True)

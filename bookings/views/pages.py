@@ -12,8 +12,13 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from bookings import helpdesk
-from bookings.access import ExpertRequest, expert_of, expert_required
+from bookings import helpdesk, unsent
+from bookings.access import (
+    ExpertRequest,
+    does_fill_in_again,
+    expert_of,
+    expert_required,
+)
 from bookings.forms.support import CommentForm, VerdictForm
 from bookings.models import User
 from bookings.policy import Policy
@@ -29,6 +34,8 @@ LAST_RESORT = (
     "<h1>Sorry, something went wrong on our side</h1>"
     "<p>Nothing you did was lost and no deadline has moved.</p></html>"
 )
+FORM_AGAIN = "X-Form-Again"
+"""Tells the script where a form that was refused is shown again with what was typed."""
 STAGES = ("ask", "comment", "thanks")
 
 
@@ -126,8 +133,17 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Mostly a page from before its reader signed in again. What they typed into it is kept, unless
+    the form came from another site."""
     logger.warning("a form was refused: %s", reason)
-    return _error(request, "csrf_failure", status=403)
+    match = request.resolver_match
+    is_ours = request.headers.get("Origin") == f"{request.scheme}://{request.get_host()}"
+    if not (is_ours and match and does_fill_in_again(match.func)):
+        return _error(request, "csrf_failure", status=403)
+    response = _error(request, "csrf_failure", status=403, again=request.path)
+    response.headers[FORM_AGAIN] = request.path
+    unsent.keep(request, response, path=request.path)
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -139,12 +155,13 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return HttpResponse(LAST_RESORT, status=500)
 
 
-def _error(request: HttpRequest, name: str, *, status: int) -> HttpResponse:
+def _error(request: HttpRequest, name: str, *, status: int, again: str = "") -> HttpResponse:
     """Rendered without the request: it asks neither session nor database for anything."""
     theme = request.COOKIES.get("theme", "")
     context = {
         "site_name": settings.SITE_NAME,
         "theme": theme if theme in ("light", "dark") else "",
+        "again": again,
     }
     return HttpResponse(render_to_string(f"pages/errors/{name}.html", context), status=status)
 

@@ -9,19 +9,21 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from bookings import helpdesk
-from bookings.access import ExpertRequest, expert_required
+from bookings import helpdesk, unsent
+from bookings.access import ExpertRequest, expert_required, fills_in_again
 from bookings.forms.support import SupportForm
 from bookings.presenters.support import request_rows
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @expert_required
+@fills_in_again
 def support(request: ExpertRequest) -> HttpResponse:
     if request.method == "POST":
         return _ask(request)
     # A code that is not the expert's own is not repeated, as if it did not exist.
-    form = SupportForm(expert=request.expert, initial={"code": request.GET.get("booking", "")})
+    asked = {"code": request.GET.get("booking", ""), **unsent.show(request)}
+    form = SupportForm(expert=request.expert, initial=asked)
     if form.own_booking(form.initial["code"]) is None:
         form.initial["code"] = ""
     return _page(request, form)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from bookings import clocks, lifecycle, slots
-from bookings.access import ExpertRequest, expert_required, own_booking
+from bookings.access import ExpertRequest, expert_required, fills_in_again, own_booking
 from bookings.forms.completion import CompletionForm
 from bookings.forms.reasons import CancelForm, RefundForm, WithdrawForm
 from bookings.forms.reschedule import RescheduleForm
@@ -112,30 +112,35 @@ def shown_unless_posted(
 
 
 @expert_required
+@fills_in_again
 @require_http_methods(METHODS)
 def reschedule(request: ExpertRequest, code: str) -> HttpResponse:
     return open_or_act(request, code, RESCHEDULE)
 
 
 @expert_required
+@fills_in_again
 @require_http_methods(METHODS)
 def mark_completed(request: ExpertRequest, code: str) -> HttpResponse:
     return open_or_act(request, code, MARK_COMPLETED)
 
 
 @expert_required
+@fills_in_again
 @require_http_methods(METHODS)
 def refund_now(request: ExpertRequest, code: str) -> HttpResponse:
     return open_or_act(request, code, REFUND_NOW)
 
 
 @expert_required
+@fills_in_again
 @require_http_methods(METHODS)
 def cancel(request: ExpertRequest, code: str) -> HttpResponse:
     return open_or_act(request, code, CANCEL)
 
 
 @expert_required
+@fills_in_again
 @require_http_methods(METHODS)
 def withdraw_offer(request: ExpertRequest, code: str) -> HttpResponse:
     return open_or_act(request, code, WITHDRAW_OFFER)

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
+from django_htmx.http import trigger_client_event
 
 from bookings import lists
 from bookings.access import (
@@ -19,7 +20,7 @@ from bookings.access import (
     quiet_when_signed_out,
 )
 from bookings.forms.filters import PastFilterForm, SearchForm
-from bookings.presenters import counters, groups, rows
+from bookings.presenters import groups, rows
 from bookings.presenters.countdown import USUALLY_OVER
 from bookings.presenters.navigation import navigation
 from bookings.presenters.reader import Reader
@@ -45,12 +46,8 @@ def waiting(request: ExpertRequest) -> HttpResponse:
 def _with_deadlines(
     request: ExpertRequest, found: lists.Page, form: SearchForm, *, source: str
 ) -> HttpResponse:
-    now = timezone.now()
-    stakes, waiting = lists.open_calls(request.expert, now=now)
-    shown = counters.counters(stakes, waiting, Reader.of(request.expert, now=now))
     context = {
-        "counters": shown,
-        "need_count": shown.need_count,
+        **answers.counters_of(request.expert, now=timezone.now(), source=source),
         **_list_context(request, found, form, source=source),
         "limits_hours": groups.answer_time(),
     }
@@ -118,10 +115,30 @@ def _list_context(
 @expert_required
 @require_safe
 def need_count(request: ExpertRequest) -> HttpResponse:
-    """The badge, asked for once a minute; it never speaks and never moves the focus."""
-    count = lists.need_count(request.expert)
-    nav = navigation(request.expert, section="", count=count, now=timezone.now())
-    return render(request, "bookings/count_answer.html", {"nav": nav})
+    """The badge, asked for once a minute; it never speaks and never moves the focus.
+
+    Above a list of calls with a deadline everything that counts them comes with it, and for the
+    script the codes of the calls that belong there now: the list itself is left alone.
+    """
+    expert, now, source = request.expert, timezone.now(), answers.source_of(request)
+    if source not in rows.WITH_DEADLINE:
+        count = lists.need_count(expert)
+        nav = navigation(expert, section="", count=count, now=now)
+        return render(request, "bookings/count_answer.html", {"nav": nav})
+    context = answers.counters_of(expert, now=now, source=source)
+    nav = navigation(expert, section="", count=context["need_count"], now=now, source=source)
+    response = render(
+        request, "bookings/count_answer.html", {**context, "nav": nav, "source": source}
+    )
+    are_waiting = source == "waiting"
+    calls = lists.codes(expert, are_waiting=are_waiting)
+    found = context["counters"]
+    now_there = {
+        "calls": calls,
+        "areAll": len(calls) < lists.COUNTED_UP_TO,
+        "count": found.waiting if are_waiting else found.need,
+    }
+    return trigger_client_event(response, "list:now", now_there)
 
 
 @quiet_when_signed_out

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import reswap, retarget
 
-from bookings import formats, lifecycle, rules
+from bookings import formats, lifecycle, rules, unsent
 from bookings.access import ExpertRequest, own_booking
 from bookings.forms.fields import ActionForm
 from bookings.lifecycle.engine import Ask
@@ -24,7 +24,7 @@ from bookings.presenters import addresses, results, stake
 from bookings.presenters.buttons import as_expert
 from bookings.presenters.reader import Reader, words
 from bookings.states import Actor, TransitionNotAllowed, Verb
-from bookings.views.expert import answers
+from bookings.views.expert import answers, page
 
 CORRECTABLE = {"too_few_slots", "too_many_slots", "details_missing", "reason_missing"}
 """Refusals the person can mend in the form; any other means that the booking has moved on."""
@@ -53,10 +53,11 @@ def open_or_act(request: ExpertRequest, code: str, dialog: Dialog) -> HttpRespon
     if request.method == "POST":
         return _act(request, code, dialog, now=now)
     booking = own_booking(request.expert, code)
-    refusal = rules.refusal(booking, dialog.verb, as_expert(booking), now=now)
+    refusal = rules.not_shown(booking, dialog.verb, as_expert(booking), now=now)
     if refusal is not None:
         return refused(request, code, refusal, now=now)
-    return _show(request, booking, dialog, dialog.form(booking=booking, now=now), now=now)
+    form = dialog.form(booking=booking, now=now, initial=unsent.show(request))
+    return _show(request, booking, dialog, form, now=now)
 
 
 class _Mistaken(Exception):
@@ -146,7 +147,7 @@ def _rendered(
     request: ExpertRequest, template: str, context: dict[str, Any], status: int
 ) -> HttpResponse:
     """In a page of its own, as a dialog, or only the form again where the dialog is open."""
-    is_fragment = answers.is_fragment(request)
+    is_fragment = page.is_fragment(request)
     shape = ("form" if status == 422 else "modal") if is_fragment else "page"
     context = {**context, "shape": shape}
     if not is_fragment:

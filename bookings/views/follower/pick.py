@@ -120,7 +120,7 @@ def _submitted(visit: Visit) -> HttpResponse:
     try:
         booking = move(visit.booking.pk, actor=form.actor, now=visit.now, starts_at=starts_at)
     except TransitionNotAllowed as no:
-        if no.code != "taken":
+        if no.code != "taken" or not visit.may_pick():
             return refused(visit, no.sentence)
         return _calendar(
             visit, choice, status=409, problem=wording.taken(starts_at, choice.zone, choice.clock)
