@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
-from bookings import emails, intake, refunds, slots, timeline
+from bookings import addresses, emails, intake, refunds, slots, timeline
 from bookings.gateways import Paid, till_of
 from bookings.models import (
     Booking,
@@ -154,7 +154,7 @@ def _follower(checkout: Checkout) -> Follower:
         with transaction.atomic():
             return Follower.objects.create(
                 name=checkout.name,
-                email=checkout.email,
+                email=addresses.kept(checkout.email),
                 time_zone=checkout.time_zone,
                 clock=checkout.clock,
             )

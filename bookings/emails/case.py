@@ -28,6 +28,7 @@ from bookings.models import (
     TimelineEvent,
     User,
 )
+from bookings.plain_text import one_line
 
 
 @dataclass
@@ -97,7 +98,7 @@ class Case:
 
     @property
     def title(self) -> str:
-        return formats.one_line(self.booking.service_title)
+        return one_line(self.booking.service_title)
 
     @property
     def call(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 from contextlib import suppress
 from email.mime.text import MIMEText
+from typing import Any
 
 from anymail.backends.base import AnymailBaseBackend
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends import smtp
 from django.core.mail.backends.base import BaseEmailBackend
 
+from bookings.emails import headers
 from bookings.emails.letter import Rendered
 
 
@@ -62,10 +64,26 @@ def _close(connection: BaseEmailBackend) -> None:
         connection.close()
 
 
+class _Message(EmailMultiAlternatives):
+    """With the header values of `headers`: Django and Python would decode and encode them anew,
+    into longer words, and leave alone what looks encoded already."""
+
+    def message(self, **options: Any) -> Any:
+        built = super().message(**options)
+        for name, value in (
+            ("Subject", headers.phrase(str(self.subject))),
+            ("From", self.from_email),
+            ("To", ", ".join(self.to)),
+        ):
+            del built[name]
+            built.set_raw(name, headers.folded(name, value))
+        return built
+
+
 def message_of(
     mail: Rendered, message_id: str, connection: BaseEmailBackend
 ) -> EmailMultiAlternatives:
-    message = EmailMultiAlternatives(
+    message = _Message(
         subject=mail.subject,
         body=mail.text,
         from_email=mail.sender,

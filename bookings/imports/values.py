@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 from babel.numbers import get_currency_precision, list_currencies
 from django.core.exceptions import ValidationError
-from django.core.validators import EmailValidator
 
-from bookings import zones
+from bookings import addresses, zones
 from bookings.models import Provider, validate_time_zone
+from bookings.plain_text import has_link, person_name
 from bookings.states import State
 
 STATES = (State.SCHEDULED, State.COMPLETED, State.REFUNDED, State.CANCELLED)
@@ -26,7 +26,6 @@ _PRICE = re.compile(r"(\d{1,12})(?:\.(\d{1,6}))?", re.ASCII)
 _MINUTES = re.compile(r"\d{1,4}", re.ASCII)
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST_AHEAD = timedelta(days=3 * 366)
-_is_email = EmailValidator()
 
 
 class Refused(Exception):
@@ -42,19 +41,20 @@ def short_text(longest: int) -> Callable[[str], str]:
     return reading
 
 
+def name(text: str) -> str:
+    """Of a person: e-mails begin with it."""
+    found = short_text(80)(person_name(text))
+    if has_link(found):
+        raise Refused("It holds a web address, an e-mail address or a telephone number.")
+    return found
+
+
 @lru_cache(maxsize=10_000)
-def _valid_email(text: str) -> bool:
-    try:
-        _is_email(text)
-    except ValidationError:
-        return False
-    return len(text) <= 254
-
-
 def email(text: str) -> str:
-    if not _valid_email(text):
-        raise Refused("It is not an e-mail address.")
-    return text.lower()
+    try:
+        return addresses.identity(addresses.read(text))
+    except addresses.NotAnAddress as error:
+        raise Refused(str(error)) from None
 
 
 @lru_cache(maxsize=1000)

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.utils.cache import patch_vary_headers
 
-from bookings import calendar, clocks
+from bookings import addresses, calendar, clocks
 from bookings.models import Booking
 from bookings.presenters import follower as present
 from bookings.states import State
@@ -49,7 +49,9 @@ def calendar_file(booking: Booking, *, now: datetime) -> HttpResponse:
         booking,
         method="REQUEST",
         summary=f"{booking.service_title} with {expert.name}",
-        organizer=calendar.Party(expert.name, settings.DEFAULT_FROM_EMAIL),
+        organizer=calendar.Party(
+            expert.name, addresses.read_mailbox(settings.DEFAULT_FROM_EMAIL)[1]
+        ),
         attendee=calendar.Party(follower.name, follower.email),
         now=now,
     )
