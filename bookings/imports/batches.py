@@ -55,8 +55,7 @@ def import_file(
     A rehearsal does the same in one transaction and takes it back, so that it cannot differ.
     """
     outcome = Outcome()
-    lines = table.read(path)
-    with transaction.atomic() if is_rehearsal else nullcontext():
+    with table.opened(path) as lines, transaction.atomic() if is_rehearsal else nullcontext():
         while batch := list(islice(lines, BATCH)):
             _Batch(outcome, tell=tell, now=now).take(batch)
             progress(outcome)
