@@ -127,6 +127,7 @@ def _draft(
         payment=_facts(checkout, paid) if paid else None,
         state=state,
         origin=intake.CHECKOUT if state == State.SCHEDULED else "",
+        buyer=intake.BuyerFacts(checkout.name, checkout.time_zone, checkout.clock),
     )
 
 

@@ -150,6 +150,7 @@ class _Batch:
             place=call.place,
             actor=SYSTEM,
             state=call.state,
+            buyer=intake.BuyerFacts(call.follower_name, call.follower_time_zone),
         )
 
     def _write(self, drafts: list[tuple[Call, intake.NewBooking]]) -> None:

@@ -15,6 +15,11 @@ from bookings import addresses, zones
 M = TypeVar("M", bound=models.Model, covariant=True)
 
 
+def first_word(name: str) -> str:
+    """How somebody of that name is addressed."""
+    return name.split()[0] if name.strip() else name
+
+
 def validate_time_zone(name: str) -> None:
     if not zones.is_known(name):
         raise ValidationError("Choose a time zone from the list, such as Europe/Berlin.")
@@ -109,7 +114,7 @@ class Expert(models.Model):
 
     @property
     def first_name(self) -> str:
-        return self.name.split()[0] if self.name.strip() else self.name
+        return first_word(self.name)
 
 
 class FollowerQuerySet(AddressedQuerySet["Follower"]):
@@ -135,4 +140,4 @@ class Follower(models.Model):
 
     @property
     def first_name(self) -> str:
-        return self.name.split()[0] if self.name.strip() else self.name
+        return first_word(self.name)

@@ -34,8 +34,8 @@ def confirmation(
     shown = tuple(
         Person(
             code=booking.code,
-            name=booking.follower.name,
-            initials=people.initials(booking.follower.name),
+            name=booking.buyer.name,
+            initials=people.initials(booking.buyer.name),
             hue=people.hue(booking.follower_id),
             what=f"{booking.service_title}, {reader.moment(booking.starts_at)}",
             refusal=refused.get(booking.code, ""),

@@ -71,9 +71,9 @@ def detail(
     section, back_name, back_label = _back(booking, reader)
     return Detail(
         code=booking.code,
-        title=f"{booking.service_title} with {booking.follower.name}",
-        name=booking.follower.name,
-        initials=people.initials(booking.follower.name),
+        title=f"{booking.service_title} with {booking.buyer.name}",
+        name=booking.buyer.name,
+        initials=people.initials(booking.buyer.name),
         hue=people.hue(booking.follower_id),
         chip=chip,
         panel=panel(booking, reader, refund=refunds[-1] if refunds else None),
@@ -120,12 +120,12 @@ def _said_in(booking: Booking, events: Sequence[TimelineEvent]) -> TimelineEvent
 def _said(event: TimelineEvent, booking: Booking, reader: Reader) -> Said:
     reason = event.data.get("reason", "")
     label = str(NoShowReport.Reason(reason).label) if reason in NoShowReport.Reason.values else ""
-    silent = f"{booking.follower.first_name} gave no details."
+    silent = f"{booking.buyer.first_name} gave no details."
     return Said(
         text=event.note,
         without=f"{label}. {silent}" if label else silent,
         reason=label,
-        who=booking.follower.name,
+        who=booking.buyer.name,
         when=reader.moment(event.at),
         when_iso=formats.utc_iso(event.at),
     )

@@ -30,7 +30,7 @@ def next_step(booking: Booking, reader: Reader) -> Entry | None:
 
 
 def _next(booking: Booking, reader: Reader) -> tuple[datetime | None, str, str]:
-    name = booking.follower.first_name
+    name = booking.buyer.first_name
     money = at_stake(booking)
     end = f"Refund of {money} starts" if money else "The booking is closed"
     match State(booking.state):
@@ -62,7 +62,7 @@ def contestable_until(booking: Booking, reader: Reader) -> datetime | None:
 
 def if_nothing_happens(booking: Booking) -> str:
     """If you do nothing, Priya gets ₹2,400 back automatically."""
-    name, money = booking.follower.first_name, at_stake(booking)
+    name, money = booking.buyer.first_name, at_stake(booking)
     gets = f"{name} gets {money} back automatically" if money else "the booking is closed"
     match State(booking.state):
         case State.NO_SHOW_REPORTED:

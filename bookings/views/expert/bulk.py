@@ -67,7 +67,7 @@ def _send(
     """One call after the other; one that is refused stops none of the others."""
     sent: list[str] = []
     for booking in chosen:
-        name = booking.follower.name
+        name = booking.buyer.name
         try:
             lifecycle.offer_reschedule(
                 booking.pk, actor=answers.actor_of(request), now=now, note=note

@@ -92,7 +92,7 @@ def page(visit: Visit, template: str, *, status: int = 200, **context: Any) -> H
     if context["case"] is None:
         context["case"] = visit.case()
     context |= {
-        "private_for": visit.booking.follower.first_name,
+        "private_for": visit.booking.buyer.first_name,
         "booking": visit.booking,
         "token": visit.token,
     }
