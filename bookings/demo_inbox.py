@@ -12,6 +12,7 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db.models import Count, Max, Q
 
+from bookings import addresses
 from bookings.models import StoredMessage
 
 KEPT_HEADERS = ("To", "Message-ID", "In-Reply-To", "References", "Reply-To", "Date")
@@ -64,7 +65,7 @@ def _rows(message: EmailMessage) -> list[StoredMessage]:
     parts = {part.get_content_type(): part for part in built.walk() if not part.is_multipart()}
     return [
         StoredMessage(
-            to=address[:300],
+            to=addresses.kept(address)[:300],
             sender=_decoded(str(built["From"]))[:300],
             subject=str(message.subject)[:300],
             text=_text(parts.get("text/plain")),

@@ -16,7 +16,8 @@ LEVELS: dict[str, int] = {
     name: level
     for level, names in enumerate(
         [
-            "states policy standin free_times lanes prepared orm_watch folding instants zones",
+            "states policy standin free_times lanes prepared orm_watch folding instants zones"
+            " plain_text addresses",
             "compiled models",
             "clocks formats timeline gateways demo_inbox leases",
             "links slots rules calendar intake lists",

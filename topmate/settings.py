@@ -9,7 +9,7 @@ from typing import Any
 
 import django
 
-from topmate import logs, payments, services
+from topmate import logs, payments, senders, services
 from topmate.env import Env
 from topmate.generics import allow_type_arguments
 from topmate.keys import secret_key
@@ -26,6 +26,7 @@ _address = "127.0.0.1" if _host in ("0.0.0.0", "::", "localhost") else _host  # 
 _site = env.url("SITE_URL", f"http://{_address}:{_port}", ("http", "https"))
 if not _site.hostname or _site.path.strip("/") or _site.query or _site.username:
     env.problem("SITE_URL must be a scheme and a host only, like https://calls.example.org.")
+_site = senders.site(env, _site)
 SITE_URL = f"{_site.scheme}://{_site.netloc}"
 SITE_NAME = env.text("SITE_NAME", "Topmate")
 IS_HTTPS = _site.scheme == "https"
@@ -60,6 +61,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "topmate.security.SecurityHeadersMiddleware",  # outermost: errors get the headers too
+    "topmate.mailed_links.MailedLinkMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -109,12 +111,8 @@ globals().update(_mail.settings())  # MAILERS, or EMAIL_* before Django 6.1
 DEMO_INBOX = _mail.demo_inbox
 MAIL_IN_FLIGHT = env.number("MAIL_IN_FLIGHT", 8, low=1, high=100)
 ANYMAIL = _mail.anymail
-_mail_host = "localhost" if _site.hostname in (None, "127.0.0.1", "::1") else _site.hostname
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"bookings@{_mail_host}")
-STAFF_EMAIL = env.items("STAFF_EMAIL", [])
-for _value in [DEFAULT_FROM_EMAIL, *STAFF_EMAIL]:
-    if "@" not in _value:
-        env.problem(f"{_value!r} in DEFAULT_FROM_EMAIL or STAFF_EMAIL is not an e-mail address.")
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = senders.sender(env, site_host=_site.hostname or "")
+STAFF_EMAIL = senders.staff(env)
 
 # --- Payment providers: a provider without keys has no gateway ---------------------------------
 STRIPE_SECRET_KEY = payments.stripe_key(env)

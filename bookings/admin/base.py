@@ -6,8 +6,11 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from django import forms
 from django.contrib import admin
+from django.contrib.admin.views.main import SEARCH_VAR, ChangeList, ChangeListSearchForm
 from django.core.paginator import Paginator
+from django.db import models
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -15,6 +18,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bookings import formats
+from bookings.forms.text import AddressField, LineField, ParagraphsField
+from bookings.plain_text import one_line
 
 NONE = "–"
 """what an empty value shows"""
@@ -37,9 +42,34 @@ class BoundedPaginator(_Paginator):
         return len(rows)
 
 
+CLEANED: dict[type[models.Field[Any, Any]], dict[str, Any]] = {
+    models.CharField: {"form_class": LineField},
+    models.SlugField: {"form_class": forms.SlugField},
+    models.EmailField: {"form_class": AddressField},
+    models.TextField: {"form_class": ParagraphsField},
+}
+"""Staff's texts are cleaned like everybody's."""
+
+
+LONGEST_SEARCH = 200
+
+
+class _SearchForm(ChangeListSearchForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields = {SEARCH_VAR: LineField(required=False, max_length=LONGEST_SEARCH)}
+
+
+class _ChangeList(ChangeList):
+    """Looks for a text as the texts are kept that it looks in."""
+
+    search_form_class = _SearchForm
+
+
 class KeptAdmin(admin.ModelAdmin[M]):
     """Nothing is deleted here, whatever rights somebody has."""
 
+    formfield_overrides = CLEANED
     paginator = BoundedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # each facet would count a whole table
@@ -49,6 +79,16 @@ class KeptAdmin(admin.ModelAdmin[M]):
 
     def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return _ChangeList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[M], search_term: str
+    ) -> tuple[QuerySet[M], bool]:
+        """Also of a field that is completed as somebody types."""
+        term = one_line(search_term[:LONGEST_SEARCH])
+        return super().get_search_results(request, queryset, term)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
 from bookings import links
-from bookings.admin.base import NONE, KeptAdmin
+from bookings.admin.base import CLEANED, NONE, KeptAdmin
 from bookings.formats import local
 from bookings.forms.people import ExpertForm, PersonForm, ServiceForm, WeekFormSet
 from bookings.models import Clock, Expert, Follower, Service, User, WeeklyHours
@@ -23,6 +23,7 @@ class ExpertsRows(admin.TabularInline[Any, Expert]):
     """A plain table with two empty lines at its end; every control has a name of its own."""
 
     template = "admin/bookings/editable_rows.html"
+    formfield_overrides = CLEANED
     extra = 2
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:

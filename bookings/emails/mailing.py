@@ -16,6 +16,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends import smtp
 from django.core.mail.backends.base import BaseEmailBackend
 
+from bookings.emails import headers
 from bookings.emails.letter import Rendered
 from bookings.emails.rendering import Unsendable
 
@@ -85,8 +86,24 @@ def _can_be_built(message: EmailMultiAlternatives) -> bool:
     return True
 
 
+class _Message(EmailMultiAlternatives):
+    """With the header values of `headers`: Django and Python would decode and encode them anew,
+    into longer words, and leave alone what looks encoded already."""
+
+    def message(self, **options: Any) -> Any:
+        built = super().message(**options)
+        for name, value in (
+            ("Subject", headers.phrase(str(self.subject))),
+            ("From", self.from_email),
+            ("To", ", ".join(self.to)),
+        ):
+            del built[name]
+            built.set_raw(name, headers.folded(name, value))
+        return built
+
+
 def message_of(mail: Rendered, message_id: str) -> EmailMultiAlternatives:
-    message = EmailMultiAlternatives(
+    message = _Message(
         subject=mail.subject,
         body=mail.text,
         from_email=mail.sender,

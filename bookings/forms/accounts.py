@@ -14,9 +14,9 @@ from django.contrib.auth.forms import (
 )
 from django.utils import timezone
 
-from bookings import emails, tasks
+from bookings import addresses, emails, tasks
 from bookings.forms.style import Styled
-from bookings.forms.text import NameField
+from bookings.forms.text import AddressField, NameField
 from bookings.forms.zones import zone_choices
 from bookings.models import Clock, Expert, User
 
@@ -25,9 +25,8 @@ PASSWORD_HINT = "At least 10 characters. A few words in a row are easy to rememb
 
 
 class SignInForm(Styled, AuthenticationForm):
-    username = forms.EmailField(
+    username = AddressField(
         label="E-mail address",
-        max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
     )
     error_messages = {
@@ -37,19 +36,18 @@ class SignInForm(Styled, AuthenticationForm):
 
     def clean_username(self) -> str:
         """One spelling only: the limit on wrong attempts counts by it."""
-        return str(self.cleaned_data["username"]).lower()
+        return addresses.identity(self.cleaned_data["username"])
 
 
 class ResetPasswordForm(Styled, PasswordResetForm):
-    email = forms.EmailField(
+    email = AddressField(
         label="E-mail address",
-        max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "email", "autofocus": True}),
     )
 
     def get_users(self, email: str) -> list[User]:
         """Also those who never had a password: this is how staff invites an expert."""
-        return list(User.objects.filter(email=email.lower(), is_active=True))
+        return list(User.objects.filter(email=addresses.identity(email), is_active=True))
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """The mail is written to the outbox, and its link starts with SITE_URL, whatever host

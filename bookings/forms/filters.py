@@ -11,11 +11,12 @@ from django import forms
 
 from bookings import lists
 from bookings.forms.fields import OUR_TIME
+from bookings.forms.text import LineField
 from bookings.models import Expert
 
 
 class SearchForm(forms.Form):
-    q = forms.CharField(required=False, max_length=80)
+    q = LineField(required=False, max_length=80)
     after = forms.CharField(required=False, max_length=60)
     shown = forms.IntegerField(required=False, min_value=0, max_value=10**9)
 

@@ -11,14 +11,14 @@ from django.forms import BaseInlineFormSet
 from django.utils import timezone
 
 from bookings.forms.availability import problem_with
-from bookings.forms.text import LineField
+from bookings.forms.text import NameField
 from bookings.forms.zones import zone_choices
 from bookings.gateways import selling_with, why_not
 from bookings.models import Clock, Service, WeeklyHours
 
 
 class PersonForm(forms.ModelForm[Any]):
-    name = LineField(max_length=80)
+    name = NameField(max_length=80)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -7,13 +7,13 @@ from typing import Any
 from django import forms
 
 from bookings.forms.style import Styled
-from bookings.forms.text import LineField, ParagraphsField, one_line
+from bookings.forms.text import LineField, ParagraphsField
 from bookings.models import Booking, Expert, HelpFeedback
 
 
 class SupportForm(Styled, forms.Form):
     subject = LineField(max_length=120, label="What is it about?")
-    code = forms.CharField(
+    code = LineField(
         label="Booking",
         required=False,
         max_length=20,
@@ -28,7 +28,7 @@ class SupportForm(Styled, forms.Form):
         self.booking: Booking | None = None
 
     def clean_code(self) -> str:
-        code = one_line(self.cleaned_data["code"]).upper()
+        code = str(self.cleaned_data["code"]).upper()
         if code:
             self.booking = self.own_booking(code)
             if self.booking is None:

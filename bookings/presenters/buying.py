@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.urls import reverse
 
-from bookings import formats, slots
+from bookings import addresses, formats, slots
 from bookings.gateways.razorpay_till import HOSTED_CHECKOUT
 from bookings.models import Checkout, CheckoutState, Expert, Provider, Service
 from bookings.presenters.people import hue, initials
@@ -134,7 +134,7 @@ def _razorpay_fields(checkout: Checkout) -> tuple[tuple[str, str], ...]:
         ("name", settings.SITE_NAME),
         ("description", f"{checkout.service.title} with {checkout.expert.name}"[:250]),
         ("prefill[name]", checkout.name),
-        ("prefill[email]", checkout.email),
+        ("prefill[email]", addresses.for_programs(checkout.email)),
         ("callback_url", f"{page}back/"),
         ("cancel_url", page),
     )

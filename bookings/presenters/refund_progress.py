@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from email.utils import parseaddr
 from urllib.parse import quote
 
 from django.conf import settings
 
-from bookings import formats
+from bookings import addresses, formats
 from bookings.emails.words import BANK_DAYS, BANK_TAKES
 from bookings.models import Booking, Contest, NoShowReport, Payment, Refund, RefundState
 from bookings.presenters.labels import Chip
@@ -80,9 +79,9 @@ def progress(
 
 def _letter_to_support(refund: Refund) -> str:
     """To where a reply to one of our e-mails goes as well."""
-    _, address = parseaddr([*settings.STAFF_EMAIL, settings.DEFAULT_FROM_EMAIL][0])
+    _, address = addresses.read_mailbox([*settings.STAFF_EMAIL, settings.DEFAULT_FROM_EMAIL][0])
     subject = f"The refund for booking {refund.booking.code} came back"
-    return f"mailto:{quote(address, safe='@')}?subject={quote(subject)}"
+    return f"mailto:{quote(addresses.for_programs(address), safe='@')}?subject={quote(subject)}"
 
 
 def _words(refund: Refund, payment: Payment, reader: Reader) -> tuple[Chip, str, tuple[str, ...]]:

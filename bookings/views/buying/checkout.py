@@ -21,6 +21,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from bookings import checkouts, tasks
+from bookings.calendar import Party
 from bookings.models import Checkout
 from bookings.presenters import buying
 from bookings.presenters.slot_picker import Choice, slot_value
@@ -120,7 +121,8 @@ def checkout_calendar(request: HttpRequest, found: Checkout) -> HttpResponse:
     now = timezone.now()
     if found.booking is None or not buying.has_calendar(found, now=now):
         raise Http404
-    return calendar_file(found.booking, now=now)
+    attendee = Party(found.name, found.email)  # whoever looks is shown what they typed
+    return calendar_file(found.booking, attendee=attendee, now=now)
 
 
 @csrf_exempt

@@ -115,5 +115,5 @@ def _each(
         try:
             done.append(act(booking))
         except TransitionNotAllowed as refusal:
-            messages.error(request, f"{booking.follower.name}: {refusal.sentence}")
+            messages.error(request, f"{booking.buyer.name}: {refusal.sentence}")
     return done

@@ -123,7 +123,7 @@ def _show(
     source = answers.source_of(request)
     context = {
         "booking": booking,
-        "first_name": booking.follower.first_name,
+        "first_name": booking.buyer.first_name,
         "zone_place": formats.zone_place(request.expert.time_zone),
         "form": form,
         "problems": form.problems() if form.is_bound else [],

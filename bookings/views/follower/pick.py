@@ -43,7 +43,7 @@ def pick(visit: Visit) -> HttpResponse:
 
 def _asked_for(visit: Visit, asked: QueryDict) -> Choice:
     """What was asked for, where it makes sense; else what we know of the follower."""
-    follower = visit.booking.follower
+    follower = visit.booking.buyer
     device = visit.request.COOKIES.get(DEVICE_COOKIE, "")
     known = [follower.time_zone, device]
     if follower.time_zone == UNKNOWN_ZONE:
@@ -76,7 +76,7 @@ def _calendar(
         starts,
         choice,
         now=visit.now,
-        near=(visit.request.COOKIES.get(DEVICE_COOKIE, ""), booking.follower.time_zone,
+        near=(visit.request.COOKIES.get(DEVICE_COOKIE, ""), booking.buyer.time_zone,
               booking.expert.time_zone),
         is_listed=is_listed,
     ) if starts else None  # fmt: skip
@@ -135,6 +135,8 @@ def _remember(booking: Booking, choice: Choice) -> None:
     follower = booking.follower
     follower.time_zone, follower.clock = choice.zone, choice.clock
     follower.save(update_fields=["time_zone", "clock"])
+    booking.buyer_zone = booking.buyer_clock = ""
+    booking.save(update_fields=["buyer_zone", "buyer_clock"])
 
 
 @private(Purpose.PICK)

@@ -94,7 +94,7 @@ def page(visit: Visit, template: str, *, status: int = 200, **context: Any) -> H
         context["case"] = visit.case()
     context |= {
         "true_until": true_until(visit),
-        "private_for": visit.booking.follower.first_name,
+        "private_for": visit.booking.buyer.first_name,
         "booking": visit.booking,
         "token": visit.token,
     }
