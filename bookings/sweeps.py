@@ -14,9 +14,10 @@ from functools import partial
 
 from celery import shared_task
 from django.conf import settings
-from django.utils import timezone
 
 from bookings import (
+    clock_check,
+    database_time,
     emails,
     housekeeping,
     lanes,
@@ -53,8 +54,13 @@ LATE_AFTER_PERIODS = 3
 
 
 @shared_task(name="bookings.tasks.sweep", ignore_result=True, soft_time_limit=240, time_limit=270)
-def sweep() -> dict[str, int]:
-    return run(now=timezone.now())
+def sweep() -> dict[str, int] | None:
+    """None: the clock of this process is not the database's, so it has done nothing."""
+    now = clock_check.time_to_act()
+    if now is None:
+        return None
+    database_time.remember()
+    return run(now=now)
 
 
 def run(*, now: datetime) -> dict[str, int]:
@@ -79,7 +85,7 @@ def run(*, now: datetime) -> dict[str, int]:
     counts["emails"] = tasks.deliver_all(waiting, now=clock.now)
     counts["forgotten"] = housekeeping.forget_old(now=now)
     Heartbeat.objects.update_or_create(
-        name="sweep", defaults={"finished_at": timezone.now(), "counts": counts}
+        name="sweep", defaults={"finished_at": database_time.now(), "counts": counts}
     )
     return counts
 
