@@ -18,10 +18,10 @@ LEVELS: dict[str, int] = {
         [
             "states policy standin free_times lanes prepared folding instants zones",
             "compiled models",
-            "clocks formats timeline gateways demo_inbox leases",
+            "clocks formats timeline gateways demo_inbox leases database_time",
             "links slots rules calendar intake lists",
             "emails hours",
-            "refunds",
+            "refunds clock_check",
             "checkouts",
             "provider_events",
             "tasks",
@@ -100,3 +100,14 @@ def test_below_the_pages_nobody_knows_http(name: str) -> None:
         if other.startswith((*OF_THE_PAGES, "topmate"))
     }
     assert sorted(wrong) == []
+
+
+def test_everything_goes_by_the_clock_of_the_database() -> None:
+    """`timezone.now()` is the clock of one machine, which may be wrong."""
+    own_clock = {
+        str(path.relative_to(BOOKINGS))
+        for name, paths in modules().items()
+        for path in paths
+        if name not in ("standin", "database_time") and "timezone.now()" in path.read_text()
+    }
+    assert sorted(own_clock) == []

@@ -13,10 +13,10 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import URLPattern, path, reverse_lazy
-from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
+from bookings import database_time
 from bookings.access import expert_of
 from bookings.forms.accounts import (
     AccountForm,
@@ -116,7 +116,7 @@ def _account_form(request: HttpRequest, expert: Expert) -> AccountForm:
         request.POST if request.method == "POST" else None,
         instance=expert,
         initial={"theme": _theme_of(request)},
-        now=timezone.now(),
+        now=database_time.now(),
     )
 
 

@@ -8,10 +8,9 @@ from datetime import datetime
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from bookings import lifecycle, lists, rules
+from bookings import database_time, lifecycle, lists, rules
 from bookings.access import ExpertRequest, expert_required
 from bookings.forms.reschedule import BulkRescheduleForm
 from bookings.models import Booking
@@ -27,7 +26,7 @@ AT_ONCE = 25
 @expert_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def bulk_reschedule(request: ExpertRequest) -> HttpResponse:
-    now = timezone.now()
+    now = database_time.now()
     sent = request.POST if request.method == "POST" else request.GET
     codes = [code for code in sent.getlist("call") if code.isprintable()]
     chosen = lists.several(request.expert, codes[:AT_ONCE])

@@ -7,11 +7,10 @@ from typing import Any
 from django.http import HttpResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
 
-from bookings import lists
+from bookings import database_time, lists
 from bookings.access import (
     ExpertRequest,
     expert_required,
@@ -45,7 +44,7 @@ def waiting(request: ExpertRequest) -> HttpResponse:
 def _with_deadlines(
     request: ExpertRequest, found: lists.Page, form: SearchForm, *, source: str
 ) -> HttpResponse:
-    now = timezone.now()
+    now = database_time.now()
     stakes, waiting = lists.open_calls(request.expert, now=now)
     shown = counters.counters(stakes, waiting, Reader.of(request.expert, now=now))
     context = {
@@ -62,7 +61,9 @@ def _with_deadlines(
 def completed_calls(request: ExpertRequest) -> HttpResponse:
     form = PastFilterForm(request.GET)
     wanted = form.wanted(request.expert)
-    found = lists.past(request.expert, now=timezone.now(), wanted=wanted, after=form.value("after"))
+    found = lists.past(
+        request.expert, now=database_time.now(), wanted=wanted, after=form.value("after")
+    )
     context = {
         **_list_context(request, found, form, source="completed_calls"),
         "filters": groups.outcome_links(form.kept(), wanted.outcome),
@@ -77,7 +78,7 @@ def completed_calls(request: ExpertRequest) -> HttpResponse:
 def upcoming(request: ExpertRequest) -> HttpResponse:
     form = SearchForm(request.GET)
     found = lists.upcoming(
-        request.expert, now=timezone.now(), search=form.value("q"), after=form.value("after")
+        request.expert, now=database_time.now(), search=form.value("q"), after=form.value("after")
     )
     context = _list_context(request, found, form, source="upcoming")
     return answers.shown(request, "bookings/upcoming.html", _partial(form), context)
@@ -91,7 +92,7 @@ def _partial(form: SearchForm) -> str:
 def _list_context(
     request: ExpertRequest, found: lists.Page, form: SearchForm, *, source: str
 ) -> dict[str, Any]:
-    reader = Reader.of(request.expert, now=timezone.now())
+    reader = Reader.of(request.expert, now=database_time.now())
     shown = [rows.row(booking, reader, source=source) for booking in found.bookings]
     already = form.shown_before()
     return {
@@ -120,7 +121,7 @@ def _list_context(
 def need_count(request: ExpertRequest) -> HttpResponse:
     """The badge, asked for once a minute; it never speaks and never moves the focus."""
     count = lists.need_count(request.expert)
-    nav = navigation(request.expert, section="", count=count, now=timezone.now())
+    nav = navigation(request.expert, section="", count=count, now=database_time.now())
     return render(request, "bookings/count_answer.html", {"nav": nav})
 
 
@@ -131,4 +132,4 @@ def row(request: ExpertRequest, code: str) -> HttpResponse:
     """One row as it is now, for a countdown that has run out."""
     own_booking(request.expert, code)
     source = answers.source_of(request)
-    return answers.fresh_row(request, code, source, now=timezone.now())
+    return answers.fresh_row(request, code, source, now=database_time.now())
