@@ -8,7 +8,8 @@ from bookings import formats
 from bookings.emails.case import Case, page
 from bookings.emails.kinds import STAFF, kind
 from bookings.emails.letter import Letter, Link
-from bookings.emails.words import site_name, why_staff
+from bookings.emails.words import site_name, upper_first, why_staff
+from bookings.models import SetAside
 
 
 @kind(STAFF, "a machine's clock is not the database's: it does nothing that is due")
@@ -44,6 +45,51 @@ def staff_clock_wrong(case: Case) -> Letter:
         ),
         button=Link("Open the admin", page("admin:index")),
         policy=("Other machines whose clocks are right go on.",),
+        why=why_staff(),
+        can_reply=False,
+    )
+
+
+@kind(STAFF, "the sweep cannot do what is due for a booking, and leaves it out")
+def staff_bookings_set_aside(case: Case) -> Letter:
+    pk = int(case.facts.get("set_aside", 0))
+    row = SetAside.objects.filter(pk=pk).select_related("booking").first()
+    code = row.booking.code if row else "a booking"
+    return Letter(
+        subject=f"{upper_first(code)} cannot go on by itself",
+        preheader="Its deadline or its reminder waits for somebody to look.",
+        heading="A booking was set aside",
+        paragraphs=(
+            f"what was due for {code} could not be done, so the booking was set aside. All others "
+            "go on. It is tried again after ten minutes, then less and less often.",
+            "Look at what went wrong, mend it, and have it tried again at once. There may be more "
+            "than one: you get at most one of these e-mails an hour.",
+        ),
+        quote=str(case.facts.get("why", "")),
+        quoted="What went wrong",
+        button=Link("Open what was set aside", page("admin:bookings_setaside_changelist")),
+        policy=("While it waits, nobody is refunded or reminded because of its deadline.",),
+        why=why_staff(),
+        can_reply=False,
+    )
+
+
+@kind(STAFF, "a purchase cannot be asked about or booked, though somebody may have paid")
+def staff_purchase_unclear(case: Case) -> Letter:
+    pk = int(case.facts["checkout"])
+    return Letter(
+        subject="Somebody may have paid for a call that is not booked",
+        preheader="Compare the purchase with the provider’s dashboard.",
+        heading="A purchase is unclear",
+        paragraphs=(
+            "the payment provider could not be asked whether this purchase was paid, or what it "
+            "said could not be written down. It is asked again for three days.",
+            "Look for the payment in the provider’s dashboard. If it was paid and no booking "
+            "appears here, refund it there and write to the buyer.",
+        ),
+        quote=str(case.facts.get("why", "")),
+        quoted="What went wrong",
+        button=case.admin_link("Open the purchase", "checkout", pk),
         why=why_staff(),
         can_reply=False,
     )
