@@ -160,6 +160,21 @@ def unguarded_flush(django_db_setup: None) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_clock_to_travel_with(django_db_setup: None) -> Iterator[None]:
+    """A test that travels in time takes this process along, and not the database: here both have
+    one clock. The tests of `database_time` take the real ones; see tests/clocks_apart.py."""
+    from django.utils import timezone
+
+    from bookings import database_time
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database_time, "now", lambda: timezone.now())
+        patch.setattr(database_time, "read", lambda: timezone.now())
+        patch.setattr(database_time, "remember", lambda: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[Any]:
     """The whole site as `make run` starts it; see tests/house.py."""

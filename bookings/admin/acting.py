@@ -17,8 +17,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 
+from bookings import database_time
 from bookings.admin.base import M, ReadOnlyAdmin
 from bookings.forms.staff import ReasonForm
 from bookings.states import Actor, ActorKind, TransitionNotAllowed
@@ -95,7 +95,7 @@ class ActingAdmin(ReadOnlyAdmin[M]):
     def _offered(self, request: HttpRequest, row: M) -> list[dict[str, str]]:
         if not self.has_act_permission(request):
             return []
-        actor, now = _actor(request), timezone.now()
+        actor, now = _actor(request), database_time.now()
         return [
             {"label": action.label, "url": self.act_url(action, [row.pk])}
             for action in self.staff_actions
@@ -128,7 +128,7 @@ class ActingAdmin(ReadOnlyAdmin[M]):
     def _ask(
         self, request: HttpRequest, action: StaffAction, rows: list[M], form: ReasonForm
     ) -> HttpResponse:
-        actor, now = _actor(request), timezone.now()
+        actor, now = _actor(request), database_time.now()
         context = {
             **self.admin_site.each_context(request),
             "title": action.label,
@@ -154,7 +154,7 @@ class ActingAdmin(ReadOnlyAdmin[M]):
         for row in rows:
             name = self.row_name(row)
             try:
-                done = action.run(row, actor=actor, now=timezone.now(), details=details)
+                done = action.run(row, actor=actor, now=database_time.now(), details=details)
             except TransitionNotAllowed as refused:
                 messages.error(request, f"{name}: {refused.sentence}")
             else:

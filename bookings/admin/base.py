@@ -13,11 +13,10 @@ from django.core.paginator import Paginator
 from django.db import models
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bookings import formats
+from bookings import database_time, formats
 from bookings.forms.text import AddressField, LineField, ParagraphsField
 from bookings.plain_text import one_line
 
@@ -140,19 +139,19 @@ def moment(instant: datetime | None) -> str:
     """In UTC: staff compares with logs and with other people's zones."""
     if instant is None:
         return NONE
-    words = formats.moment(instant, "UTC", "24", timezone.now())
+    words = formats.moment(instant, "UTC", "24", database_time.now())
     return format_html('<time class="num" datetime="{}">{}</time>', formats.utc_iso(instant), words)
 
 
 def age(since: datetime | None) -> str:
-    return NONE if since is None else formats.left(timezone.now() - since)
+    return NONE if since is None else formats.left(database_time.now() - since)
 
 
 def remaining(until: datetime | None) -> str:
     """Time left with the instant below, or how long it is over."""
     if until is None:
         return NONE
-    left = until - timezone.now()
+    left = until - database_time.now()
     words = f"{formats.left(left)} left" if left > timedelta(0) else f"over {formats.left(-left)}"
     tone = "bad" if left < timedelta(hours=6) else "warn" if left < timedelta(days=1) else ""
     return format_html("{}<br>{}", chip(words, tone), moment(until))

@@ -9,11 +9,10 @@ from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from bookings import clocks, formats, lifecycle, rules
+from bookings import clocks, database_time, formats, lifecycle, rules
 from bookings.admin.acting import ActingAdmin, StaffAction
 from bookings.admin.base import NONE, chip, moment, money, remaining
 from bookings.admin.filters import CallDate, Late, StateNow
@@ -37,7 +36,7 @@ PEOPLE_FOUND = 200
 
 
 def state_chip(booking: Booking) -> SafeString:
-    if booking.state == State.SCHEDULED and clocks.has_ended(booking, timezone.now()):
+    if booking.state == State.SCHEDULED and clocks.has_ended(booking, database_time.now()):
         return chip("Ended")  # as on the expert's pages, no state of its own
     return chip(state_words(booking.state), TONES[State(booking.state)])
 

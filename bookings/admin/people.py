@@ -8,10 +8,9 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
-from bookings import links
+from bookings import database_time, links
 from bookings.admin.base import CLEANED, NONE, KeptAdmin
 from bookings.formats import local
 from bookings.forms.people import ExpertForm, PersonForm, ServiceForm, WeekFormSet
@@ -71,7 +70,7 @@ class ExpertAdmin(KeptAdmin[Expert]):
     @admin.display(description="from today on")
     def dates(self, row: Expert) -> str:
         """To read only: of 300 there would be more fields than a form may send."""
-        today = local(timezone.now(), row.time_zone).date()
+        today = local(database_time.now(), row.time_zone).date()
         rows = override_rows(row, today=today, clock=Clock.TWENTY_FOUR)
         lines = format_html_join("", "<li>{}: {}</li>", ((date.day, date.hours) for date in rows))
         return format_html("<ul>{}</ul>", lines) if lines else NONE
@@ -95,7 +94,7 @@ class FollowerAdmin(KeptAdmin[Follower]):
     def save_model(self, request: HttpRequest, obj: Follower, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if "email" in form.changed_data:
-            links.replace_all(obj.bookings.all(), now=timezone.now())
+            links.replace_all(obj.bookings.all(), now=database_time.now())
 
 
 @admin.register(User)

@@ -12,9 +12,8 @@ from django.contrib.auth.forms import (
     PasswordResetForm,
     SetPasswordForm,
 )
-from django.utils import timezone
 
-from bookings import addresses, emails, tasks
+from bookings import addresses, database_time, emails, tasks
 from bookings.forms.style import Styled
 from bookings.forms.text import AddressField, NameField
 from bookings.forms.zones import zone_choices
@@ -52,7 +51,7 @@ class ResetPasswordForm(Styled, PasswordResetForm):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """The mail is written to the outbox, and its link starts with SITE_URL, whatever host
         this request named."""
-        now = timezone.now()
+        now = database_time.now()
         for user in self.get_users(self.cleaned_data["email"]):
             tasks.wake_for(emails.queue_password_reset(user, now=now))
 

@@ -8,8 +8,8 @@ from typing import Any
 from babel.numbers import list_currencies
 from django import forms
 from django.forms import BaseInlineFormSet
-from django.utils import timezone
 
+from bookings import database_time
 from bookings.forms.availability import problem_with
 from bookings.forms.text import NameField
 from bookings.forms.zones import zone_choices
@@ -25,7 +25,7 @@ class PersonForm(forms.ModelForm[Any]):
         if "time_zone" in self.fields:
             current = self.initial.get("time_zone") or "UTC"
             self.fields["time_zone"] = forms.ChoiceField(
-                choices=zone_choices(current=current, now=timezone.now())
+                choices=zone_choices(current=current, now=database_time.now())
             )
 
 

@@ -9,10 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from bookings import helpdesk, unsent
+from bookings import database_time, helpdesk, unsent
 from bookings.access import (
     ExpertRequest,
     does_fill_in_again,
@@ -63,7 +62,7 @@ def feedback(request: HttpRequest, name: str) -> HttpResponse:
             is_helpful=verdict.cleaned_data["answer"] == "yes",
             user=user,
             earlier_id=request.session.get(key),
-            now=timezone.now(),
+            now=database_time.now(),
         )
         if answer is None:
             return _after(request, name, stage="thanks")

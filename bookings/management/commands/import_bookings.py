@@ -10,8 +10,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
-from django.utils import timezone
 
+from bookings import database_time
 from bookings.imports import FileRefused, Outcome, Problem, import_file
 
 FILE_REFUSED = 2
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             try:
                 outcome = import_file(
                     options["file"],
-                    now=timezone.now(),
+                    now=database_time.now(),
                     tell=lambda problem: self._tell(problem, report),
                     progress=self._progress,
                     is_rehearsal=is_rehearsal,

@@ -16,11 +16,10 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from bookings import checkouts, tasks
+from bookings import checkouts, database_time, tasks
 from bookings.calendar import Party
 from bookings.models import Checkout
 from bookings.presenters import buying
@@ -50,7 +49,7 @@ def checkout(request: HttpRequest, found: Checkout) -> HttpResponse:
 
 
 def _page(request: HttpRequest, found: Checkout, *, has_come_back: bool) -> HttpResponse:
-    shown = buying.purchase(found, has_come_back=has_come_back, now=timezone.now())
+    shown = buying.purchase(found, has_come_back=has_come_back, now=database_time.now())
     address = {"slug": found.expert.slug, "service_id": found.service_id}
     context = {
         "key": found.key,
@@ -77,7 +76,7 @@ def _also_to(url: str) -> Policy:
 @_of_key
 def pay(request: HttpRequest, found: Checkout) -> HttpResponse:
     """The button of the sandbox; elsewhere another try to get a page to pay on."""
-    now = timezone.now()
+    now = database_time.now()
     try:
         checkouts.open_order(found, now=now)
     except TransitionNotAllowed as no:
@@ -93,7 +92,7 @@ def pay(request: HttpRequest, found: Checkout) -> HttpResponse:
 def check(request: HttpRequest, found: Checkout) -> HttpResponse:
     """Ask the provider now. The page does it by itself while it waits."""
     try:
-        found = checkouts.ask(found, now=timezone.now())
+        found = checkouts.ask(found, now=database_time.now())
         _wake(found)
     except Exception as error:  # not known yet: the page goes on waiting, and so do the polls
         logger.warning("checkout %s: no answer (%s)", found.pk, error)
@@ -118,7 +117,7 @@ def leave(request: HttpRequest, found: Checkout) -> HttpResponse:
 @require_safe
 @_of_key
 def checkout_calendar(request: HttpRequest, found: Checkout) -> HttpResponse:
-    now = timezone.now()
+    now = database_time.now()
     if found.booking is None or not buying.has_calendar(found, now=now):
         raise Http404
     attendee = Party(found.name, found.email)  # whoever looks is shown what they typed

@@ -8,11 +8,10 @@ from datetime import datetime
 from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods, require_safe
 
-from bookings import checkouts, slots, tasks, zones
+from bookings import checkouts, database_time, slots, tasks, zones
 from bookings.checkouts import Buyer
 from bookings.forms.buying import BuyForm
 from bookings.forms.follower import parse_slot
@@ -50,7 +49,7 @@ def buy(request: HttpRequest, slug: str, service_id: int) -> HttpResponse:
     service = Service.objects.for_sale().at_address(slug, service_id).first()
     if service is None:
         raise Http404
-    now = timezone.now()
+    now = database_time.now()
     ways = takers_of(service.price_minor, service.currency) if service.price_minor else []
     is_unpayable = service.price_minor > 0 and not ways
     if request.method == "POST" and not is_unpayable:

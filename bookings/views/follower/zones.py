@@ -6,10 +6,10 @@ from datetime import datetime
 from functools import lru_cache
 
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
+from bookings import database_time
 from bookings.forms.zones import zone_choices
 from bookings.presenters import zones
 
@@ -19,7 +19,7 @@ KEPT_FOR = 3600
 @require_safe
 def time_zones(request: HttpRequest) -> HttpResponse:
     """Options for a select that has only the likely ones so far."""
-    answer = HttpResponse(_options(_hour(timezone.now())))
+    answer = HttpResponse(_options(_hour(database_time.now())))
     answer.headers["Cache-Control"] = f"public, max-age={KEPT_FOR}"
     return answer
 
