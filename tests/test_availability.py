@@ -194,7 +194,7 @@ def test_other_hours_are_read_on_the_experts_own_clock(
     ("form", "sentence"),
     [
         ({"day": "2020-01-01"}, "Choose today or a later date."),
-        ({"day": "9999-12-31"}, "Choose a date within the next two years."),
+        ({"day": "9999-12-31"}, "Choose one within the next two years."),
         ({"day": "2026-02-30"}, "Choose a date."),
         ({"day": ""}, "Choose a date."),
         ({"kind": "hours", "starts": "09:00", "ends": ""}, "Give both a start and an end."),

@@ -11,12 +11,15 @@ from typing import Any
 from django import forms
 
 from bookings import formats
+from bookings.forms.fields import DayField
 from bookings.forms.style import Styled, style
 from bookings.free_times import Spell
 from bookings.models import Expert, WeeklyHours
 
 SPELLS_PER_DAY = 3
 OVERRIDES_AHEAD = timedelta(days=730)
+DAY_IS_PAST = "This date is in the past. Choose today or a later date."
+DAY_IS_TOO_FAR = "This date is too far ahead. Choose one within the next two years."
 WEEKDAYS: list[tuple[int, str]] = list(
     WeeklyHours._meta.get_field("weekday").choices or []  # type: ignore[arg-type]
 )
@@ -142,10 +145,15 @@ def _initial(expert: Expert) -> dict[str, time]:
 class OverrideForm(Styled, forms.Form):
     """Other hours on one date, or a day off."""
 
-    day = forms.DateField(
+    day = DayField(
         label="Date",
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-        error_messages={"invalid": "Choose a date.", "required": "Choose a date."},
+        error_messages={
+            "invalid": "Choose a date.",
+            "required": "Choose a date.",
+            "past": DAY_IS_PAST,
+            "too_far": DAY_IS_TOO_FAR,
+        },
     )
     kind = forms.ChoiceField(
         label="On that date",
@@ -169,9 +177,9 @@ class OverrideForm(Styled, forms.Form):
     def clean_day(self) -> date:
         chosen: date = self.cleaned_data["day"]
         if chosen < self.today:
-            raise forms.ValidationError("Choose today or a later date.")
+            raise forms.ValidationError(DAY_IS_PAST)
         if chosen > self.today + OVERRIDES_AHEAD:
-            raise forms.ValidationError("Choose a date within the next two years.")
+            raise forms.ValidationError(DAY_IS_TOO_FAR)
         return chosen
 
     def clean(self) -> dict[str, Any]:
