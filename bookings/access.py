@@ -23,6 +23,10 @@ class ExpertRequest(HttpRequest):
     expert: Expert
 
 
+class OnlyForExperts(Http404):
+    """Somebody is signed in, and their account has no expert profile: the page says so."""
+
+
 def expert_required(
     view: Callable[Concatenate[ExpertRequest, P], HttpResponse],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
@@ -33,7 +37,7 @@ def expert_required(
         expert = expert_of(request)
         if expert is None:
             if request.user.is_authenticated:  # signing in again would lead here again
-                raise Http404("Only experts have this page.")
+                raise OnlyForExperts("Only experts have this page.")
             return _to_sign_in(request)
         request.expert = expert  # type: ignore[attr-defined]
         return view(request, *args, **kwargs)  # type: ignore[arg-type]

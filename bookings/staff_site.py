@@ -76,6 +76,7 @@ class StaffSite(AdminSite):
         state, age = health.sweep() if self.has_permission(request) else ("ok", None)
         return {
             **super().each_context(request),
+            "site_url": reverse("start"),
             "staff_nav": _nav(request),
             "sweep_state": state,
             "sweep_minutes": None if age is None else age // 60,
