@@ -17,9 +17,8 @@ from bookings.free_times import Spell
 from bookings.models import Expert, WeeklyHours
 
 SPELLS_PER_DAY = 3
+NO_TIME = "Write a time as 09:30."
 OVERRIDES_AHEAD = timedelta(days=730)
-DAY_IS_PAST = "This date is in the past. Choose today or a later date."
-DAY_IS_TOO_FAR = "This date is too far ahead. Choose one within the next two years."
 WEEKDAYS: list[tuple[int, str]] = list(
     WeeklyHours._meta.get_field("weekday").choices or []  # type: ignore[arg-type]
 )
@@ -55,7 +54,7 @@ class MinuteField(forms.TimeField):
         super().__init__(
             required=False,
             widget=widget,
-            error_messages={"invalid": "Write a time as 09:30."},
+            error_messages={"invalid": f"{kwargs.get('label')}: write a time as 09:30."},
             **kwargs,
         )
         style(self)
@@ -101,7 +100,8 @@ class WeekForm(forms.Form):
             spells, problem = self._of_day(weekday)
             if problem := problem or problem_with(spells, self.clock):
                 self.problems[weekday] = problem
-                self.add_error(None, f"{name}: {problem}")
+                if problem != NO_TIME:  # its field says so already
+                    self.add_error(None, f"{name}: {problem}")
             self.spells += [(weekday, spell) for spell in spells]
         return data
 
@@ -110,7 +110,7 @@ class WeekForm(forms.Form):
         for n in range(SPELLS_PER_DAY):
             names = f"from_{weekday}_{n}", f"to_{weekday}_{n}"
             if any(name in self.errors for name in names):
-                problem = "Write a time as 09:30."
+                problem = NO_TIME
                 continue
             starts, ends = (self.cleaned_data.get(name) for name in names)
             if starts is not None and ends is not None:
@@ -151,8 +151,8 @@ class OverrideForm(Styled, forms.Form):
         error_messages={
             "invalid": "Choose a date.",
             "required": "Choose a date.",
-            "past": DAY_IS_PAST,
-            "too_far": DAY_IS_TOO_FAR,
+            "past": "This date is in the past. Choose today or a later date.",
+            "too_far": "This date is too far ahead. Choose one within the next two years.",
         },
     )
     kind = forms.ChoiceField(
@@ -176,10 +176,11 @@ class OverrideForm(Styled, forms.Form):
 
     def clean_day(self) -> date:
         chosen: date = self.cleaned_data["day"]
+        sentences = self.fields["day"].error_messages
         if chosen < self.today:
-            raise forms.ValidationError(DAY_IS_PAST)
+            raise forms.ValidationError(sentences["past"])
         if chosen > self.today + OVERRIDES_AHEAD:
-            raise forms.ValidationError(DAY_IS_TOO_FAR)
+            raise forms.ValidationError(sentences["too_far"])
         return chosen
 
     def clean(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from bookings.models import Expert
 from bookings.presenters.counters import bounded
 from bookings.presenters.people import initials
 
-SECTIONS = {"waiting": "need_action", "availability": "account"}
+SECTIONS = {"waiting": "need_action", "availability": "account", "password_change": "account"}
 
 
 @dataclass(frozen=True, slots=True)
