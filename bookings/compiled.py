@@ -112,7 +112,8 @@ class _Statement(Generic[M]):
 
     def fetched(self, values: tuple[int | str, ...]) -> list[Any]:
         with prepared.executed(self.sql, [values[place] for place in self.order]) as cursor:
-            return cursor.fetchall()
+            rows: list[Any] = cursor.fetchall()
+        return rows
 
     def read(self, rows: Sequence[Any]) -> list[M]:
         found = []
@@ -169,9 +170,10 @@ def _insert_by_orm(rows: Sequence[M], once: str) -> Sequence[M]:
 def _insertion(seen: Seen, row: Model, once: str) -> tuple[str, list[Any]]:
     sql, parameters = seen.only()
     fields: list[Any] = [field for field in row._meta.concrete_fields if not field.primary_key]
-    columns = [field.column for field in fields]
-    again = [row._meta.get_field(once).column] * 3 if once else []
-    check_columns(sql, type(row), [*columns, *again, row._meta.pk.column])
+    column: Callable[[str], Any] = row._meta.get_field
+    columns = [str(field.column) for field in fields]
+    again = [str(column(once).column)] * 3 if once else []
+    check_columns(sql, type(row), [*columns, *again, str(row._meta.pk.column)])
     if len(parameters) != len(fields):
         raise ValueError(f"{parameters} are not the values of {columns}")
     return sql, fields
@@ -209,7 +211,7 @@ _UPDATES: dict[tuple[Any, ...], tuple[str, bool] | None] = {}
 def _shape(model: type[Model], where: Columns, values: Columns) -> tuple[Any, ...]:
     """All that the text of the statement depends on."""
     changed = tuple((name, value is None) for name, value in values.items())
-    chosen = []
+    chosen: list[tuple[str, Any]] = []
     for name, wanted in where.items():
         _, _, how = name.partition("__")
         if how == "in":

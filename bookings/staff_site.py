@@ -77,6 +77,7 @@ class StaffSite(AdminSite):
         state, age = health.sweep() if is_staff else ("ok", None)
         return {
             **super().each_context(request),
+            "site_url": reverse("start"),
             "staff_nav": _nav(request),
             "sweep_state": state,
             "clock_state": health.clock() if is_staff else "ok",

@@ -7,10 +7,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
-from django.contrib import admin
-from django.contrib.admin.views.main import SEARCH_VAR, ChangeList, ChangeListSearchForm
+from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
-from django.db import models
+from django.db import DataError, models
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
@@ -23,6 +24,9 @@ from bookings.plain_text import one_line
 NONE = "–"
 """what an empty value shows"""
 M = TypeVar("M", bound=Model)
+LONGEST_SEARCH = 254
+"""characters: an e-mail address is the longest thing that is looked for"""
+NOT_READ = "The address of this list could not be read, so all rows are shown."
 LISTED_UP_TO = 5000
 """Rows a list can page through; an exact count of a million rows is what makes an admin slow."""
 
@@ -50,22 +54,37 @@ CLEANED: dict[type[models.Field[Any, Any]], dict[str, Any]] = {
 """Staff's texts are cleaned like everybody's."""
 
 
-LONGEST_SEARCH = 200
+class BoundedList(ChangeList):
+    """What nobody can mean narrows nothing, which is told: a search that is too long, whose words
+    stay in their field, or a part of the address that the database cannot compare with."""
+
+    def __init__(self, request: HttpRequest, *args: Any, **options: Any) -> None:
+        try:
+            super().__init__(request, *args, **options)
+        except (IncorrectLookupParameters, ValueError, OverflowError, DataError) as error:
+            messages.warning(request, NOT_READ)
+            raise IncorrectLookupParameters(error) from error  # Django drops all of it, then
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        typed = self.query
+        if len(typed) > LONGEST_SEARCH:
+            messages.warning(
+                request,
+                f"A search has at most {LONGEST_SEARCH} characters and yours has {len(typed):,}, "
+                "so it is left out.",
+            )
+            self.query = ""
+        found = super().get_queryset(request, exclude_parameters)
+        self.query = typed
+        return found
 
 
-class _SearchForm(ChangeListSearchForm):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields = {SEARCH_VAR: LineField(required=False, max_length=LONGEST_SEARCH)}
+class BoundedAdmin(admin.ModelAdmin[M]):
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return BoundedList
 
 
-class _ChangeList(ChangeList):
-    """Looks for a text as the texts are kept that it looks in."""
-
-    search_form_class = _SearchForm
-
-
-class KeptAdmin(admin.ModelAdmin[M]):
+class KeptAdmin(BoundedAdmin[M]):
     """Nothing is deleted here, whatever rights somebody has."""
 
     formfield_overrides = CLEANED
@@ -78,9 +97,6 @@ class KeptAdmin(admin.ModelAdmin[M]):
 
     def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return False
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return _ChangeList
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[M], search_term: str

@@ -13,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from bookings import database_time, links
 from bookings.admin.base import CLEANED, NONE, KeptAdmin
 from bookings.formats import local
-from bookings.forms.people import ExpertForm, PersonForm, ServiceForm, WeekFormSet
+from bookings.forms.people import ExpertForm, HoursForm, PersonForm, ServiceForm, WeekFormSet
 from bookings.models import Clock, Expert, Follower, Service, User, WeeklyHours
 from bookings.presenters.availability import override_rows
 
@@ -34,6 +34,8 @@ class ExpertsRows(admin.TabularInline[Any, Expert]):
 
 class WeeklyHoursRows(ExpertsRows):
     model = WeeklyHours
+    form = HoursForm
+    is_in_the_experts_zone = True
     formset = WeekFormSet
 
 
@@ -52,7 +54,6 @@ class ExpertAdmin(KeptAdmin[Expert]):
     list_select_related = ("user",)
     search_fields = ("name", "user__email")
     prepopulated_fields = {"slug": ("name",)}
-    autocomplete_fields = ("user",)
     inlines = (ServiceRows, WeeklyHoursRows)
     readonly_fields = ("dates",)
     fieldsets = (
@@ -61,6 +62,19 @@ class ExpertAdmin(KeptAdmin[Expert]):
                            "window_days")}),
         ("Dates with hours of their own", {"fields": ("dates",), "classes": ("collapse",)}),
     )  # fmt: skip
+
+    def get_fieldsets(self, request: HttpRequest, obj: Expert | None = None) -> Any:
+        """An expert who is being added has no dates yet."""
+        found = super().get_fieldsets(request, obj)
+        return found if obj is not None else found[:1]
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A list to choose from, which works without scripts: only experts and staff are users."""
+        if db_field.name == "user":
+            kwargs["queryset"] = User.objects.filter(expert=None, is_active=True).order_by("email")
+            kwargs["empty_label"] = "Choose a user"
+            kwargs["help_text"] = "Who signs in. Users who are experts already are not in the list."
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Expert | None = None) -> Any:
         """Whose cases these are stays: nobody decides their own by handing them on for a while."""
@@ -104,6 +118,7 @@ class UserAdmin(BaseUserAdmin[User], KeptAdmin[User]):
     list_display = ("email", "first_name", "last_name", "is_staff", "is_active")
     list_filter = ("is_staff", "is_superuser", "is_active")
     search_fields = ("email", "first_name", "last_name")
+    filter_horizontal = ()  # its two lists need scripts, and screen readers are told nonsense
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("email", "password")}),

@@ -10,11 +10,12 @@ from bookings.emails.kinds import STAFF, kind
 from bookings.emails.letter import Letter, Link
 from bookings.emails.words import site_name, upper_first, why_staff
 from bookings.models import SetAside
+from bookings.plain_text import one_line
 
 
 @kind(STAFF, "a machine's clock is not the database's: it does nothing that is due")
 def staff_clock_wrong(case: Case) -> Letter:
-    host = formats.one_line(str(case.facts.get("host", "")))
+    host = one_line(str(case.facts.get("host", "")))
     seconds = int(case.facts.get("ahead_s", 0))
     apart = formats.left(timedelta(seconds=abs(seconds)))
     direction = "ahead of" if seconds > 0 else "behind"

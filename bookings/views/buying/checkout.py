@@ -21,10 +21,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from bookings import checkouts, database_time, tasks
 from bookings.calendar import Party
-from bookings.models import Checkout
+from bookings.models import Checkout, Service
 from bookings.presenters import buying
-from bookings.presenters.slot_picker import Choice, slot_value
+from bookings.presenters.slot_picker import slot_value
 from bookings.states import TransitionNotAllowed
+from bookings.views.buying.shop import sell
 from bookings.views.follower.status import calendar_file
 from topmate.security import Policy, with_policy
 
@@ -50,13 +51,7 @@ def checkout(request: HttpRequest, found: Checkout) -> HttpResponse:
 
 def _page(request: HttpRequest, found: Checkout, *, has_come_back: bool) -> HttpResponse:
     shown = buying.purchase(found, has_come_back=has_come_back, now=database_time.now())
-    address = {"slug": found.expert.slug, "service_id": found.service_id}
-    context = {
-        "key": found.key,
-        "host": buying.host(found.expert),
-        "purchase": shown,
-        "service_url": reverse("buy", kwargs=address),
-    }
+    context = {"key": found.key, "host": buying.host(found.expert), "purchase": shown}
     is_part = bool(getattr(request, "htmx", None))
     template = "buying/checkout.html#purchase" if is_part else "buying/checkout.html"
     response = render(request, template, context)
@@ -107,18 +102,31 @@ def check(request: HttpRequest, found: Checkout) -> HttpResponse:
 def leave(request: HttpRequest, found: Checkout) -> HttpResponse:
     """Let the time go and choose another one, or correct what was written and keep the choice."""
     checkouts.give_up(found)
-    address = reverse("buy", kwargs={"slug": found.expert.slug, "service_id": found.service_id})
+    found.refresh_from_db()
+    if found.booking is not None:  # paid in another tab: there is nothing to go back to
+        return redirect("checkout", key=found.key)
+    address = reverse("checkout_again", kwargs={"key": found.key})
     if "same" not in request.POST:
         return redirect(address)
-    chosen = Choice(found.time_zone, found.clock).view
-    return redirect(f"{address}?{chosen}&slot={slot_value(found.starts_at)}#s-you")
+    return redirect(f"{address}?slot={slot_value(found.starts_at)}#s-you")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@_of_key
+def again(request: HttpRequest, found: Checkout) -> HttpResponse:
+    """The calendar with what was written and chosen before. It has the address of the purchase it
+    goes on from, so that this stays without scripts and shows nobody else's name."""
+    service = Service.objects.for_sale().filter(pk=found.service_id).first()
+    if service is None:
+        return redirect("shop", slug=found.expert.slug)
+    return sell(request, service, found)
 
 
 @require_safe
 @_of_key
 def checkout_calendar(request: HttpRequest, found: Checkout) -> HttpResponse:
     now = database_time.now()
-    if found.booking is None or not buying.has_calendar(found, now=now):
+    if found.booking is None or not buying.is_as_bought(found, now=now):
         raise Http404
     attendee = Party(found.name, found.email)  # whoever looks is shown what they typed
     return calendar_file(found.booking, attendee=attendee, now=now)

@@ -108,7 +108,10 @@ def _list_context(
         "form": form,
         "source": source,
         "usually_over": USUALLY_OVER,
-        "announced": groups.announcement(len(shown), form.value("q"), has_more=bool(found.after)),
+        "problems": form.problems(),
+        "announced": groups.announcement(
+            len(shown), form.value("q"), has_more=bool(found.after), problems=form.problems()
+        ),
     }
 
 
