@@ -68,7 +68,7 @@ def test_nothing_left_to_refund_reads_the_same_everywhere(client: Client) -> Non
 )
 def test_what_silence_comes_to_is_one_sentence(page_says: str, kind: str) -> None:
     booking = report(make_booking())
-    assert next_step.if_nobody_acts(booking, Audience.EXPERT) == page_says
+    assert next_step.if_nobody_acts(booking, Reader.of(booking.expert, now=NOW)) == page_says
     assert page_says in mail(kind, booking)
 
 
@@ -78,7 +78,7 @@ def test_what_silence_comes_to_is_one_sentence(page_says: str, kind: str) -> Non
 )
 def test_every_waiting_state_says_what_silence_comes_to(state: State, audience: str) -> None:
     booking = make_in_state(state)
-    said = next_step.if_nobody_acts(booking, audience)
+    said = next_step.if_nobody_acts(booking, Reader("UTC", "24", NOW, audience))
     assert said.endswith(".")
     assert "{" not in said
     if state != State.RESCHEDULE_OFFERED:
@@ -176,7 +176,7 @@ def test_page_and_mail_say_the_same_about_the_money(
     written = render("refund_started", booking, now=NOW + 3 * DAY, event=event).text
     mailed = " ".join(written.split())
     made = booking.refunds.get()
-    reader = Reader.of(booking.follower, now=NOW + 3 * DAY)
+    reader = Reader.of(booking.buyer, now=NOW + 3 * DAY)
     with time_machine.travel(reader.now, tick=False):
         page = status(client, booking)
     for sentence in refund.sentences(refund.amount_of(made, booking), booking, reader):

@@ -8,11 +8,10 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bookings import formats
+from bookings import database_time, formats
 from bookings.admin.base import NONE, ReadOnlyRows, chip, moment, money
 from bookings.admin.details import details
 from bookings.models import (
@@ -62,7 +61,7 @@ def story(booking: Booking) -> str:
     """Who, when, how much, and what both sides wrote last: one paragraph each."""
     when = formats.moment(booking.starts_at, "UTC", "24")
     paid = formats.money(booking.price_minor, booking.currency)
-    lines = [f"{booking.expert.name} with {booking.follower.name}, {when} UTC, {paid}."]
+    lines = [f"{booking.expert.name} with {booking.buyer.name}, {when} UTC, {paid}."]
     if report := booking.reports.order_by("-id").first():
         lines.append(f"Reported: {report_words(report)}")
     if mark := booking.marks.filter(undone_at__isnull=True).order_by("-id").first():
@@ -99,7 +98,7 @@ class EventRows(ReadOnlyRows):
         return moment(row.at)
 
     def what(self, row: TimelineEvent) -> str:
-        reader = Reader.staff(now=timezone.now())
+        reader = Reader.staff(now=database_time.now())
         return history.entry(row, row.booking, reader).text
 
     def change(self, row: TimelineEvent) -> str:

@@ -13,6 +13,7 @@ from django.urls import NoReverseMatch, reverse
 from bookings import formats, links
 from bookings.emails.letter import Link
 from bookings.models import Booking, OutboxEmail, SupportRequest, TimelineEvent, User
+from bookings.plain_text import one_line
 from bookings.wording import refund as money
 from bookings.wording.case import Case
 from bookings.wording.reader import Reader
@@ -32,7 +33,7 @@ class MailCase(Case):
     ) -> Self:
         reader = Reader.staff(now=now)
         if booking is not None and audience == OutboxEmail.Audience.FOLLOWER:
-            reader = Reader.of(booking.follower, now=now)
+            reader = Reader.of(booking.buyer, now=now)
         elif booking is not None and audience == OutboxEmail.Audience.EXPERT:
             reader = Reader.of(booking.expert, now=now)
         return cls(booking, replace(reader, audience=audience), event, facts)
@@ -53,7 +54,7 @@ class MailCase(Case):
 
     @property
     def title(self) -> str:
-        return formats.one_line(self.booking.service_title)
+        return one_line(self.booking.service_title)
 
     # --- money ------------------------------------------------------------------------------------
 

@@ -43,7 +43,7 @@ def no_show_reported(case: MailCase) -> Letter:
         quoted=who,
         button=case.booking_link("Answer the report"),
         facts=(*expert_facts(case), ("Answer by", case.deadline)),
-        policy=(if_nobody_acts(case.booking, case.audience),),
+        policy=(if_nobody_acts(case.booking, case.reader),),
         why=why_expert(case),
     )
 
@@ -69,7 +69,7 @@ def time_left(case: MailCase) -> Letter:
         ),
         button=case.booking_link("Answer the report"),
         facts=(*expert_facts(case), ("Answer by", case.deadline)),
-        policy=(if_nobody_acts(case.booking, case.audience),),
+        policy=(if_nobody_acts(case.booking, case.reader),),
         why=why_expert(case),
     )
 
@@ -102,7 +102,7 @@ def contested(case: MailCase) -> Letter:
             f"you marked your {case.title} with {case.follower.name} as completed. "
             f"{who} says this is not right.",
             f"{site_name()} support decides by {case.deadline}. Reply to this e-mail if you have "
-            f"something to add. {if_nobody_acts(case.booking, case.audience)}",
+            f"something to add. {if_nobody_acts(case.booking, case.reader)}",
         ),
         quote=case.contest.reason if case.contest else "",
         quoted=who,

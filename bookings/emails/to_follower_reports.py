@@ -80,7 +80,7 @@ def marked_completed(case: MailCase) -> Letter:
 )
 def report_received(case: MailCase) -> Letter:
     first_name = case.expert.first_name
-    then = if_nobody_acts(case.booking, case.audience)
+    then = if_nobody_acts(case.booking, case.reader)
     withdraw: Sentence = (
         "Did the call happen after all? ",
         case.link("Withdraw the report", "report"),
@@ -145,7 +145,7 @@ def withdrawal_received(case: MailCase) -> Letter:
     links=("status",),
 )
 def contest_received(case: MailCase) -> Letter:
-    then = if_nobody_acts(case.booking, case.audience)
+    then = if_nobody_acts(case.booking, case.reader)
     return Letter(
         subject=f"We are looking into your call with {case.expert.first_name}",
         preheader=f"You hear from us by {case.deadline}.",

@@ -23,15 +23,15 @@ def _pick_facts(case: MailCase) -> tuple[tuple[str, str], ...]:
 
 def _pick_policy(case: MailCase) -> Sentence:
     if not case.booking.has_open_report:
-        unchanged = if_nobody_acts(case.booking, case.audience)
+        unchanged = if_nobody_acts(case.booking, case.reader)
         if not clocks.has_started(case.booking, case.now):
             return (unchanged,)
         report = Link("Tell us", case.private_url("report"))
         return (f"{unchanged} Did the call not happen at all? ", report, ".")
     if not case.back:
-        return (if_nobody_acts(case.booking, case.audience),)
+        return (if_nobody_acts(case.booking, case.reader),)
     refund = Link("Get a refund instead", f"{case.private_url('pick')}refund/")
-    then = if_nobody_acts(case.booking, case.audience)
+    then = if_nobody_acts(case.booking, case.reader)
     return (f"{then} Prefer your money back? ", refund, ".")
 
 
@@ -108,7 +108,7 @@ def offer_withdrawn(case: MailCase) -> Letter:
     first_name = case.expert.first_name
     now = f"Your call stays at its time, {case.time}."
     if case.booking.has_open_report:
-        then = if_nobody_acts(case.booking, case.audience, until=case.deadline)
+        then = if_nobody_acts(case.booking, case.reader, until=case.deadline)
         now = f"Your report stands again. {then}"
     elif clocks.has_started(case.booking, case.now):
         now = "Nothing else has changed."

@@ -16,6 +16,7 @@ from bookings.emails.kinds import EXPERT, STAFF, kind
 from bookings.emails.letter import Letter, Link
 from bookings.emails.words import call_facts, site_name, why_staff
 from bookings.models import RefundState
+from bookings.plain_text import one_line
 from bookings.wording.next_step import if_nobody_acts
 
 
@@ -57,7 +58,7 @@ def staff_refund_failed(case: MailCase) -> Letter:
 
 @kind(STAFF, "refunds are held: unusually many at once, or the site was restored from a backup")
 def staff_refunds_held(case: MailCase) -> Letter:
-    reason = formats.one_line(str(case.facts.get("reason", "on hold")))
+    reason = one_line(str(case.facts.get("reason", "on hold")))
     return Letter(
         subject=f"Refunds wait for you: {reason}",
         preheader="No follower is paid until somebody acts.",
@@ -114,7 +115,7 @@ def staff_contest_reminder(case: MailCase) -> Letter:
 
 
 def _to_decide(case: MailCase, *, subject: str, heading: str) -> Letter:
-    then = if_nobody_acts(case.booking, case.audience)
+    then = if_nobody_acts(case.booking, case.reader)
     return Letter(
         subject=subject,
         preheader=then,

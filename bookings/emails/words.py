@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.conf import settings
 
 from bookings.emails.case import MailCase
-from bookings.formats import one_line
 from bookings.models import NoShowReport
+from bookings.plain_text import one_line
 
 
 def site_name() -> str:

@@ -20,9 +20,9 @@ class Then:
 
 
 def of_offer(booking: Booking, reader: Reader) -> tuple[Then, ...]:
-    name = booking.follower.first_name
+    name = booking.buyer.first_name
     until = reader.moment(clocks.after(reader.now, booking.limits.offer_window))
-    unused = if_nobody_acts(booking, reader.audience, state=State.RESCHEDULE_OFFERED, until=until)
+    unused = if_nobody_acts(booking, reader, state=State.RESCHEDULE_OFFERED, until=until)
     if booking.has_open_report:
         clock = formats.duration_adjective(booking.limits.no_show_window)
         return (
@@ -43,7 +43,7 @@ def of_offer(booking: Booking, reader: Reader) -> tuple[Then, ...]:
 
 
 def of_mark(booking: Booking) -> tuple[Then, ...]:
-    name, limits = booking.follower.first_name, booking.limits
+    name, limits = booking.buyer.first_name, booking.limits
     return (
         Then("mail", f"{name} gets an e-mail with what you write here."),
         Then(
@@ -55,7 +55,7 @@ def of_mark(booking: Booking) -> tuple[Then, ...]:
 
 
 def of_refund(booking: Booking) -> tuple[Then, ...]:
-    name, money = booking.follower.first_name, at_stake(booking)
+    name, money = booking.buyer.first_name, at_stake(booking)
     undo = formats.duration(booking.limits.undo_window)
     if not money:
         return (Then("info", f"There is nothing to refund. {name} gets an e-mail."),)
@@ -66,7 +66,7 @@ def of_refund(booking: Booking) -> tuple[Then, ...]:
 
 
 def of_cancellation(booking: Booking, reader: Reader) -> tuple[Then, ...]:
-    name, money = booking.follower.first_name, at_stake(booking)
+    name, money = booking.buyer.first_name, at_stake(booking)
     back = f"{name} gets {money} back in full." if money else "There is nothing to refund."
     return (
         Then("calendar", f"{reader.moment(booking.starts_at)} becomes free again."),
@@ -76,7 +76,7 @@ def of_cancellation(booking: Booking, reader: Reader) -> tuple[Then, ...]:
 
 
 def of_withdrawal(booking: Booking, reader: Reader) -> tuple[Then, ...]:
-    name = booking.follower.first_name
+    name = booking.buyer.first_name
     gone = Then("x", f"The link {name} has stops working.")
     if not booking.has_open_report or booking.resume_deadline_at is None:
         return (gone, Then("info", "Nothing else changes."))

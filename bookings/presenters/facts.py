@@ -41,7 +41,7 @@ def _unbroken(times: str) -> str:
 
 def _theirs(booking: Booking) -> str:
     """The follower's own time, where it differs."""
-    follower, expert = booking.follower, booking.expert
+    follower, expert = booking.buyer, booking.expert
     place = formats.zone_place(follower.time_zone)
     theirs = formats.local(booking.starts_at, follower.time_zone)
     ours = formats.local(booking.starts_at, expert.time_zone)

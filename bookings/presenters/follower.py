@@ -90,26 +90,26 @@ def room_url(place: str) -> str:
 def _reported(case: Case) -> Standing:
     heading = f"You reported this call on {case.reported_on}"
     if case.is_deadline_over:
-        money = f"Your refund of {case.back} is starting." if case.back else "It is being closed."
-        return Standing(
-            Chip("No answer", "bad"), heading, (f"The time to answer is over. {money}",)
-        )
+        over = (if_nobody_acts(case.booking, case.reader),)
+        return Standing(Chip("No answer", "bad"), heading, over)
     return Standing(Chip("No-show reported", "warn"), heading, waiting(case))
 
 
 def waiting(case: Case) -> tuple[str, ...]:
     """Until when the expert may answer an open report, and what happens without an answer."""
     until = f"{case.expert.first_name} has until {case.deadline} to answer."
-    return (until, if_nobody_acts(case.booking, case.reader.audience))
+    return (until, if_nobody_acts(case.booking, case.reader))
 
 
 def _offered(case: Case) -> Standing:
+    if case.is_deadline_over:
+        over = (if_nobody_acts(case.booking, case.reader),)
+        return Standing(Chip("Link ended", "plain"), "The link to pick a new time has ended", over)
     note, by = (case.offer.note, case.expert.first_name) if case.offer else ("", "")
     heading = f"{case.expert.first_name} would like to find a new time with you"
-    then = if_nobody_acts(case.booking, case.reader.audience)
-    sentence = f"You can choose one until {case.deadline}. {then}"
-    if case.is_deadline_over:
-        sentence = "The time to choose one is over."
+    sentence = (
+        f"You can choose one until {case.deadline}. {if_nobody_acts(case.booking, case.reader)}"
+    )
     return Standing(Chip("Waiting for you", "info"), heading, (sentence,), said=note, said_by=by)
 
 
@@ -138,13 +138,15 @@ def _completed(case: Case) -> Standing:
 
 
 def _contested(case: Case) -> Standing:
-    then = if_nobody_acts(case.booking, case.reader.audience)
+    then = if_nobody_acts(case.booking, case.reader)
+    if not case.is_deadline_over:
+        then = f"You hear from us by {case.deadline}. {then}"
     return Standing(
         Chip("With our team", "info"),
         "Our team is looking at it",
         (
             f"{says(case)}. You told us that this is not right.",
-            f"You hear from us by {case.deadline}. {then}",
+            then,
         ),
         said=case.mark.note if case.mark else "",
         said_by=case.expert.first_name,

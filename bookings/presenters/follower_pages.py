@@ -56,9 +56,7 @@ class AfterReport:
 def after_report(case: Case) -> AfterReport:
     window = case.booking.limits.no_show_window
     deadline = case.reader.moment(clocks.after(case.reader.now, window))
-    then = if_nobody_acts(
-        case.booking, case.reader.audience, state=State.NO_SHOW_REPORTED, until=deadline
-    )
+    then = if_nobody_acts(case.booking, case.reader, state=State.NO_SHOW_REPORTED, until=deadline)
     return AfterReport(formats.duration(window), then)
 
 
@@ -101,7 +99,7 @@ def about_pick(case: Case, zone: str, clock: str) -> AboutPick:
         is_past=is_past,
         price=price,
         note=case.offer.note if case.offer and not is_move else "",
-        without=if_nobody_acts(booking, reader.audience, until=until),
+        without=if_nobody_acts(booking, reader, until=until),
         can_refund=booking.has_open_report and not is_move and bool(case.back),
         is_move=is_move,
     )
@@ -122,7 +120,7 @@ def new_time(booking: Booking, zone: str, clock: str) -> str:
     day = formats.long_day(booking.starts_at, zone)
     at = formats.time_of_day(booking.starts_at, zone, clock)
     place = formats.zone_place(zone)
-    return f"Your new time is set. {day}, {at} ({place}). We sent you a calendar file."
+    return f"Your new time is set. {day}, {at} ({place}). A calendar file comes by e-mail."
 
 
 def link_ended(case: Case, link: PrivateLink) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from email.utils import parseaddr
-from urllib.parse import quote
 
 from django.conf import settings
 
 from bookings import formats
 from bookings.models import Contest, NoShowReport, Payment, Refund, RefundState
+from bookings.presenters.people import mailto
 from bookings.states import Verb
 from bookings.wording import refund as money
 from bookings.wording.chip import Chip
@@ -72,9 +71,8 @@ def progress(
 
 def _letter_to_support(refund: Refund) -> str:
     """To where a reply to one of our e-mails goes as well."""
-    _, address = parseaddr([*settings.STAFF_EMAIL, settings.DEFAULT_FROM_EMAIL][0])
-    subject = f"The refund for booking {refund.booking.code} came back"
-    return f"mailto:{quote(address, safe='@')}?subject={quote(subject)}"
+    us = [*settings.STAFF_EMAIL, settings.DEFAULT_FROM_EMAIL][0]
+    return mailto(us, f"The refund for booking {refund.booking.code} came back")
 
 
 def _reference_title(refund: Refund) -> str:

@@ -9,15 +9,14 @@ from axes.utils import reset as forget_wrong_attempts
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import views as auth_views
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import URLPattern, path, reverse_lazy
-from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
-from bookings.access import expert_of
+from bookings import database_time
+from bookings.access import expert_of, sign_in_required
 from bookings.forms.accounts import (
     AccountForm,
     ChangePasswordForm,
@@ -95,7 +94,7 @@ def too_many_sign_ins(
     return page
 
 
-@login_required
+@sign_in_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: HttpRequest) -> HttpResponse:
     """Staff without an expert only has a password and an appearance."""
@@ -116,7 +115,7 @@ def _account_form(request: HttpRequest, expert: Expert) -> AccountForm:
         request.POST if request.method == "POST" else None,
         instance=expert,
         initial={"theme": _theme_of(request)},
-        now=timezone.now(),
+        now=database_time.now(),
     )
 
 
@@ -171,7 +170,7 @@ urlpatterns: list[URLPattern] = [
         name="password_reset_complete",
     ),
     path("account/", account, name="account"),
-    path("account/password/", ChangePassword.as_view(), name="password_change"),
+    path("account/password/", sign_in_required(ChangePassword.as_view()), name="password_change"),
     path("theme/", theme, name="theme"),
     *availability.urlpatterns,
 ]

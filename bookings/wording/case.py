@@ -14,11 +14,11 @@ from typing import Any
 from bookings import clocks, formats
 from bookings.compiled import Compiled
 from bookings.models import (
+    BookedFollower,
     Booking,
     CompletionMark,
     Contest,
     Expert,
-    Follower,
     NoShowReport,
     Offer,
     Payment,
@@ -26,6 +26,7 @@ from bookings.models import (
     RefundState,
     TimelineEvent,
 )
+from bookings.plain_text import one_line
 from bookings.wording import refund as money
 from bookings.wording.next_step import at_stake
 from bookings.wording.reader import Reader
@@ -60,8 +61,8 @@ class Case:
         return self.booking.expert
 
     @property
-    def follower(self) -> Follower:
-        return self.booking.follower
+    def follower(self) -> BookedFollower:
+        return self.booking.buyer
 
     @property
     def audience(self) -> str:
@@ -103,14 +104,13 @@ class Case:
 
     @property
     def is_deadline_over(self) -> bool:
-        limits = self.booking.limits
-        return clocks.is_over(self.booking.deadline_at, grace=limits.grace, now=self.now)
+        return clocks.has_passed(self.booking.deadline_at, self.now)
 
     # --- the call and its money -------------------------------------------------------------------
 
     @property
     def call(self) -> str:
-        title = formats.one_line(self.booking.service_title)
+        title = one_line(self.booking.service_title)
         return f"{title}, {self.booking.duration_minutes} min"
 
     @property
@@ -202,4 +202,4 @@ class Case:
 
 
 def for_follower(booking: Booking, *, now: datetime) -> Case:
-    return Case(booking, Reader.of(booking.follower, now=now))
+    return Case(booking, Reader.of(booking.buyer, now=now))

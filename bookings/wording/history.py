@@ -15,6 +15,7 @@ from bookings.models import Booking, CompletionMark, NoShowReport, OutboxEmail, 
 from bookings.states import ActorKind, State, Verb
 from bookings.wording.labels import CHANNELS
 from bookings.wording.reader import Reader
+from bookings.wording.told import told
 
 EXPERT, FOLLOWER, STAFF = (
     OutboxEmail.Audience.EXPERT.value,
@@ -56,12 +57,12 @@ class Line:
     is_strong: bool = False
 
     def sentence(self, event: TimelineEvent, booking: Booking, audience: str) -> str:
-        told = {EXPERT: self.expert, FOLLOWER: self.follower, STAFF: self.staff}[audience]
-        return _chosen(told, event, booking)
+        of_reader = {EXPERT: self.expert, FOLLOWER: self.follower, STAFF: self.staff}
+        return _chosen(of_reader[audience], event, booking)
 
 
-def _chosen(told: Sentence, event: TimelineEvent, booking: Booking) -> str:
-    return told if isinstance(told, str) else told(event, booking)
+def _chosen(one: Sentence, event: TimelineEvent, booking: Booking) -> str:
+    return one if isinstance(one, str) else one(event, booking)
 
 
 # --- one event ------------------------------------------------------------------------------------
@@ -78,10 +79,18 @@ def entry(event: TimelineEvent, booking: Booking, reader: Reader, *, quoted_id: 
         text=_filled(line.sentence(event, booking, reader.audience), event, booking, reader),
         when=reader.moment(event.at),
         when_iso=formats.utc_iso(event.at),
-        detail=line.detail(event, booking, reader),
+        detail=_detail(line, event, booking, reader),
         note=event.note if event.verb in WRITTEN_BY_PEOPLE and not is_quoted else "",
         is_strong=line.is_strong,
     )
+
+
+def _detail(line: Line, event: TimelineEvent, booking: Booking, reader: Reader) -> str:
+    """The expert reads as well whether the follower has heard of it."""
+    parts = [line.detail(event, booking, reader)]
+    if reader.audience == EXPERT:
+        parts.append(told(event, booking, reader))
+    return " · ".join(filter(None, parts))
 
 
 def entries(
@@ -98,8 +107,8 @@ def for_follower(
     newest_first: Iterable[TimelineEvent], booking: Booking, reader: Reader
 ) -> list[Entry]:
     """The newest lines that concern the follower; what was undone is left out."""
-    told = (entry(event, booking, reader) for event in _that_stand(newest_first))
-    return [line for line in told if line.text][:FOLLOWER_READS_AT_MOST]
+    lines = (entry(event, booking, reader) for event in _that_stand(newest_first))
+    return [line for line in lines if line.text][:FOLLOWER_READS_AT_MOST]
 
 
 def _that_stand(newest_first: Iterable[TimelineEvent]) -> Sequence[TimelineEvent]:
@@ -120,7 +129,7 @@ def _filled(sentence: str, event: TimelineEvent, booking: Booking, reader: Reade
     if "{" not in sentence:
         return sentence
     is_staff = reader.audience == STAFF
-    expert, follower = booking.expert, booking.follower
+    expert, follower = booking.expert, booking.buyer
     to = _instant(event.data.get("to"))
     return sentence.format(
         expert=expert.name if is_staff else expert.first_name,
@@ -168,9 +177,9 @@ def _by(expert: Sentence, staff: Sentence) -> Sentence:
     )
 
 
-def _by_datum(name: str, told: Mapping[str, str], otherwise: str) -> Sentence:
+def _by_datum(name: str, by_value: Mapping[str, str], otherwise: str) -> Sentence:
     """By what was written down with the event."""
-    return lambda event, booking: told.get(str(event.data.get(name, "")), otherwise)
+    return lambda event, booking: by_value.get(str(event.data.get(name, "")), otherwise)
 
 
 def _if_paid(paid: str, free: str) -> Sentence:
@@ -592,6 +601,13 @@ LINES: dict[str, Line] = {
         expert="The bank dispute was lost",
         follower=NOBODY,
         staff="The bank dispute was lost",
+    ),
+    "limits_renewed": Line(
+        "info",
+        "",
+        expert="Our team gave this booking today’s limits",
+        follower=NOBODY,
+        staff="This booking was given today’s limits",
     ),
     "refund_released": Line(
         "bank",

@@ -36,6 +36,6 @@ _LIMITS = (
 def in_force(booking: Booking, reader: Reader) -> tuple[str, ...]:
     is_follower = reader.audience == Audience.FOLLOWER
     spelled = {name: formats.duration(getattr(booking.limits, name)) for name in _LIMITS}
-    names = {"expert": booking.expert.first_name, "follower": booking.follower.first_name}
+    names = {"expert": booking.expert.first_name, "follower": booking.buyer.first_name}
     sentences = _FOLLOWER if is_follower else _EXPERT
     return tuple(sentence.format(**names, **spelled) for sentence in sentences)

@@ -10,7 +10,7 @@ from bookings.models import Booking, Payment
 from bookings.states import State
 from bookings.wording.history import Entry
 from bookings.wording.labels import is_unconfirmed
-from bookings.wording.reader import Audience, Reader
+from bookings.wording.reader import Reader
 
 
 def at_stake_minor(booking: Booking) -> int:
@@ -128,22 +128,91 @@ _CONTESTED = _Told(
 )
 
 
+_OVER_REPORTED = _Told(
+    expert=Silence(
+        "The {no_show_window} have ended, so the refund starts now.",
+        "The {no_show_window} have ended, so the booking is closed now.",
+    ),
+    follower=Silence(
+        "The time to answer is over. Your refund of {money} is starting.",
+        "The time to answer is over. The booking is being closed.",
+    ),
+    staff=Silence(
+        "The {no_show_window} have ended, so the refund starts now.",
+        "The {no_show_window} have ended, so the booking is closed now.",
+    ),
+)
+_OVER_OFFERED_AFTER_A_REPORT = _Told(
+    expert=Silence(
+        "{follower} picked no time, so the refund starts now.",
+        "{follower} picked no time, so the booking is closed now.",
+    ),
+    follower=Silence(
+        "The time to choose one is over. Your refund of {money} is starting.",
+        "The time to choose one is over. The booking is being closed.",
+    ),
+    staff=Silence(
+        "{follower} picked no time, so the refund starts now.",
+        "{follower} picked no time, so the booking is closed now.",
+    ),
+)
+_OVER_OFFERED = _Told(
+    expert=_same("{follower} picked no time, so nothing changes."),
+    follower=_same("The time to choose one is over. Nothing else changes."),
+    staff=_same("{follower} picked no time, so nothing changes."),
+)
+_OVER_CONTESTED = _Told(
+    expert=Silence(
+        "Our team has not decided in {decide_window}, so the refund starts now.",
+        "Our team has not decided in {decide_window}, so the booking is closed now.",
+    ),
+    follower=Silence(
+        "The time to decide is over. Your refund of {money} is starting.",
+        "The time to decide is over. The booking is being closed.",
+    ),
+    staff=Silence(
+        "Nobody decided in {decide_window}, so the refund starts now.",
+        "Nobody decided in {decide_window}, so the booking is closed now.",
+    ),
+)
+
+
 def if_nobody_acts(
-    booking: Booking, audience: str, *, state: State | None = None, until: str = ""
+    booking: Booking, reader: Reader, *, state: State | None = None, until: str = ""
 ) -> str:
-    """One sentence; empty in a state without a clock. `state` is another one than the booking's
-    where a dialog says what would be; with `until` the sentence names the deadline."""
-    told = _situation(booking, state or State(booking.state), is_dated=bool(until))
+    """What silence comes to; empty in a state without a clock. Once the deadline has passed: what
+    happens now. `state` is another one than the booking's where a dialog says what would be; with
+    `until` the sentence names the deadline."""
+    if state is None and clocks.has_passed(booking.deadline_at, reader.now):
+        told = _over(booking)
+    else:
+        told = _situation(booking, state or State(booking.state), is_dated=bool(until))
     if told is None:
         return ""
     money = at_stake(booking)
-    silence: Silence = getattr(told, audience)
+    silence: Silence = getattr(told, reader.audience)
+    limits = booking.limits
     return (silence.refunded if money else silence.closed).format(
         expert=booking.expert.first_name,
-        follower=booking.follower.first_name,
+        follower=booking.buyer.first_name,
         money=money,
         until=until,
+        no_show_window=formats.duration(limits.no_show_window),
+        decide_window=formats.duration(limits.decide_window),
     )
+
+
+def _over(booking: Booking) -> _Told | None:
+    match State(booking.state):
+        case State.NO_SHOW_REPORTED:
+            return _OVER_REPORTED
+        case State.RESCHEDULE_OFFERED if booking.has_open_report:
+            return _OVER_OFFERED_AFTER_A_REPORT
+        case State.RESCHEDULE_OFFERED:
+            return _OVER_OFFERED
+        case State.CONTESTED:
+            return _OVER_CONTESTED
+    return None
 
 
 def _situation(booking: Booking, state: State, *, is_dated: bool) -> _Told | None:
@@ -179,8 +248,8 @@ def next_step(booking: Booking, reader: Reader) -> Entry | None:
 
 
 def _next(booking: Booking, reader: Reader) -> tuple[datetime | None, str, str]:
-    name = booking.follower.first_name
-    if silence := if_nobody_acts(booking, Audience.EXPERT):
+    name = booking.buyer.first_name
+    if silence := if_nobody_acts(booking, reader):
         changes = booking.state != State.RESCHEDULE_OFFERED or booking.has_open_report
         return booking.deadline_at, "bank" if changes else "clock", silence.removesuffix(".")
     match State(booking.state):

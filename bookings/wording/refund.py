@@ -152,7 +152,7 @@ def sentences(amount: Amount, booking: Booking, reader: Reader) -> tuple[str, ..
             money=amount.money,
             method=amount.method,
             day=day,
-            follower=booking.follower.first_name,
+            follower=booking.buyer.first_name,
         )
         for sentence in told
     )
@@ -286,7 +286,7 @@ def why(verb: str, actor_kind: str, booking: Booking, audience: str) -> str:
     limits = booking.limits
     return told.format(
         expert=booking.expert.first_name,
-        follower=booking.follower.first_name,
+        follower=booking.buyer.first_name,
         no_show_window=formats.duration(limits.no_show_window),
         offer_window=formats.duration(limits.offer_window),
         decide_window=formats.duration(limits.decide_window),
