@@ -109,7 +109,7 @@ class _Statement(Generic[M]):
         self.convert = compiler.apply_converters
         self.converters = compiler.get_converters([column[0] for column in compiler.select])
 
-    def fetched(self, values: tuple[int | str, ...]) -> list[Any]:
+    def fetched(self, values: tuple[int | str, ...]) -> Any:
         with prepared.executed(self.sql, [values[place] for place in self.order]) as cursor:
             return cursor.fetchall()
 
@@ -165,10 +165,11 @@ def _insert_by_orm(rows: Sequence[M], once: str) -> Sequence[M]:
 
 def _insertion(seen: Seen, row: Model, once: str) -> tuple[str, list[Any]]:
     sql, parameters = seen.only()
-    fields: list[Any] = [field for field in row._meta.concrete_fields if not field.primary_key]
+    of_model: Any = row._meta
+    fields = [field for field in of_model.concrete_fields if not field.primary_key]
     columns = [field.column for field in fields]
-    again = [row._meta.get_field(once).column] * 3 if once else []
-    check_columns(sql, type(row), [*columns, *again, row._meta.pk.column])
+    again = [of_model.get_field(once).column] * 3 if once else []
+    check_columns(sql, type(row), [*columns, *again, of_model.pk.column])
     if len(parameters) != len(fields):
         raise ValueError(f"{parameters} are not the values of {columns}")
     return sql, fields
@@ -206,7 +207,7 @@ _UPDATES: dict[tuple[Any, ...], tuple[str, bool] | None] = {}
 def _shape(model: type[Model], where: Columns, values: Columns) -> tuple[Any, ...]:
     """All that the text of the statement depends on."""
     changed = tuple((name, value is None) for name, value in values.items())
-    chosen = []
+    chosen: list[Any] = []
     for name, wanted in where.items():
         _, _, how = name.partition("__")
         if how == "in":
