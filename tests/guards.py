@@ -21,7 +21,9 @@ from tests.guards_of_buying import BUYING
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = "bookings/refunds"
-LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache", "node_modules")
+LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".venv*", "var", "__pycache__", ".*_cache", "node_modules"
+)
 
 
 @dataclass(frozen=True)
