@@ -35,6 +35,10 @@ def does_fill_in_again(view: object) -> bool:
     return getattr(view, "fills_in_again", False)
 
 
+class OnlyForExperts(Http404):
+    """Somebody is signed in, and their account has no expert profile: the page says so."""
+
+
 def expert_required(
     view: Callable[Concatenate[ExpertRequest, P], HttpResponse],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
@@ -45,7 +49,7 @@ def expert_required(
         expert = expert_of(request)
         if expert is None:
             if request.user.is_authenticated:  # signing in again would lead here again
-                raise Http404("Only experts have this page.")
+                raise OnlyForExperts("Only experts have this page.")
             return _to_sign_in(request, has_form=does_fill_in_again(view))
         request.expert = expert  # type: ignore[attr-defined]
         return _telling_of_unsent(view, request, *args, **kwargs)
@@ -53,7 +57,7 @@ def expert_required(
     return wrapped
 
 
-def sign_in_required(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def sign_in_required(view: Callable[..., Any]) -> Callable[..., HttpResponse]:
     """For everybody with an account, experts or not."""
 
     @wraps(view)

@@ -41,7 +41,7 @@ class Unsent:
         return self.is_lost or any(any(self.fields.getlist(name)) for name in names)
 
     def initial(self) -> dict[str, str]:
-        return dict(self.fields.items())
+        return {name: str(self.fields[name]) for name in self.fields}
 
 
 def keep(request: HttpRequest, response: HttpResponse, *, path: str) -> None:

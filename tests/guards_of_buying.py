@@ -105,8 +105,8 @@ BUYING: tuple[tuple[str, str, str, str, str, str], ...] = (
     (
         "W04", "The database is asked nothing before the signature fits",
         "bookings/views/webhooks.py",
-        "    now = timezone.now()\n    try:",
-        "    now = timezone.now()\n    provider_events.ProviderEvent.objects.count()\n    try:",
+        "    try:\n        body = _body(request)",
+        "    provider_events.ProviderEvent.objects.count()\n    try:\n        body = _body(request)",
         f"{_HOOKS}::test_w04_a_flood_leaves_no_rows_and_asks_the_database_nothing",
     ),
     (

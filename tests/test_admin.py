@@ -125,6 +125,7 @@ def test_there_is_no_page_for_stored_messages_or_private_links() -> None:
 # --- the first page, the alarm and the policy -------------------------------------------------
 
 
+@pytest.mark.usefixtures("at_now")
 def test_the_first_page_says_what_waits(client: Client, staff: User) -> None:
     make_in_state(State.CONTESTED)
     declined()

@@ -16,16 +16,18 @@ LEVELS: dict[str, int] = {
     name: level
     for level, names in enumerate(
         [
-            "states policy standin free_times lanes prepared folding instants zones",
+            "states policy standin free_times lanes prepared orm_watch folding instants zones"
+            " plain_text addresses",
             "compiled models",
-            "clocks formats timeline gateways demo_inbox leases",
+            "clocks formats timeline gateways demo_inbox leases database_time",
             "links slots rules calendar intake lists",
             "emails hours",
-            "refunds",
+            "refunds clock_check set_aside",
             "checkouts",
             "provider_events",
             "tasks",
             "lifecycle helpdesk reminders housekeeping",
+            "batches",
             "sweeps imports invariants unsent signed_in forms presenters",
             "access",
             "views admin staff_site demo demo_sign_ins templatetags context",
@@ -101,3 +103,14 @@ def test_below_the_pages_nobody_knows_http(name: str) -> None:
         if other.startswith((*OF_THE_PAGES, "topmate"))
     }
     assert sorted(wrong) == []
+
+
+def test_everything_goes_by_the_clock_of_the_database() -> None:
+    """`timezone.now()` is the clock of one machine, which may be wrong."""
+    own_clock = {
+        str(path.relative_to(BOOKINGS))
+        for name, paths in modules().items()
+        for path in paths
+        if name not in ("standin", "database_time") and "timezone.now()" in path.read_text()
+    }
+    assert sorted(own_clock) == []

@@ -15,6 +15,7 @@ from bookings.models import OutboxEmail, StoredMessage
 from tests import builders
 from tests.builders import NOW
 from tests.follower_pages import address
+from tests.mail_settings import use_mail
 from tests.shoppers import make_checkout
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def demo(settings: Any) -> None:
     settings.DEMO_INBOX = True
-    settings.EMAIL_BACKEND = "bookings.demo_inbox.Backend"
+    use_mail(settings)
 
 
 def deliver_all() -> None:

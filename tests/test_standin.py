@@ -114,6 +114,31 @@ def test_lists_come_in_pages(server: StandIn) -> None:
     assert call(server, "GET", f"/v1/refunds/{last}").json["id"] == last
 
 
+@pytest.mark.parametrize("name", ["stripe", "razorpay"])
+def test_lists_may_be_behind_the_books(server: StandIn, name: str) -> None:
+    provider = Provider(server, name)
+    payment = provider.pay()
+    provider.tell(list_lag=180)
+    made = refund(server, payment, 1000).json["id"]
+    path = "/v1/refunds?payment_intent=" + payment
+    one = f"/v1/refunds/{made}"
+    if name == "razorpay":
+        path, one = f"/v1/payments/{payment}/refunds", f"/v1/payments/{payment}/refunds/{made}"
+
+    def listed() -> list[str]:
+        found = call(server, "GET", path).json
+        return [entry["id"] for entry in found.get("data", found.get("items"))]
+
+    assert (listed(), call(server, "GET", one).json["id"]) == ([], made)
+    assert server.books.returned(payment) == 1000
+    provider.tell(advance=179)
+    assert listed() == []
+    provider.tell(advance=2, list_lag={"seconds": 300, "seed": 7})
+    assert listed() == [made]
+    refund(server, payment, 1000)
+    assert 0 < server.books.refunds_of(payment)[0]["listed_at"] - server.books.now() <= 300
+
+
 def test_wrong_keys_are_401_and_strange_calls_4xx(server: StandIn) -> None:
     payment = Provider(server, "stripe").pay()
     assert call(server, "GET", f"/v1/payment_intents/{payment}", Authorization="x").status == 401

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
-from bookings import clocks, slots
+from bookings import addresses, clocks, slots
 from bookings.checkouts.settling import book
 from bookings.models import (
     Booking,
@@ -94,8 +94,10 @@ def _start(
 
 def _check_pace(expert: Expert, buyer: Buyer, *, is_free: bool, now: datetime) -> None:
     """A free call is never on its way to being paid: what counts of those is what is to come."""
-    kept = Checkout.objects.holding(now).filter(email__iexact=buyer.email).count()
-    if kept >= MOST_HELD:
+    mailbox = addresses.identity(buyer.email)
+    alike = Checkout.objects.holding(now).filter(email__istartswith=mailbox.partition("@")[0])
+    kept = [found for found in alike if addresses.identity(found.email) == mailbox]
+    if len(kept) >= MOST_HELD:
         raise TransitionNotAllowed(
             "too_often", "You are buying several calls already. Finish one of them first."
         )

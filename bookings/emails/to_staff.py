@@ -16,6 +16,7 @@ from bookings.emails.kinds import EXPERT, STAFF, kind
 from bookings.emails.letter import Letter, Link
 from bookings.emails.words import call_facts, site_name, why_staff
 from bookings.models import RefundState
+from bookings.plain_text import one_line
 
 
 def _facts(case: Case) -> tuple[tuple[str, str], ...]:
@@ -56,7 +57,7 @@ def staff_refund_failed(case: Case) -> Letter:
 
 @kind(STAFF, "refunds are held: unusually many at once, or the site was restored from a backup")
 def staff_refunds_held(case: Case) -> Letter:
-    reason = formats.one_line(str(case.facts.get("reason", "on hold")))
+    reason = one_line(str(case.facts.get("reason", "on hold")))
     return Letter(
         subject=f"Refunds wait for you: {reason}",
         preheader="No follower is paid until somebody acts.",

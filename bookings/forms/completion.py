@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
 
 from bookings import rules
 from bookings.formats import local
-from bookings.forms.fields import ActionForm, LocalDateTimeField
+from bookings.forms.fields import OUR_TIME, ActionForm, LocalDateTimeField
 from bookings.forms.text import NoteField
 from bookings.models import Booking, CompletionMark
 
 Outcome = CompletionMark.Outcome
 Channel = CompletionMark.Channel
+LONG_AGO, FAR_AHEAD = (datetime(year, 1, 1, tzinfo=UTC) for year in OUR_TIME)
 ELSEWHERE = [choice for choice in Channel.choices if choice[0] != Channel.PLANNED]
 
 
@@ -45,8 +46,13 @@ class CompletionForm(ActionForm):
             zone=booking.expert.time_zone,
             required=False,
             initial=self.planned if booking.has_open_report else None,
+            error_messages={"past": self._why_not(LONG_AGO), "too_far": self._why_not(FAR_AHEAD)},
         )
         self.order_fields(["outcome", "channel", "held_at", "minutes", "note"])
+
+    def _why_not(self, held_at: datetime) -> str:
+        no = rules.not_held_at(self.booking, held_at, now=self.now)
+        return no.sentence if no else ""
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

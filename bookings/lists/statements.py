@@ -22,6 +22,8 @@ from bookings.lists.keyset import Position
 from bookings.models import Booking, Expert
 
 _NOT_SHOWN = {
+    "buyer_zone",
+    "buyer_clock",
     "service",
     "place",
     "external_ref",
@@ -81,7 +83,8 @@ class Statement:
         pattern = f"%{_like(text)}%"
         lower = LOWER[connection.vendor]
         self.where(
-            f"({lower}(f.name) LIKE {lower}(%s) ESCAPE '!'"
+            f"({lower}(CASE WHEN b.buyer_name = '' THEN f.name ELSE b.buyer_name END)"
+            f" LIKE {lower}(%s) ESCAPE '!'"
             " OR LOWER(b.code) LIKE LOWER(%s) ESCAPE '!')",
             pattern,
             pattern,

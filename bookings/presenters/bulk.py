@@ -39,8 +39,8 @@ def confirmation(
     shown = tuple(
         Person(
             code=booking.code,
-            name=booking.follower.name,
-            initials=people.initials(booking.follower.name),
+            name=booking.buyer.name,
+            initials=people.initials(booking.buyer.name),
             hue=people.hue(booking.follower_id),
             what=f"{booking.service_title}, {reader.moment(booking.starts_at)}",
             refusal=refused.get(booking.code, ""),
@@ -59,7 +59,7 @@ def offered_to(bookings: Sequence[Booking]) -> str:
     """New times offered to Priya Nair and Tom Okafor."""
     who = _listed(bookings)
     if len(bookings) == 1:
-        name = bookings[0].follower.first_name
+        name = bookings[0].buyer.first_name
         return f"New time offered to {who}. {later(bookings[0], f'{name} gets the link')}."
     return f"New times offered to {who}. {later(bookings[0], 'they get their links')}."
 

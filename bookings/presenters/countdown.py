@@ -84,7 +84,7 @@ def share(remaining: timedelta, whole: timedelta) -> str:
 
 def _text(booking: Booking, left: str) -> str:
     if booking.state == State.RESCHEDULE_OFFERED:
-        return f"Waiting for {booking.follower.first_name}"
+        return f"Waiting for {booking.buyer.first_name}"
     return "Our team decides" if booking.state == State.CONTESTED else f"{left} left"
 
 

@@ -79,10 +79,10 @@ def detail(
     until = clocks.next_change_at(booking, reader.now)
     return Detail(
         code=booking.code,
-        title=f"{booking.service_title} with {booking.follower.name}",
-        name=booking.follower.name,
-        first_name=booking.follower.first_name,
-        initials=people.initials(booking.follower.name),
+        title=f"{booking.service_title} with {booking.buyer.name}",
+        name=booking.buyer.name,
+        first_name=booking.buyer.first_name,
+        initials=people.initials(booking.buyer.name),
         hue=people.hue(booking.follower_id),
         chip=chip,
         panel=decision,
@@ -131,12 +131,12 @@ def _said_in(booking: Booking, events: Sequence[TimelineEvent]) -> TimelineEvent
 def _said(event: TimelineEvent, booking: Booking, reader: Reader) -> Said:
     reason = event.data.get("reason", "")
     label = str(NoShowReport.Reason(reason).label) if reason in NoShowReport.Reason.values else ""
-    silent = f"{booking.follower.first_name} gave no details."
+    silent = f"{booking.buyer.first_name} gave no details."
     return Said(
         text=event.note,
         without=f"{label}. {silent}" if label else silent,
         reason=label,
-        who=booking.follower.name,
+        who=booking.buyer.name,
         when=reader.moment(event.at),
         when_iso=formats.utc_iso(event.at),
     )

@@ -155,7 +155,9 @@ def _completed(case: Case) -> Standing:
 
 def _contested(case: Case) -> Standing:
     money = f", you get {case.back} back" if case.back else ", the case is closed"
-    then = (f"You hear from us by {case.deadline}. If nobody decides by then{money}.",)
+    then: tuple[str, ...] = (
+        f"You hear from us by {case.deadline}. If nobody decides by then{money}.",
+    )
     if case.is_deadline_over:
         then = ("The time to decide is over.", *_ending(case))
     return Standing(

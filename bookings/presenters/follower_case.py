@@ -119,4 +119,4 @@ class Case:
 
 
 def load(booking: Booking, *, now: datetime) -> Case:
-    return Case(booking=booking, reader=Reader.of(booking.follower, now=now))
+    return Case(booking=booking, reader=Reader.of(booking.buyer, now=now))

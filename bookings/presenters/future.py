@@ -30,7 +30,7 @@ def next_step(booking: Booking, reader: Reader) -> Entry | None:
 
 
 def _next(booking: Booking, reader: Reader) -> tuple[datetime | None, str, str]:
-    name = booking.follower.first_name
+    name = booking.buyer.first_name
     money = at_stake(booking)
     end = f"Refund of {money} starts" if money else "The booking is closed"
     if clocks.has_passed(booking.deadline_at, reader.now):
@@ -67,7 +67,7 @@ def if_nothing_happens(booking: Booking, reader: Reader) -> str:
     """If you do nothing, Priya gets ₹2,400 back automatically."""
     if clocks.has_passed(booking.deadline_at, reader.now):
         return f"{ended(booking)}."
-    name, money = booking.follower.first_name, at_stake(booking)
+    name, money = booking.buyer.first_name, at_stake(booking)
     gets = f"{name} gets {money} back automatically" if money else "the booking is closed"
     match State(booking.state):
         case State.NO_SHOW_REPORTED:
@@ -83,7 +83,7 @@ def if_nothing_happens(booking: Booking, reader: Reader) -> str:
 
 def ended(booking: Booking) -> str:
     """The 72 hours have ended, so the refund starts now. For a deadline that has passed."""
-    name, limits = booking.follower.first_name, booking.limits
+    name, limits = booking.buyer.first_name, booking.limits
     then = "the refund starts now" if at_stake(booking) else "the booking is closed now"
     match State(booking.state):
         case State.RESCHEDULE_OFFERED if booking.has_open_report:

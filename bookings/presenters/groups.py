@@ -103,10 +103,10 @@ def _query(values: Mapping[str, str]) -> str:
     return f"?{urlencode({name: value for name, value in values.items() if value})}"
 
 
-def announcement(count: int, search: str, *, has_more: bool) -> str:
+def announcement(count: int, search: str, *, has_more: bool, problems: Sequence[str] = ()) -> str:
     """What the live region says after a search."""
     found = f"{'more than ' if has_more else ''}{count} {'call' if count == 1 else 'calls'}"
-    return f"{found} for “{search}”" if search else found
+    return " ".join([*problems, f"{found} for “{search}”" if search else found])
 
 
 def answer_time() -> str:

@@ -14,7 +14,7 @@ from bookings.presenters.counters import bounded
 from bookings.presenters.people import initials
 from bookings.presenters.rows import WITH_DEADLINE
 
-SECTIONS = {"waiting": "need_action", "availability": "account"}
+SECTIONS = {"waiting": "need_action", "availability": "account", "password_change": "account"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ def _title(booking: Booking, reader: Reader) -> str:
         case State.NO_SHOW_REPORTED:
             return "Time to decide"
         case State.RESCHEDULE_OFFERED:
-            return f"Waiting for {booking.follower.first_name}"
+            return f"Waiting for {booking.buyer.first_name}"
         case State.CONTESTED:
             return "Our team decides within"
         case State.SCHEDULED if not clocks.has_started(booking, reader.now):
@@ -115,7 +115,7 @@ def _headline(booking: Booking, reader: Reader, refund: Refund | None) -> str:
 
 
 def _text(booking: Booking, reader: Reader, refund: Refund | None) -> str:
-    name = booking.follower.first_name
+    name = booking.buyer.first_name
     match State(booking.state):
         case State.REFUNDED | State.CANCELLED:
             return refunds.progress(refund, booking, reader) if refund else ""

@@ -11,7 +11,16 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from bookings.lists import COUNTED_UP_TO
-from bookings.models import Booking, Contest, OutboxEmail, OutboxState, Refund, SupportRequest, User
+from bookings.models import (
+    Booking,
+    Contest,
+    OutboxEmail,
+    OutboxState,
+    Refund,
+    SetAside,
+    SupportRequest,
+    User,
+)
 from bookings.presenters.counters import bounded
 
 
@@ -56,6 +65,13 @@ def _sources(now: datetime) -> list[tuple[str, str, str, str, QuerySet[Any]]]:
             "Declined, sent back, on hold, without an answer, or to be paid by hand.",
             "?needs=staff",
             Refund.objects.needing_staff(),
+        ),
+        (
+            "setaside",
+            "Bookings set aside",
+            "The sweep cannot go on with these. See why, then have them tried again.",
+            "",
+            SetAside.objects.all(),
         ),
         (
             "outboxemail",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from bookings import formats
-from bookings.models import Expert, Follower
+from bookings.models import BookedFollower, Expert
 
 WEEKDAY_IS_ENOUGH = timedelta(days=5)
 
@@ -20,7 +20,7 @@ class Reader:
     """`now` on the reader's wall; to read, never to count with"""
 
     @classmethod
-    def of(cls, person: Expert | Follower, *, now: datetime) -> Reader:
+    def of(cls, person: Expert | BookedFollower, *, now: datetime) -> Reader:
         return cls(zone=person.time_zone, clock=person.clock, now=now)
 
     def __post_init__(self) -> None:

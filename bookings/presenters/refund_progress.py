@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from email.utils import parseaddr
-from urllib.parse import quote
 
 from django.conf import settings
 
@@ -13,6 +11,7 @@ from bookings import formats
 from bookings.emails.words import BANK_DAYS, BANK_TAKES
 from bookings.models import Booking, Contest, NoShowReport, Payment, Refund, RefundState
 from bookings.presenters.labels import Chip
+from bookings.presenters.people import mailto
 from bookings.presenters.reader import Reader, words
 from bookings.states import ActorKind, Verb
 
@@ -80,9 +79,8 @@ def progress(
 
 def _letter_to_support(refund: Refund) -> str:
     """To where a reply to one of our e-mails goes as well."""
-    _, address = parseaddr([*settings.STAFF_EMAIL, settings.DEFAULT_FROM_EMAIL][0])
-    subject = f"The refund for booking {refund.booking.code} came back"
-    return f"mailto:{quote(address, safe='@')}?subject={quote(subject)}"
+    us = [*settings.STAFF_EMAIL, settings.DEFAULT_FROM_EMAIL][0]
+    return mailto(us, f"The refund for booking {refund.booking.code} came back")
 
 
 def _words(refund: Refund, payment: Payment, reader: Reader) -> tuple[Chip, str, tuple[str, ...]]:

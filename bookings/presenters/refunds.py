@@ -18,7 +18,7 @@ def label(refund: Refund) -> str:
 
 def progress(refund: Refund, booking: Booking, reader: Reader) -> str:
     """One sentence: what happens next."""
-    name = booking.follower.first_name
+    name = booking.buyer.first_name
     money = formats.money(refund.amount_minor, refund.currency)
     if refund.state in FAILED:
         return f"Our team finds another way to send {money} to {name}. You need to do nothing."

@@ -46,7 +46,7 @@ def done(verb: Verb, booking: Booking, reader: Reader, *, money: str, source: st
 
 
 def _words(verb: Verb, booking: Booking, reader: Reader, money: str) -> tuple[str, str]:
-    follower = booking.follower
+    follower = booking.buyer
     name = follower.first_name
     match verb:
         case Verb.OFFER_RESCHEDULE:
@@ -75,7 +75,7 @@ def _words(verb: Verb, booking: Booking, reader: Reader, money: str) -> tuple[st
 
 
 def undone(undone_verb: str, booking: Booking, reader: Reader) -> Result:
-    name = booking.follower.first_name
+    name = booking.buyer.first_name
     title = {
         "offer_reschedule": f"Link cancelled. {name} did not get an e-mail",
         "withdraw_offer": "The offer is open again. The link works as before",
@@ -95,7 +95,7 @@ def _left(booking: Booking, reader: Reader) -> str:
 
 
 def resent(booking: Booking) -> Result:
-    return Result(title=f"{booking.follower.name} gets the link again", code=booking.code)
+    return Result(title=f"{booking.buyer.name} gets the link again", code=booking.code)
 
 
 MOVED_ON = {"state", "changed", "too_late", "taken"}
@@ -126,7 +126,7 @@ def _why(refusal: TransitionNotAllowed, booking: Booking) -> str:
         return refusal.sentence.removesuffix(".")
     last = booking.events.exclude(from_state="").order_by("-id").first()
     if last is not None and last.verb in (Verb.PICK_TIME, Verb.MOVE_INSTEAD):
-        return f"{booking.follower.first_name} picked a new time while you were here"
+        return f"{booking.buyer.first_name} picked a new time while you were here"
     return "This booking has changed while you were here"
 
 

@@ -54,7 +54,7 @@ class Row(NamedTuple):
 
 def row(booking: Booking, reader: Reader, *, source: str) -> Row:
     """`booking` comes from `lists`, which loads what is read here."""
-    name = booking.follower.name
+    name = booking.buyer.name
     actions = _actions(booking, reader, source)
     starts_at = reader.local(booking.starts_at)
     clock = countdown(booking, reader) if source in WITH_DEADLINE else None
@@ -62,7 +62,7 @@ def row(booking: Booking, reader: Reader, *, source: str) -> Row:
     return Row(
         code=booking.code,
         name=name,
-        first_name=booking.follower.first_name,
+        first_name=booking.buyer.first_name,
         initials=people.initials(name),
         hue=people.hue(booking.follower_id),
         what=f"{booking.service_title}, {booking.duration_minutes} min",

@@ -98,6 +98,7 @@ LINES: dict[str, Line] = {
     "cancel": Line("x", "", sentences.says("{who} cancelled the call"), sentences.cancel_detail),
     "undo": Line("left", "", sentences.undone),
     "reminder": Line("bell", "", sentences.reminded, sentences.hours_before),
+    "limits_renewed": Line("info", "", sentences.says("Our team gave this booking today’s limits")),
     "refund_accepted": Line(
         "bank", "money", sentences.says("The refund of {money} is with the bank")
     ),

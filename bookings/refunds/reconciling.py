@@ -20,7 +20,7 @@ from bookings.gateways import Answer, ListedRefund, Status, gateway_of, is_count
 from bookings.gateways.listing import find_in
 from bookings.models import Payment, Refund, RefundState
 from bookings.refunds import pace
-from bookings.refunds.driving import request_of
+from bookings.refunds.frozen import to_look_for
 from bookings.refunds.outside import is_paid_by_hand, settle, tell_staff
 from bookings.refunds.recording import alert, as_read, record
 
@@ -97,7 +97,7 @@ def _set_next_compare(payment_id: int, *, now: datetime, sooner: timedelta | Non
 def _align(refund: Refund, listed: list[ListedRefund], *, now: datetime) -> bool:
     if is_paid_by_hand(refund):
         return False
-    answer = find_in(listed, request_of(refund))
+    answer = find_in(listed, to_look_for(refund))
     if answer is None:
         return _missed(refund, now=now)
     if answer.status == Status.UNKNOWN or not _is_news(refund, answer):
@@ -142,8 +142,11 @@ def tell_of_old(*, now: datetime) -> int:
     )
     told = 0
     for refund in old.select_related("booking").order_by("pk")[:100]:
-        with transaction.atomic():
-            if as_read(refund, alerted_at=now):
-                alert(refund, now=now, why="by hand")
-                told += 1
+        try:
+            with transaction.atomic():
+                if as_read(refund, alerted_at=now):
+                    alert(refund, now=now, why="by hand")
+                    told += 1
+        except Exception:  # the others are told of all the same
+            logger.exception("staff could not be told of refund %s", refund.uuid)
     return told

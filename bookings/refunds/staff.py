@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from bookings import emails, rules, timeline
 from bookings.models import Payment, Refund, RefundState
 from bookings.refunds import holds
+from bookings.refunds.frozen import freeze
 from bookings.refunds.recording import watch
 from bookings.states import Actor, ActorKind, TransitionNotAllowed
 
@@ -31,6 +32,8 @@ def refusal(refund: Refund, verb: StaffVerb, actor: Actor) -> TransitionNotAllow
         return own
     if verb == "release":
         return _refused_release(refund)
+    if verb in ("retry", "paid_by_hand") and refund.hold_reason == holds.SET_ASIDE:
+        return None
     if verb == "retry" and refund.hold_reason:
         return TransitionNotAllowed("state", "It is on hold; release it first.")
     if verb == "hold" and refund.hold_reason:
@@ -53,11 +56,15 @@ def retry(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund
 
     After a definite no the key must change, or the provider would repeat its answer; a refund
     without an answer keeps its key, unless it is so old that a person was asked: the provider
-    may have forgotten the key, and that person has looked.
+    may have forgotten the key, and that person has looked. One that was set aside gets words and
+    a key of this release.
     """
     refund = _allowed(refund_id, "retry", actor, reason)
     changes: dict[str, Any] = {"next_attempt_at": now}
-    if refund.state in _ENDED or _waits_for_a_person(refund):
+    is_set_aside = refund.hold_reason == holds.SET_ASIDE
+    if is_set_aside:  # what could not be read is written anew; it is looked for before it is sent
+        changes |= {"hold_reason": "", "request": freeze(refund)}
+    if refund.state in _ENDED or _waits_for_a_person(refund) or is_set_aside:
         changes |= {
             "state": RefundState.DUE,
             "epoch": refund.epoch + 1,

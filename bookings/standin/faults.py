@@ -111,6 +111,21 @@ class Fault:
 NO_FAULT = Fault()
 
 
+@dataclass(frozen=True)
+class ListLag:
+    """How far lists are behind the books: a new refund can be read by its id at once, but lists
+    show it only after so many seconds. With a seed each refund has a lag of its own, up to them."""
+
+    seconds: float = 0.0
+    seed: str = ""
+
+    def of(self, refund_id: str) -> float:
+        if not self.seed:
+            return self.seconds
+        # Not a secret; the point is that it can be played again.
+        return random.Random(f"{self.seed} {refund_id}").uniform(0, self.seconds)  # noqa: S311
+
+
 @dataclass
 class Script:
     fault: Fault

@@ -102,7 +102,7 @@ class StripeShape:
 
     def _list(self, call: Call) -> Reply:
         payment = self._payment(call.query.get("payment_intent") or call.query.get("charge") or "")
-        found = self.books.refunds_of(payment["id"])
+        found = self.books.listed(payment["id"])
         ids = [doc["id"] for doc in found]
         if after := call.query.get("starting_after"):
             found = found[ids.index(after) + 1 :] if after in ids else []

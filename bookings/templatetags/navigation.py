@@ -10,11 +10,10 @@ from django import template
 from django.conf import settings
 from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
-from django.utils import timezone
 from django.utils.html import escape
 from django.utils.safestring import SafeString
 
-from bookings import lists
+from bookings import database_time, lists
 from bookings.access import expert_of
 from bookings.presenters import navigation as present
 
@@ -41,7 +40,7 @@ def navigation(context: dict[str, Any]) -> present.Navigation | None:
         expert,
         section=section,
         count=count,
-        now=timezone.now(),
+        now=database_time.now(),
         source=context.get("source", ""),
     )
 

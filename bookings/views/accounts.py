@@ -12,10 +12,10 @@ from django.contrib.auth import views as auth_views
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import URLPattern, path, reverse_lazy
-from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
+from bookings import database_time
 from bookings.access import expert_of, sign_in_required
 from bookings.forms.accounts import (
     AccountForm,
@@ -115,7 +115,7 @@ def _account_form(request: HttpRequest, expert: Expert) -> AccountForm:
         request.POST if request.method == "POST" else None,
         instance=expert,
         initial={"theme": _theme_of(request)},
-        now=timezone.now(),
+        now=database_time.now(),
     )
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
+from typing import cast
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from bookings import helpdesk, unsent
+from bookings import database_time, helpdesk, unsent
 from bookings.access import (
     ExpertRequest,
+    OnlyForExperts,
     does_fill_in_again,
     expert_of,
     expert_required,
@@ -22,8 +23,8 @@ from bookings.access import (
 from bookings.forms.support import CommentForm, VerdictForm
 from bookings.models import User
 from bookings.policy import Policy
+from bookings.presenters import welcome
 from bookings.presenters.help import figures
-from bookings.presenters.welcome import demo_sign_ins
 from bookings.views import support
 
 logger = logging.getLogger(__name__)
@@ -41,8 +42,14 @@ STAGES = ("ask", "comment", "thanks")
 
 def landing(request: HttpRequest) -> HttpResponse:
     """For visitors who are not signed in; `home` sends everybody else to their work."""
-    context = {"demo_sign_ins": demo_sign_ins(), "policy": figures(Policy.in_force())}
+    context = {"demo_sign_ins": welcome.demo_sign_ins(), "policy": figures(Policy.in_force())}
     return render(request, "pages/landing.html", context)
+
+
+def no_profile(request: HttpRequest, *, status: int = 200) -> HttpResponse:
+    """For somebody who is signed in and no expert: why there is no desk, and what to do next."""
+    context = {"guide": welcome.without_profile(cast(User, request.user))}
+    return render(request, "accounts/no_profile.html", context, status=status)
 
 
 @require_safe
@@ -63,7 +70,7 @@ def feedback(request: HttpRequest, name: str) -> HttpResponse:
             is_helpful=verdict.cleaned_data["answer"] == "yes",
             user=user,
             earlier_id=request.session.get(key),
-            now=timezone.now(),
+            now=database_time.now(),
         )
         if answer is None:
             return _after(request, name, stage="thanks")
@@ -129,6 +136,8 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    if isinstance(exception, OnlyForExperts):
+        return no_profile(request, status=404)
     return _error(request, "not_found", status=404)
 
 

@@ -6,10 +6,9 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from bookings import helpdesk, unsent
+from bookings import database_time, helpdesk, unsent
 from bookings.access import ExpertRequest, expert_required, fills_in_again
 from bookings.forms.support import SupportForm
 from bookings.presenters.support import request_rows
@@ -40,7 +39,7 @@ def _ask(request: ExpertRequest) -> HttpResponse:
             subject=data["subject"],
             message=data["message"],
             booking=form.booking,
-            now=timezone.now(),
+            now=database_time.now(),
         )
     except helpdesk.TooManyRequests:
         form.add_error(None, "You have sent many requests today. Answer to one of our e-mails.")
@@ -52,7 +51,7 @@ def _ask(request: ExpertRequest) -> HttpResponse:
 def _page(request: ExpertRequest, form: SupportForm) -> HttpResponse:
     context = {
         "form": form,
-        "requests": request_rows(request.expert, now=timezone.now()),
+        "requests": request_rows(request.expert, now=database_time.now()),
         "section": "account",
     }
     return render(request, "pages/support.html", context, status=422 if form.errors else 200)

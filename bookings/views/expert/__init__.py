@@ -8,6 +8,7 @@ from bookings.views.expert import actions, bulk, dashboards, home, page
 
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
+    path("start/", home.start, name="start"),
     path("need-action/", dashboards.need_action, name="need_action"),
     path("need-action/waiting/", dashboards.waiting, name="waiting"),
     path("need-action/count/", dashboards.need_count, name="need_count"),

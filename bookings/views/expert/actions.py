@@ -8,10 +8,9 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from bookings import clocks, lifecycle, slots
+from bookings import clocks, database_time, lifecycle, slots
 from bookings.access import ExpertRequest, expert_required, fills_in_again, own_booking
 from bookings.forms.completion import CompletionForm
 from bookings.forms.reasons import CancelForm, RefundForm, WithdrawForm
@@ -149,7 +148,7 @@ def withdraw_offer(request: ExpertRequest, code: str) -> HttpResponse:
 @expert_required
 @shown_unless_posted
 def undo(request: ExpertRequest, code: str) -> HttpResponse:
-    booking, now = own_booking(request.expert, code), timezone.now()
+    booking, now = own_booking(request.expert, code), database_time.now()
     try:
         booking = lifecycle.undo(booking.pk, actor=answers.actor_of(request), now=now)
     except TransitionNotAllowed as refusal:
@@ -164,7 +163,7 @@ def undo(request: ExpertRequest, code: str) -> HttpResponse:
 @expert_required
 @shown_unless_posted
 def resend_offer(request: ExpertRequest, code: str) -> HttpResponse:
-    own, now = lifecycle.Own(request.expert, code), timezone.now()
+    own, now = lifecycle.Own(request.expert, code), database_time.now()
     try:
         booking = lifecycle.resend_offer(own, actor=answers.actor_of(request), now=now)
     except TransitionNotAllowed as refusal:

@@ -9,10 +9,9 @@ from datetime import datetime
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from bookings import lifecycle, lists, rules, unsent
+from bookings import database_time, lifecycle, lists, rules, unsent
 from bookings.access import ExpertRequest, expert_required, fills_in_again
 from bookings.forms.reschedule import BulkRescheduleForm
 from bookings.models import Booking
@@ -30,7 +29,7 @@ AT_ONCE = 25
 @fills_in_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def bulk_reschedule(request: ExpertRequest) -> HttpResponse:
-    now = timezone.now()
+    now = database_time.now()
     kept: Unsent | None = getattr(request, "unsent", None)
     sent = kept.fields if kept else request.POST if request.method == "POST" else request.GET
     codes = [code for code in sent.getlist("call") if code.isprintable()]
@@ -89,7 +88,7 @@ def bulk_undo(request: ExpertRequest) -> HttpResponse:
     """Takes back what was offered to several at once, as far as it is still there."""
     if request.method != "POST":  # who comes back from signing in
         return redirect("waiting")
-    now, actor = timezone.now(), answers.actor_of(request)
+    now, actor = database_time.now(), answers.actor_of(request)
     codes = [code for code in request.GET.getlist("call") if code.isprintable()][:AT_ONCE]
     found = [lifecycle.Own(request.expert, code).find() for code in codes]
     chosen = [booking for booking in found if booking is not None]
@@ -115,5 +114,5 @@ def _each(
         try:
             done.append(act(booking))
         except TransitionNotAllowed as refusal:
-            messages.error(request, f"{booking.follower.name}: {refusal.sentence}")
+            messages.error(request, f"{booking.buyer.name}: {refusal.sentence}")
     return done

@@ -7,12 +7,11 @@ from typing import Any
 from django.http import HttpResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
 from django_htmx.http import trigger_client_event
 
-from bookings import lists
+from bookings import database_time, lists
 from bookings.access import (
     ExpertRequest,
     expert_required,
@@ -47,7 +46,7 @@ def _with_deadlines(
     request: ExpertRequest, found: lists.Page, form: SearchForm, *, source: str
 ) -> HttpResponse:
     context = {
-        **answers.counters_of(request.expert, now=timezone.now(), source=source),
+        **answers.counters_of(request.expert, now=database_time.now(), source=source),
         **_list_context(request, found, form, source=source),
         "limits_hours": groups.answer_time(),
     }
@@ -59,7 +58,9 @@ def _with_deadlines(
 def completed_calls(request: ExpertRequest) -> HttpResponse:
     form = PastFilterForm(request.GET)
     wanted = form.wanted(request.expert)
-    found = lists.past(request.expert, now=timezone.now(), wanted=wanted, after=form.value("after"))
+    found = lists.past(
+        request.expert, now=database_time.now(), wanted=wanted, after=form.value("after")
+    )
     context = {
         **_list_context(request, found, form, source="completed_calls"),
         "filters": groups.outcome_links(form.kept(), wanted.outcome),
@@ -74,7 +75,7 @@ def completed_calls(request: ExpertRequest) -> HttpResponse:
 def upcoming(request: ExpertRequest) -> HttpResponse:
     form = SearchForm(request.GET)
     found = lists.upcoming(
-        request.expert, now=timezone.now(), search=form.value("q"), after=form.value("after")
+        request.expert, now=database_time.now(), search=form.value("q"), after=form.value("after")
     )
     context = _list_context(request, found, form, source="upcoming")
     return answers.shown(request, "bookings/upcoming.html", _partial(form), context)
@@ -88,7 +89,7 @@ def _partial(form: SearchForm) -> str:
 def _list_context(
     request: ExpertRequest, found: lists.Page, form: SearchForm, *, source: str
 ) -> dict[str, Any]:
-    reader = Reader.of(request.expert, now=timezone.now())
+    reader = Reader.of(request.expert, now=database_time.now())
     shown = [rows.row(booking, reader, source=source) for booking in found.bookings]
     already = form.shown_before()
     return {
@@ -107,7 +108,10 @@ def _list_context(
         "form": form,
         "source": source,
         "usually_over": USUALLY_OVER,
-        "announced": groups.announcement(len(shown), form.value("q"), has_more=bool(found.after)),
+        "problems": form.problems(),
+        "announced": groups.announcement(
+            len(shown), form.value("q"), has_more=bool(found.after), problems=form.problems()
+        ),
     }
 
 
@@ -120,7 +124,7 @@ def need_count(request: ExpertRequest) -> HttpResponse:
     Above a list of calls with a deadline everything that counts them comes with it, and for the
     script the codes of the calls that belong there now: the list itself is left alone.
     """
-    expert, now, source = request.expert, timezone.now(), answers.source_of(request)
+    expert, now, source = request.expert, database_time.now(), answers.source_of(request)
     if source not in rows.WITH_DEADLINE:
         count = lists.need_count(expert)
         nav = navigation(expert, section="", count=count, now=now)
@@ -148,4 +152,4 @@ def row(request: ExpertRequest, code: str) -> HttpResponse:
     """One row as it is now, for a countdown that has run out."""
     own_booking(request.expert, code)
     source = answers.source_of(request)
-    return answers.fresh_row(request, code, source, now=timezone.now())
+    return answers.fresh_row(request, code, source, now=database_time.now())

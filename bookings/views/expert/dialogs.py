@@ -11,11 +11,10 @@ from typing import Any, Protocol
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
-from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import reswap, retarget
 
-from bookings import formats, lifecycle, rules, unsent
+from bookings import database_time, formats, lifecycle, rules, unsent
 from bookings.access import ExpertRequest, own_booking
 from bookings.forms.fields import ActionForm
 from bookings.lifecycle.engine import Ask
@@ -49,7 +48,7 @@ class Dialog:
 
 def open_or_act(request: ExpertRequest, code: str, dialog: Dialog) -> HttpResponse:
     """GET shows the form; POST does what its button says."""
-    now = timezone.now()
+    now = database_time.now()
     if request.method == "POST":
         return _act(request, code, dialog, now=now)
     booking = own_booking(request.expert, code)
@@ -123,7 +122,7 @@ def _show(
     source = answers.source_of(request)
     context = {
         "booking": booking,
-        "first_name": booking.follower.first_name,
+        "first_name": booking.buyer.first_name,
         "zone_place": formats.zone_place(request.expert.time_zone),
         "form": form,
         "problems": form.problems() if form.is_bound else [],

@@ -8,11 +8,10 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from bookings import lists
+from bookings import database_time, lists
 from bookings.access import ExpertRequest, expert_required, own_booking
 from bookings.compiled import Compiled
 from bookings.models import OutboxEmail, TimelineEvent
@@ -40,7 +39,7 @@ def is_fragment(request: HttpRequest) -> bool:
 @expert_required
 @require_safe
 def booking(request: ExpertRequest, code: str) -> HttpResponse:
-    return answer(request, code, result=None, now=timezone.now())
+    return answer(request, code, result=None, now=database_time.now())
 
 
 def answer(

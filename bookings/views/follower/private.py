@@ -12,10 +12,9 @@ from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from bookings import clocks, formats, links, rules
+from bookings import clocks, database_time, formats, links, rules
 from bookings.models import Booking, PrivateLink
 from bookings.presenters import follower as present
 from bookings.presenters import follower_pages as wording
@@ -70,7 +69,7 @@ def private(
         @require_http_methods(methods)
         def wrapped(request: HttpRequest, token: str) -> HttpResponse:
             link = read_or_404(token, purpose)
-            visit = Visit(request, link, token, timezone.now())
+            visit = Visit(request, link, token, database_time.now())
             if not links.is_live(link, now=visit.now):
                 return gone(visit)
             return view(visit)
@@ -94,7 +93,7 @@ def page(visit: Visit, template: str, *, status: int = 200, **context: Any) -> H
         context["case"] = visit.case()
     context |= {
         "true_until": true_until(visit),
-        "private_for": visit.booking.follower.first_name,
+        "private_for": visit.booking.buyer.first_name,
         "booking": visit.booking,
         "token": visit.token,
     }
