@@ -125,6 +125,9 @@ def _submitted(visit: Visit) -> HttpResponse:
         return _calendar(
             visit, choice, status=409, problem=wording.taken(starts_at, choice.zone, choice.clock)
         )
+    if booking.starts_at != starts_at:
+        messages.error(visit.request, wording.picked_before(booking, choice.zone, choice.clock))
+        return redirect_to(booking, Purpose.STATUS, now=visit.now)
     _remember(booking, choice)
     messages.success(visit.request, wording.new_time(booking, choice.zone, choice.clock))
     return redirect_to(booking, Purpose.STATUS, now=visit.now)
