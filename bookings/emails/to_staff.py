@@ -16,6 +16,7 @@ from bookings.emails.kinds import EXPERT, STAFF, kind
 from bookings.emails.letter import Letter, Link
 from bookings.emails.words import call_facts, site_name, why_staff
 from bookings.models import RefundState
+from bookings.models.money import NOT_LIVE
 from bookings.plain_text import one_line
 
 
@@ -46,7 +47,7 @@ def staff_refund_failed(case: Case) -> Letter:
         heading="A refund needs you",
         paragraphs=(f"the refund of {amount} for booking {case.booking.code} {problem}.",),
         quote=refund.last_answer,
-        quoted="Why" if refund.state == RefundState.MANUAL_DUE else "The provider’s answer",
+        quoted="The provider’s answer" if refund.state in NOT_LIVE else "Why",
         button=case.admin_link("Open the refund", "refund", refund.pk),
         facts=_facts(case),
         policy=("The follower is not paid until somebody acts.",),

@@ -94,6 +94,15 @@ def _words(refund: Refund, payment: Payment, reader: Reader) -> tuple[Chip, str,
         case RefundState.SUCCEEDED:
             sent = f"{amount} went back{to} on {_day(refund.finished_at, reader)}."
             return DONE, "Refunded", (sent, "It can take a few days to show on your statement.")
+        case RefundState.SENDING | RefundState.UNKNOWN if refund.alerted_at is not None:
+            return (
+                DELAYED,
+                "Your refund is delayed",
+                (
+                    "The payment provider has not confirmed it yet. Our team has been told; we "
+                    "write to you as soon as it is sent. You need do nothing.",
+                ),
+            )
         case RefundState.DECLINED:
             return (
                 DELAYED,
