@@ -10,6 +10,7 @@ from bookings.gateways.currencies import is_counted_alike, why_not
 from bookings.gateways.exchange import Ask, kept_open
 from bookings.gateways.exchange import exchange as once
 from bookings.gateways.port import Answer, Doubt, Gateway, ListedRefund, RefundRequest, Status
+from bookings.gateways.references import why_no_reference
 from bookings.gateways.sandbox import SandboxGateway
 from bookings.gateways.till import NotTaken, Opened, Order, Paid, Till
 from bookings.models import Provider
@@ -34,6 +35,7 @@ __all__ = [
     "selling_with",
     "takers_of",
     "till_of",
+    "why_no_reference",
     "why_not",
 ]
 

@@ -80,7 +80,7 @@ def as_object(reply: Reply) -> dict[str, Any]:
 def is_own_refusal(reply: Reply) -> bool:
     """Of Razorpay itself, not of a machine in between, and of what was asked: not of the keys,
     nor because there was too much at once. Whatever is unknown to it is a 400, too."""
-    return reply.status in (400, 404) and isinstance(as_object(reply).get("error"), dict)
+    return reply.status == 400 and isinstance(as_object(reply).get("error"), dict)
 
 
 def said_in(found: dict[str, Any]) -> str:

@@ -17,12 +17,13 @@ from bookings.states import Actor, ActorKind, TransitionNotAllowed
 StaffVerb = Literal["retry", "hold", "release", "paid_by_hand", "fit"]
 _ENDED = (RefundState.DECLINED, RefundState.REVERSED)
 _IN_HAND = (RefundState.DUE, RefundState.SENDING, RefundState.UNKNOWN, RefundState.ACCEPTED)
-_FROM: dict[StaffVerb, tuple[str, ...]] = {
-    "retry": (*_ENDED, RefundState.UNKNOWN),
-    "hold": (RefundState.DUE,),
-    "paid_by_hand": (*_ENDED, RefundState.MANUAL_DUE),
-    "fit": _ENDED,
+RETURNED_OTHERWISE = "The money of this refund has been returned in another way."
+_FROM: dict[StaffVerb, RefundState] = {
+    "retry": RefundState.UNKNOWN,
+    "hold": RefundState.DUE,
+    "paid_by_hand": RefundState.MANUAL_DUE,
 }
+"""Whatever else is so; the others say below when they may."""
 
 
 def refusal(
@@ -39,9 +40,9 @@ def refusal(
         return TransitionNotAllowed("state", "It is on hold; release it first.")
     if verb == "hold" and refund.hold_reason:
         return TransitionNotAllowed("state", "It is on hold already.")
-    if verb == "fit" and refund.state in _ENDED:
-        return _refused_fit(refund)
-    if refund.state in _FROM[verb]:
+    if refund.state in _ENDED and verb != "hold":
+        return _refused_fit(refund) if verb == "fit" else _refused_again(refund)
+    if refund.state == _FROM.get(verb):
         return None
     if verb == "retry" and (_sleeps(refund) or _is_missed(refund)):
         return None
@@ -60,6 +61,14 @@ def _refused_release(refund: Refund) -> TransitionNotAllowed | None:
     if settings.REFUNDS_HOLD:
         return TransitionNotAllowed("state", "REFUNDS_HOLD is set: take it away first.")
     return None
+
+
+def _refused_again(refund: Refund) -> TransitionNotAllowed | None:
+    """The database would refuse it: refunds of ours have all that was captured."""
+    payment = refund.payment
+    if payment.reserved_minor + refund.amount_minor <= payment.captured_minor:
+        return None
+    return TransitionNotAllowed("bad_amount", RETURNED_OTHERWISE)
 
 
 def _refused_fit(refund: Refund) -> TransitionNotAllowed | None:
@@ -229,9 +238,7 @@ def _change(
             )
             emails.queue_for(event, booking=refund.booking, now=now, not_before=now)
     except IntegrityError as error:
-        raise TransitionNotAllowed(
-            "bad_amount", "The money of this refund has been returned in another way."
-        ) from error
+        raise TransitionNotAllowed("bad_amount", RETURNED_OTHERWISE) from error
     return refund
 
 
