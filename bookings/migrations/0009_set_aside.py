@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("bookings", "0007_staff_queues"),
+        ("bookings", "0008_refunds_that_need_staff"),
     ]
 
     operations = [

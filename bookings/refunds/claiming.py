@@ -16,8 +16,8 @@ from bookings.gateways import why_not
 from bookings.models import Payment, Refund, RefundState
 from bookings.refunds import frozen, holds, pace
 
-_DRIVEN = (RefundState.DUE, RefundState.SENDING, RefundState.UNKNOWN, RefundState.ACCEPTED)
-_STATE_WHILE_DRIVEN = Case(
+DRIVEN = (RefundState.DUE, RefundState.SENDING, RefundState.UNKNOWN, RefundState.ACCEPTED)
+_STATE_WHILEDRIVEN = Case(
     When(state=RefundState.ACCEPTED, then=Value(RefundState.ACCEPTED)),
     default=Value(RefundState.SENDING),
 )
@@ -26,7 +26,7 @@ _STATE_WHILE_DRIVEN = Case(
 def claim(ids: Sequence[int], *, at_most: int, lease: uuid.UUID, now: datetime) -> list[Refund]:
     """Up to so many of these refunds that are due and nobody else's; fewer when there are no
     more. One that the bank has already is polled; any other is on its way from here on."""
-    due = Refund.objects.to_drive(now).filter(pk__in=ids, hold_reason="", state__in=_DRIVEN)
+    due = Refund.objects.to_drive(now).filter(pk__in=ids, hold_reason="", state__in=DRIVEN)
     if settings.REFUNDS_HOLD:
         unsent = due.exclude(state=RefundState.ACCEPTED).select_related("booking")
         holds.hold_restored(unsent, now=now)
@@ -36,7 +36,7 @@ def claim(ids: Sequence[int], *, at_most: int, lease: uuid.UUID, now: datetime) 
         at_most=at_most,
         lease=lease,
         until=now + pace.LEASE,
-        state=_STATE_WHILE_DRIVEN,
+        state=_STATE_WHILEDRIVEN,
     )
     for refund in taken:
         is_poll = refund.state == RefundState.ACCEPTED
@@ -119,6 +119,7 @@ def _mark(refunds: Sequence[Refund], *, now: datetime) -> int:
         payment__is_disputed=False,
     ).update(
         first_sent_at=Coalesce("first_sent_at", now),
+        absent_at=None,
         next_attempt_at=now + pace.LEASE,
     )
 
