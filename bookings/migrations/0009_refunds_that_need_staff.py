@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("bookings", "0007_staff_queues"),
+        ("bookings", "0008_buyer_of_a_booking"),
     ]
 
     operations = [
