@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bookings.emails import (
+    to_account,
     to_both_booked,
     to_expert,
     to_expert_cases,
@@ -24,6 +25,7 @@ WRITERS = (
     to_expert,
     to_expert_cases,
     to_staff,
+    to_account,
 )
 """Importing these modules fills the register."""
 

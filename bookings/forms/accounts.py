@@ -14,13 +14,14 @@ from django.contrib.auth.forms import (
 )
 from django.utils import timezone
 
-from bookings import emails, tasks
+from bookings import emails, printed_passwords, tasks
 from bookings.forms.style import Styled
 from bookings.forms.text import NameField
 from bookings.forms.zones import zone_choices
 from bookings.models import Clock, Expert, User
 
 THEMES = [("system", "Like the device"), ("light", "Light"), ("dark", "Dark")]
+PRINTED_PASSWORD = "Everybody can read this password, so it opens nothing here."  # noqa: S105
 PASSWORD_HINT = "At least 10 characters. A few words in a row are easy to remember."  # noqa: S105
 
 
@@ -39,6 +40,11 @@ class SignInForm(Styled, AuthenticationForm):
         """One spelling only: the limit on wrong attempts counts by it."""
         return str(self.cleaned_data["username"]).lower()
 
+    def clean(self) -> dict[str, Any]:
+        if printed_passwords.opens_nothing(self.cleaned_data.get("password", "")):
+            raise forms.ValidationError(PRINTED_PASSWORD)
+        return super().clean()
+
 
 class ResetPasswordForm(Styled, PasswordResetForm):
     email = forms.EmailField(
@@ -47,16 +53,12 @@ class ResetPasswordForm(Styled, PasswordResetForm):
         widget=forms.EmailInput(attrs={"autocomplete": "email", "autofocus": True}),
     )
 
-    def get_users(self, email: str) -> list[User]:
-        """Also those who never had a password: this is how staff invites an expert."""
-        return list(User.objects.filter(email=email.lower(), is_active=True))
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         """The mail is written to the outbox, and its link starts with SITE_URL, whatever host
-        this request named."""
-        now = timezone.now()
-        for user in self.get_users(self.cleaned_data["email"]):
-            tasks.wake_for(emails.queue_password_reset(user, now=now))
+        this request named. Also for those who never had a password: this is how staff invites an
+        expert."""
+        address = self.cleaned_data["email"]
+        tasks.wake_for(emails.queue_password_reset(address, now=timezone.now()))
 
 
 class ChoosePasswordForm(Styled, SetPasswordForm[User]):
