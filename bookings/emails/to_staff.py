@@ -1,18 +1,11 @@
-"""E-mails to staff, and the one for a forgotten password."""
+"""E-mails to staff."""
 
 from __future__ import annotations
-
-from datetime import timedelta
-
-from django.conf import settings
-from django.contrib.auth.tokens import default_token_generator
-from django.utils.encoding import force_bytes
-from django.utils.http import urlsafe_base64_encode
 
 from bookings import formats
 from bookings.emails import truths
 from bookings.emails.case import Case, page
-from bookings.emails.kinds import EXPERT, STAFF, kind
+from bookings.emails.kinds import STAFF, kind
 from bookings.emails.letter import Letter, Link
 from bookings.emails.words import call_facts, site_name, why_staff
 from bookings.models import RefundState
@@ -169,25 +162,4 @@ def staff_support_request(case: Case) -> Letter:
         policy=("Answer in the admin; a reply to this e-mail does not reach the expert.",),
         why=why_staff(),
         can_reply=False,
-    )
-
-
-@kind(EXPERT, "somebody asks to choose a new password")
-def password_reset(case: Case) -> Letter:
-    """The token is made when it is sent and stored nowhere."""
-    user = case.user
-    uid = urlsafe_base64_encode(force_bytes(user.pk))
-    token = default_token_generator.make_token(user)
-    address = page("password_reset_confirm", uidb64=uid, token=token)
-    lasts = formats.spelled(timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT))
-    works = f"The link works for {lasts} and once."
-    return Letter(
-        subject=f"Choose a new password for {site_name()}",
-        preheader=works,
-        heading="Choose a new password",
-        paragraphs=("somebody, we hope you, asked to choose a new password for your account.",),
-        button=Link("Choose a new password", address),
-        policy=(f"{works} If it was not you, ignore this e-mail.",),
-        why="You get this e-mail because your address was entered on the sign-in page.",
-        is_private=True,
     )
