@@ -110,7 +110,7 @@ class _Statement(Generic[M]):
         self.convert = compiler.apply_converters
         self.converters = compiler.get_converters([column[0] for column in compiler.select])
 
-    def fetched(self, values: tuple[int | str, ...]) -> list[Any]:
+    def fetched(self, values: tuple[int | str, ...]) -> Any:
         with prepared.executed(self.sql, [values[place] for place in self.order]) as cursor:
             rows: list[Any] = cursor.fetchall()
         return rows
@@ -169,11 +169,11 @@ def _insert_by_orm(rows: Sequence[M], once: str) -> Sequence[M]:
 
 def _insertion(seen: Seen, row: Model, once: str) -> tuple[str, list[Any]]:
     sql, parameters = seen.only()
-    fields: list[Any] = [field for field in row._meta.concrete_fields if not field.primary_key]
-    column: Callable[[str], Any] = row._meta.get_field
-    columns = [str(field.column) for field in fields]
-    again = [str(column(once).column)] * 3 if once else []
-    check_columns(sql, type(row), [*columns, *again, str(row._meta.pk.column)])
+    of_model: Any = row._meta
+    fields = [field for field in of_model.concrete_fields if not field.primary_key]
+    columns = [field.column for field in fields]
+    again = [of_model.get_field(once).column] * 3 if once else []
+    check_columns(sql, type(row), [*columns, *again, of_model.pk.column])
     if len(parameters) != len(fields):
         raise ValueError(f"{parameters} are not the values of {columns}")
     return sql, fields
@@ -211,7 +211,7 @@ _UPDATES: dict[tuple[Any, ...], tuple[str, bool] | None] = {}
 def _shape(model: type[Model], where: Columns, values: Columns) -> tuple[Any, ...]:
     """All that the text of the statement depends on."""
     changed = tuple((name, value is None) for name, value in values.items())
-    chosen: list[tuple[str, Any]] = []
+    chosen: list[Any] = []
     for name, wanted in where.items():
         _, _, how = name.partition("__")
         if how == "in":

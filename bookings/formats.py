@@ -112,7 +112,7 @@ def zone_abbreviation(instant: datetime, zone: str) -> str:
 
 
 def left(remaining: timedelta) -> str:
-    """2 d 9 h over 48 hours, 18 h 4 min down to one hour, then 42 min. `app.js` says the same."""
+    """2 d 9 h over 48 hours, 18 h 4 min down to one hour, then 42 min. `clock.js` says the same."""
     minutes = max(0, int(remaining.total_seconds() // 60))
     hours, minutes_rest = divmod(minutes, 60)
     if hours >= 48:

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.admin import AdminSite
+from django.contrib.admin.options import TO_FIELD_VAR
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
@@ -38,6 +39,16 @@ def _nav(request: HttpRequest) -> list[tuple[str, str]]:
     ]
 
 
+def _refuse_what_no_page_asks(request: HttpRequest) -> None:
+    """Values that none of the admin's own links has, and on which its pages would break: a NUL,
+    which PostgreSQL does not take in any comparison, and a pop-up that answers to no field."""
+    values = [value for _, some in request.GET.lists() for value in some]
+    if any("\x00" in value for value in values):
+        raise BadRequest("A value in the address has a NUL in it")
+    if "" in (request.GET.get(TO_FIELD_VAR), request.POST.get(TO_FIELD_VAR)):
+        raise BadRequest("The pop-up answers to no field")
+
+
 class StaffSite(AdminSite):
     site_title = f"{settings.SITE_NAME} staff"
     site_header = f"{settings.SITE_NAME} staff"
@@ -56,6 +67,7 @@ class StaffSite(AdminSite):
         def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if request.user.is_authenticated and not self.has_permission(request):
                 raise Http404("Only for staff.")
+            _refuse_what_no_page_asks(request)
             return guarded(request, *args, **kwargs)  # type: ignore[no-any-return]
 
         return update_wrapper(checked, guarded)

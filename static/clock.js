@@ -64,7 +64,7 @@
     if (holder.matches("li")) askForRow(holder);
     else if (holder.matches("ul")) tellChanged(holder.closest("#rows, #list"), "The list has changed.");
     else if (holder.closest("#booking")) ask(location.pathname, find("#booking"), "#h-panel");
-    else if (isInUse(holder)) tellChanged(holder, "This page has changed while you were here.");
+    else if (isInUse(holder)) tellChanged(holder, "This page is out of date. Loading it again empties the form.");
     else location.replace(location.pathname + location.search);
   };
   // Somebody has filled something in, or is about to.

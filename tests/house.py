@@ -72,6 +72,7 @@ class House:
             stdout=log,
             stderr=subprocess.STDOUT,
             text=True,
+            umask=0,  # nobody else's files: see look_back
         )
         self._wait()
 
@@ -95,6 +96,7 @@ class House:
             time.sleep(max(0, until - time.monotonic()))
             assert not [mail for mail in self.mails_to(page, to) if words in mail.lower()], to
         assert "Traceback" not in self.log()
+        assert open_to_others(self.folder / "data") == []
         self.command("verify")
 
     def stop(self) -> None:
@@ -182,6 +184,12 @@ class House:
     def never_mails(self, to: str, words: str, *, until: float) -> None:
         """To be looked at later: no subject to this reader may hold these words by then."""
         self.never.append((to, words, until))
+
+
+def open_to_others(folder: Path) -> list[str]:
+    """What another user of this machine could read or list."""
+    found = [folder, *folder.rglob("*")]
+    return sorted(str(path) for path in found if path.lstat().st_mode & 0o077)
 
 
 def _free_past(number: int) -> datetime:

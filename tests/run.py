@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 from tests import clock, servers
@@ -51,7 +53,8 @@ class Outcome:
             print(line)
         for line in self.missing:
             print(f"{RED}{line}{PLAIN}")
-        print(" · ".join(self.servers) or "no server was used")
+        used = [f"Python {platform.python_version()}", f"Django {version('django')}"]
+        print(" · ".join([*used, *(self.servers or ["no server was used"])]))
         verdict = f"{RED}FAILED{PLAIN}" if self.is_failed else f"{GREEN}PASSED{PLAIN}"
         print(f"{verdict} in {seconds:.0f} s", flush=True)
 

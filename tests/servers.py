@@ -144,6 +144,8 @@ def reachable(binaries: Binaries, user: str | None, folder: Path) -> Path:
         libraries = package.with_name(package.name + ".libs")
         if libraries.is_dir():
             shutil.copytree(libraries, folder / "copy" / libraries.name)
+        for above in (folder / "copy", copied.parent):
+            above.chmod(0o755)
         return copied / "bin"
 
 

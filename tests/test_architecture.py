@@ -17,9 +17,9 @@ LEVELS: dict[str, int] = {
     for level, names in enumerate(
         [
             "states policy standin free_times lanes prepared orm_watch folding instants zones"
-            " plain_text addresses",
+            " plain_text addresses rate_limits",
             "compiled models",
-            "clocks formats timeline gateways demo_inbox leases database_time",
+            "clocks formats timeline gateways demo_inbox leases database_time printed_passwords",
             "links slots rules calendar intake lists",
             "wording",
             "emails hours",
@@ -29,7 +29,7 @@ LEVELS: dict[str, int] = {
             "tasks",
             "lifecycle helpdesk reminders housekeeping",
             "batches",
-            "sweeps imports invariants unsent signed_in forms presenters",
+            "sweeps imports invariants unsent signed_in sign_in_limits forms presenters",
             "access",
             "views admin staff_site demo demo_sign_ins templatetags context",
             "urls management apps",

@@ -68,7 +68,10 @@ def test_a_calendar_file_arrives_with_its_method(mailbox: Any) -> None:
     assert part.get_content_type() == "text/calendar"
     assert part["Content-Type"].params["method"] == "REQUEST"
     assert part.get_filename() == "call.ics"
-    assert "BEGIN:VEVENT" in part.get_content()
+    lines = part.get_payload(decode=True).split(b"\r\n")
+    assert b"BEGIN:VEVENT" in lines
+    assert lines[-1] == b""
+    assert not any(b"\n" in line for line in lines)
 
 
 @pytest.mark.django_db

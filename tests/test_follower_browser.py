@@ -231,7 +231,7 @@ def test_nothing_is_taken_from_somebody_who_chooses(
     chosen = page.locator("input[name=slot]:checked").input_value()
     page.evaluate("document.activeElement.blur()")
     time_is_up(page, booking)
-    expect(page.locator(".notice--changed")).to_contain_text("This page has changed")
+    expect(page.locator(".notice--changed")).to_contain_text("This page is out of date.")
     assert page.locator("input[name=slot]:checked").input_value() == chosen
     page.get_by_role("link", name="Show it as it is now").click()
     expect(page.locator("main")).to_contain_text("The time to choose one is over.")

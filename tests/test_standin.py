@@ -96,6 +96,22 @@ def test_a_disputed_payment_is_not_refunded_and_a_lost_one_is_returned(server: S
     ]
 
 
+def test_a_stripe_id_counts_only_under_the_name_of_its_kind(stripe: Provider) -> None:
+    server = stripe.server
+    for ref, names in (("pi_1", ("payment_intent",)), ("py_2", ("charge",))):
+        stripe.pay(id=ref)
+        for name in ("payment_intent", "charge"):
+            status = 200 if name in names else 404
+            form = {name: ref, "amount": "100"}
+            assert call(server, "POST", "/v1/refunds", form).status == status
+            assert call(server, "GET", f"/v1/refunds?{name}={ref}").status == status
+    [entry] = call(server, "GET", "/v1/refunds?charge=py_2").json["data"]
+    assert (entry["charge"], entry["payment_intent"]) == ("py_2", None)
+    assert call(server, "GET", "/v1/charges/py_2").json["amount_refunded"] == 100
+    error = call(server, "GET", "/v1/refunds?payment_intent=pi_gone").json["error"]
+    assert (error["code"], error["param"]) == ("resource_missing", "payment_intent")
+
+
 def test_lists_come_in_pages(server: StandIn) -> None:
     payment = Provider(server, "razorpay").pay()
     other = Provider(server, "stripe").pay()

@@ -7,14 +7,28 @@ import logging
 import re
 from typing import Any
 
+_SLASH = r"(?:/|%(?:25)*2f)+"
+"""also as it is written in a parameter such as ?next="""
 _PRIVATE = re.compile(
-    r"/(pick|report|contest|status|checkout|link/[a-z_-]+|password/[A-Za-z0-9_-]+)/[A-Za-z0-9_\-=.:%~]+"
+    rf"({_SLASH}(?:pick|report|contest|status|checkout|link{_SLASH}[a-z_-]+"
+    rf"|password{_SLASH}[a-z0-9_-]+){_SLASH})[a-z0-9_\-=.:%~]+",
+    re.IGNORECASE,
 )
+_BY_THEIR_LOOK = re.compile(r"[A-Za-z0-9_-]{32}\.[A-Za-z0-9_-]{43}|\b[a-z0-9]{6,7}-[0-9a-f]{32}\b")
+"""The key of a private link and that of a link for a new password, wherever they stand."""
 
 
 def mask_links(text: str) -> str:
     """Whoever reads a log must not be able to act for a follower."""
-    return _PRIVATE.sub(r"/\1/***", text)
+    return _BY_THEIR_LOOK.sub("***", _PRIVATE.sub(r"\1***", text))
+
+
+def without_traceback(record: logging.LogRecord) -> bool:
+    """For a handler: what a visitor sent is refused, and where in Django is of no interest. So a
+    traceback in the log is always a fault of ours."""
+    if record.name.startswith("django.") and getattr(record, "status_code", 500) < 500:
+        record.exc_info = record.exc_text = None
+    return True
 
 
 class MaskedFormatter(logging.Formatter):
@@ -50,7 +64,14 @@ def configuration(*, form: str, level: str) -> dict[str, Any]:
             },
             "json": {"()": JsonFormatter},
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": form}},
+        "filters": {"refused": {"()": lambda: without_traceback}},
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": form,
+                "filters": ["refused"],
+            }
+        },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # Django's own handlers would write each error twice, and mail it with the address.

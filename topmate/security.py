@@ -7,14 +7,13 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseNotAllowed
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 Policy = Mapping[str, Sequence[str]]
 View = Callable[..., HttpResponseBase]
 Response = TypeVar("Response", bound=HttpResponseBase)
 
-UNUSED_METHODS = {"TRACE", "TRACK", "CONNECT"}
 PERMISSIONS_POLICY = ", ".join(
     f"{feature}=()"
     for feature in ("camera", "microphone", "geolocation", "payment", "usb", "browsing-topics")
@@ -52,11 +51,7 @@ class SecurityHeadersMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        response: HttpResponseBase
-        if request.method in UNUSED_METHODS:
-            response = HttpResponseNotAllowed(["GET", "HEAD", "POST", "OPTIONS"])
-        else:
-            response = self.get_response(request)
+        response = self.get_response(request)
         policy = getattr(response, "_csp_config", settings.SECURE_CSP)
         headers = response.headers
         headers.setdefault("Content-Security-Policy", build_policy(policy))

@@ -5,12 +5,23 @@ from __future__ import annotations
 import gc
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
+from django.core.handlers.wsgi import WSGIHandler
 from django.urls import reverse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "topmate.settings")
+django.setup(set_prefix=False)
 
-application = get_wsgi_application()
+from topmate.reading import Request  # noqa: E402  a request needs the settings
+
+
+class Application(WSGIHandler):
+    """Django's own, with requests that can be made whatever their headers are."""
+
+    request_class = Request
+
+
+application = Application()
 
 # What is loaded by now stays for the life of the process, and the collector need not walk it
 # again and again: that was a quarter of a millisecond of a list, and a pause of 50 now and then.

@@ -9,7 +9,6 @@ from bookings.admin import (
     outbox,
     people,
     set_aside,
-    sign_ins,
 )
 
 __all__ = [
@@ -21,5 +20,4 @@ __all__ = [
     "outbox",
     "people",
     "set_aside",
-    "sign_ins",
 ]

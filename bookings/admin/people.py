@@ -5,15 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
-from django.http import HttpRequest
+from django.contrib.auth.models import Group
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 
 from bookings import database_time, links
-from bookings.admin.base import CLEANED, NONE, KeptAdmin
+from bookings.admin.base import CLEANED, NONE, KeptAdmin, StrictAdmin
 from bookings.formats import local
-from bookings.forms.people import ExpertForm, HoursForm, PersonForm, ServiceForm, WeekFormSet
+from bookings.forms.people import (
+    ExpertForm,
+    HoursForm,
+    NewPasswordForm,
+    PersonForm,
+    ServiceForm,
+    UserForm,
+    WeekFormSet,
+)
 from bookings.models import Clock, Expert, Follower, Service, User, WeeklyHours
 from bookings.presenters.availability import override_rows
 
@@ -113,7 +124,10 @@ class FollowerAdmin(KeptAdmin[Follower]):
 
 @admin.register(User)
 class UserAdmin(BaseUserAdmin[User], KeptAdmin[User]):
+    form = UserForm
     add_form = AdminUserCreationForm
+    change_password_form = NewPasswordForm
+    change_user_password_template = "admin/bookings/change_password.html"  # noqa: S105
     ordering = ("email",)
     list_display = ("email", "first_name", "last_name", "is_staff", "is_active")
     list_filter = ("is_staff", "is_superuser", "is_active")
@@ -121,7 +135,7 @@ class UserAdmin(BaseUserAdmin[User], KeptAdmin[User]):
     filter_horizontal = ()  # its two lists need scripts, and screen readers are told nonsense
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
-        (None, {"fields": ("email", "password")}),
+        (None, {"fields": ("email", "reason", "password")}),
         ("Name", {"fields": ("first_name", "last_name")}),
         ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups",
                                "user_permissions")}),
@@ -131,6 +145,16 @@ class UserAdmin(BaseUserAdmin[User], KeptAdmin[User]):
         (None, {"classes": ("wide",),
                 "fields": ("email", "usable_password", "password1", "password2")}),
     )  # fmt: skip
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        return KeptAdmin.lookup_allowed(self, lookup, value, request)
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Who may only look is asked for no reason."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fieldsets
+        return ((None, {"fields": ("email", "password")}), *fieldsets[1:])
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Nobody gives themselves rights they do not have."""
@@ -146,3 +170,36 @@ class UserAdmin(BaseUserAdmin[User], KeptAdmin[User]):
         if is_above and not request.user.is_superuser:
             return False
         return super().has_change_permission(request, obj)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and form.has_new_address:
+            form.tell_old_address()
+
+    def user_change_password(
+        self, request: HttpRequest, id: str, form_url: str = ""
+    ) -> HttpResponse:
+        with transaction.atomic():
+            answer = super().user_change_password(request, id, form_url)
+        return answer
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
+        """The reason stays in the history."""
+        told = super().construct_change_message(request, form, formsets, add)
+        reason = form.cleaned_data.get("reason")
+        if not reason:
+            return told
+        changed = [name for name in form.changed_data if name != "reason"] or ["password"]
+        return f"Changed {', '.join(changed)}: {reason}"
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(BaseGroupAdmin, StrictAdmin[Group]):
+    """Rights that several people of staff have."""
+
+    filter_horizontal = ()  # see `UserAdmin`

@@ -87,7 +87,14 @@ class MailCase(Case):
     @cached_property
     def user(self) -> User:
         """Somebody who signs in and is written to about that."""
-        return User.objects.select_related("expert").get(pk=int(self.facts["user"]))
+        users = User.objects.select_related("expert")
+        if "email" in self.facts:
+            return users.get(email=self.facts["email"], is_active=True)
+        return users.get(pk=int(self.facts["user"]))
+
+    @property
+    def is_about_an_account(self) -> bool:
+        return "user" in self.facts or "email" in self.facts
 
     # --- addresses --------------------------------------------------------------------------------
 

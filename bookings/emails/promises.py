@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bookings.emails import (
+    to_account,
     to_both_booked,
     to_expert,
     to_expert_cases,
@@ -25,6 +26,7 @@ WRITERS = (
     to_expert,
     to_expert_cases,
     to_staff,
+    to_account,
     to_staff_troubles,
 )
 """Importing these modules fills the register."""

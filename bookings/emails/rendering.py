@@ -73,9 +73,9 @@ def _recipients(case: MailCase) -> list[Party]:
         return [Party(one_line(case.follower.name), case.follower.email)]
     if case.audience == Audience.STAFF:
         return [Party("", email) for email in staff_addresses()]
-    if "user" in case.facts:
+    if case.is_about_an_account:
         name = getattr(getattr(case.user, "expert", None), "name", "") or case.user.get_full_name()
-        return [Party(one_line(name), case.user.email)]
+        return [Party(one_line(name), case.facts.get("to") or case.user.email)]
     expert = case.support_request.expert if "support_request" in case.facts else case.expert
     return [Party(one_line(expert.name), expert.user.email)]
 

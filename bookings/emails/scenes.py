@@ -160,6 +160,16 @@ def _password(stage: Stage) -> Told:
     return None, {"user": stage.booking.expert.user_id}
 
 
+def _changed_by_staff(**facts: Any) -> Scene:
+    def scene(stage: Stage) -> Told:
+        stage.is_about_a_booking = False
+        user = stage.booking.expert.user
+        asked = "You asked us to by phone, as you could not sign in."
+        return None, {"user": user.pk, "to": user.email, "reason": asked, **facts}
+
+    return scene
+
+
 def _booked(*, is_free: bool = False) -> Scene:
     def scene(stage: Stage) -> Told:
         stage.move_to_the_future()
@@ -246,4 +256,6 @@ SCENES: dict[str, Scene] = {
     "staff_support_request": _support(),
     "support_answer": _support("Only Lena can move it now. You can refund it, or mark it."),
     "password_reset": _password,
+    "address_changed_by_staff": _changed_by_staff(new="maya@new.example"),
+    "password_changed_by_staff": _changed_by_staff(),
 }

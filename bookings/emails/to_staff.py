@@ -1,21 +1,15 @@
-"""E-mails to staff, and the one for a forgotten password."""
+"""E-mails to staff."""
 
 from __future__ import annotations
-
-from datetime import timedelta
-
-from django.conf import settings
-from django.contrib.auth.tokens import default_token_generator
-from django.utils.encoding import force_bytes
-from django.utils.http import urlsafe_base64_encode
 
 from bookings import formats
 from bookings.emails import truths
 from bookings.emails.case import MailCase, page
-from bookings.emails.kinds import EXPERT, STAFF, kind
+from bookings.emails.kinds import STAFF, kind
 from bookings.emails.letter import Letter, Link
 from bookings.emails.words import call_facts, site_name, why_staff
 from bookings.models import RefundState
+from bookings.models.money import NOT_LIVE
 from bookings.plain_text import one_line
 from bookings.wording.next_step import if_nobody_acts
 
@@ -47,7 +41,7 @@ def staff_refund_failed(case: MailCase) -> Letter:
         heading="A refund needs you",
         paragraphs=(f"the refund of {amount} for booking {case.booking.code} {problem}.",),
         quote=refund.last_answer,
-        quoted="Why" if refund.state == RefundState.MANUAL_DUE else "The provider’s answer",
+        quoted="The provider’s answer" if refund.state in NOT_LIVE else "Why",
         button=case.admin_link("Open the refund", "refund", refund.pk),
         facts=_facts(case),
         policy=("The follower is not paid until somebody acts.",),
@@ -169,25 +163,4 @@ def staff_support_request(case: MailCase) -> Letter:
         policy=("Answer in the admin; a reply to this e-mail does not reach the expert.",),
         why=why_staff(),
         can_reply=False,
-    )
-
-
-@kind(EXPERT, "somebody asks to choose a new password")
-def password_reset(case: MailCase) -> Letter:
-    """The token is made when it is sent and stored nowhere."""
-    user = case.user
-    uid = urlsafe_base64_encode(force_bytes(user.pk))
-    token = default_token_generator.make_token(user)
-    address = page("password_reset_confirm", uidb64=uid, token=token)
-    lasts = formats.duration(timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT))
-    works = f"The link works for {lasts} and once."
-    return Letter(
-        subject=f"Choose a new password for {site_name()}",
-        preheader=works,
-        heading="Choose a new password",
-        paragraphs=("somebody, we hope you, asked to choose a new password for your account.",),
-        button=Link("Choose a new password", address),
-        policy=(f"{works} If it was not you, ignore this e-mail.",),
-        why="You get this e-mail because your address was entered on the sign-in page.",
-        is_private=True,
     )

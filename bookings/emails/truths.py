@@ -14,6 +14,7 @@ from bookings.models import (
     OutboxState,
     RefundState,
     TimelineEvent,
+    User,
 )
 from bookings.models.money import FAILED, NEEDS_STAFF
 from bookings.states import FINAL, ActorKind, State
@@ -126,6 +127,14 @@ def refund_needs_staff(case: MailCase) -> bool:
 def link_is_current(case: MailCase) -> bool:
     purpose = case.datum("purpose")
     return case.booking.links.filter(purpose=purpose, superseded_at__isnull=True).exists()
+
+
+def account_exists(case: MailCase) -> bool:
+    """A form to which everybody can send any address writes this e-mail for each of them."""
+    try:
+        return case.user.is_active
+    except User.DoesNotExist:
+        return False
 
 
 def _same_deadline(case: MailCase) -> bool:

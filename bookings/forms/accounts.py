@@ -13,7 +13,7 @@ from django.contrib.auth.forms import (
     SetPasswordForm,
 )
 
-from bookings import addresses, database_time, emails, tasks
+from bookings import addresses, database_time, emails, printed_passwords, tasks
 from bookings.forms.style import Styled
 from bookings.forms.text import AddressField, NameField
 from bookings.forms.zones import zone_choices
@@ -24,6 +24,7 @@ WRITE_ADDRESS = {
     "required": "Write your e-mail address.",
     "invalid": "Write an e-mail address like name@example.com.",
 }
+PRINTED_PASSWORD = "Everybody can read this password, so it opens nothing here."  # noqa: S105
 PASSWORD_HINT = "At least 10 characters. A few words in a row are easy to remember."  # noqa: S105
 
 
@@ -46,6 +47,11 @@ class SignInForm(Styled, AuthenticationForm):
         """One spelling only: the limit on wrong attempts counts by it."""
         return addresses.identity(self.cleaned_data["username"])
 
+    def clean(self) -> dict[str, Any]:
+        if printed_passwords.opens_nothing(self.cleaned_data.get("password", "")):
+            raise forms.ValidationError(PRINTED_PASSWORD)
+        return super().clean()
+
 
 class ResetPasswordForm(Styled, PasswordResetForm):
     email = AddressField(
@@ -54,16 +60,12 @@ class ResetPasswordForm(Styled, PasswordResetForm):
         error_messages=WRITE_ADDRESS,
     )
 
-    def get_users(self, email: str) -> list[User]:
-        """Also those who never had a password: this is how staff invites an expert."""
-        return list(User.objects.filter(email=addresses.identity(email), is_active=True))
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         """The mail is written to the outbox, and its link starts with SITE_URL, whatever host
-        this request named."""
-        now = database_time.now()
-        for user in self.get_users(self.cleaned_data["email"]):
-            tasks.wake_for(emails.queue_password_reset(user, now=now))
+        this request named. Also for those who never had a password: this is how staff invites an
+        expert."""
+        address = self.cleaned_data["email"]
+        tasks.wake_for(emails.queue_password_reset(address, now=database_time.now()))
 
 
 NOT_THE_SAME = {"password_mismatch": "The two new passwords are not the same."}

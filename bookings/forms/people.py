@@ -7,14 +7,17 @@ from typing import Any, ClassVar
 
 from babel.numbers import list_currencies
 from django import forms
+from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
 from django.forms import BaseInlineFormSet
 
-from bookings import database_time
+from bookings import database_time, emails, tasks, zones
 from bookings.forms.availability import problem_with
-from bookings.forms.text import NameField
+from bookings.forms.text import NameField, ParagraphsField
 from bookings.forms.zones import zone_choices
 from bookings.gateways import selling_with, why_not
-from bookings.models import Clock, Expert, Service, WeeklyHours
+from bookings.models import Clock, Expert, Service, User, WeeklyHours
+
+WHY = "Mailed to the address the account has now, and kept in the history."
 
 
 class PersonForm(forms.ModelForm[Any]):
@@ -23,7 +26,8 @@ class PersonForm(forms.ModelForm[Any]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "time_zone" in self.fields:
-            current = self.initial.get("time_zone") or "UTC"
+            given = self.initial.get("time_zone") or ""
+            current = given if zones.is_known(given) else "UTC"
             self.fields["time_zone"] = forms.ChoiceField(
                 choices=zone_choices(current=current, now=database_time.now()), initial=current
             )
@@ -63,6 +67,62 @@ class HoursForm(forms.ModelForm[WeeklyHours]):
             name: forms.TimeInput(format="%H:%M", attrs={"type": "time"})
             for name in ("starts_local", "ends_local")
         }
+
+
+class UserForm(UserChangeForm[User]):
+    """A new address gets everything that goes to its owner, also the link for a new password."""
+
+    reason = ParagraphsField(
+        required=False,
+        max_length=500,
+        rows=2,
+        label="Reason for a new address",
+        help_text=WHY,
+    )
+
+    def clean_email(self) -> str:
+        return str(self.cleaned_data["email"]).lower()
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if self.has_new_address and not data.get("reason") and "reason" not in self.errors:
+            self.add_error("reason", "Say why the address changes: its owner is told.")
+        return data
+
+    @property
+    def has_new_address(self) -> bool:
+        new = self.cleaned_data.get("email")
+        return new is not None and new != str(self.initial.get("email", "")).lower()
+
+    def tell_old_address(self) -> None:
+        user, old = self.instance, str(self.initial["email"])
+        _tell("address_changed_by_staff", user, self.cleaned_data, to=old, new=user.email)
+
+
+class NewPasswordForm(AdminPasswordChangeForm[User]):
+    """Set by staff, for somebody else."""
+
+    reason = ParagraphsField(
+        max_length=500,
+        rows=2,
+        label="Reason",
+        help_text=WHY,
+        error_messages={"required": "Say why the password changes: its owner is told."},
+    )
+
+    def save(self, commit: bool = True) -> User:
+        user: User = super().save(commit)
+        is_off = not user.has_usable_password()
+        _tell("password_changed_by_staff", user, self.cleaned_data, to=user.email, is_off=is_off)
+        return user
+
+
+def _tell(kind: str, user: User, data: dict[str, Any], **facts: Any) -> None:
+    """The owner of an account, of what staff has changed about it."""
+    now = database_time.now()
+    known = {"user": user.pk, "reason": data["reason"], **facts}
+    email = emails.queue(kind, now=now, dedupe=f"{user.pk}:{now.isoformat()}", facts=known)
+    tasks.wake_for(email)
 
 
 class ServiceForm(forms.ModelForm[Service]):

@@ -9,7 +9,8 @@ from django.conf import settings
 from bookings.gateways.currencies import is_counted_alike, why_not
 from bookings.gateways.exchange import Ask, kept_open
 from bookings.gateways.exchange import exchange as once
-from bookings.gateways.port import Answer, Gateway, ListedRefund, RefundRequest, Status
+from bookings.gateways.port import Answer, Doubt, Gateway, ListedRefund, RefundRequest, Status
+from bookings.gateways.references import why_no_reference
 from bookings.gateways.sandbox import SandboxGateway
 from bookings.gateways.till import NotTaken, Opened, Order, Paid, Till
 from bookings.models import Provider
@@ -17,6 +18,7 @@ from bookings.models import Provider
 __all__ = [
     "Answer",
     "Ask",
+    "Doubt",
     "Gateway",
     "ListedRefund",
     "NotTaken",
@@ -33,6 +35,7 @@ __all__ = [
     "selling_with",
     "takers_of",
     "till_of",
+    "why_no_reference",
     "why_not",
 ]
 
@@ -104,15 +107,15 @@ def till_of(provider: str) -> Till | None:
 
 
 def selling_with() -> list[Provider]:
-    """Those with keys; without any the sandbox, but not on a public site that sends real e-mail:
-    a lost key must not give calls away."""
+    """Those with keys; without any the sandbox, but only on this machine: a lost key must not give
+    calls away."""
     has_keys = {
         Provider.STRIPE: settings.STRIPE_SECRET_KEY,
         Provider.RAZORPAY: settings.RAZORPAY_KEY_ID,
     }
     if found := [provider for provider, key in has_keys.items() if key]:
         return found
-    return [] if settings.IS_HTTPS and not settings.DEMO_INBOX else [Provider.SANDBOX]
+    return [Provider.SANDBOX] if settings.SELLS_BY_SANDBOX else []
 
 
 def takers_of(amount_minor: int, currency: str) -> list[Provider]:

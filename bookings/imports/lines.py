@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from bookings.gateways import why_not
+from bookings.gateways import why_no_reference, why_not
 from bookings.imports import values
 from bookings.models import Provider
 from bookings.plain_text import is_blank, one_line
@@ -149,7 +149,11 @@ def _payment_problems(call: Call) -> list[Problem]:
                 call.line, "payment_ref", f"It is empty, and {call.provider} needs it to refund."
             )
         )
+    elif why := why_no_reference(call.provider, call.payment_ref):
+        problems.append(Problem(call.line, "payment_ref", f"{why} {_BY_HAND}", call.payment_ref))
     if why := why_not(call.provider, call.price_minor, call.currency):
-        advice = "Write manual as the provider: then staff pays its refund by hand."
-        problems.append(Problem(call.line, "currency", f"{why} {advice}", call.currency))
+        problems.append(Problem(call.line, "currency", f"{why} {_BY_HAND}", call.currency))
     return problems
+
+
+_BY_HAND = "Write manual as the provider: then staff pays its refund by hand."

@@ -3,7 +3,7 @@
 - two live calls of one expert never overlap (their buffer included);
 - a payment's `reserved_minor` is the sum of its live refunds, so its check constraint caps them;
 - timeline events are append-only; amounts and causes of refunds never change;
-- bookings, payments and refunds are never deleted.
+- bookings, payments, refunds and the timeline are never deleted, one by one or all at once.
 
 Installed by a migration, for SQLite and PostgreSQL.
 """
@@ -52,6 +52,13 @@ _POSTGRESQL_INSTALL = [
         for table in _NEVER_DELETED
     ),
 ]
+
+_POSTGRESQL_KEEP_ALL = [
+    f"""CREATE TRIGGER {table}_is_not_emptied BEFORE TRUNCATE ON bookings_{table}
+    FOR EACH STATEMENT EXECUTE FUNCTION bookings_refuse()"""
+    for table in _NEVER_DELETED
+]
+"""TRUNCATE asks none of the triggers above. SQLite has no such statement."""
 
 _POSTGRESQL_REMOVE = [
     "ALTER TABLE bookings_booking DROP CONSTRAINT IF EXISTS booking_no_overlap",
@@ -110,9 +117,24 @@ def install(connection: BaseDatabaseWrapper) -> None:
     """Create every guard; the tables must exist."""
     if connection.vendor == "postgresql":
         _run(connection, _POSTGRESQL_INSTALL)
+        refuse_truncate(connection)
     else:
         triggers = [f"CREATE TRIGGER {name} {body}" for name, body in _SQLITE_TRIGGERS.items()]
         _run(connection, [_SQLITE_INDEX, *triggers])
+
+
+def refuse_truncate(connection: BaseDatabaseWrapper) -> None:
+    """Also where the other guards were installed by an older release."""
+    if connection.vendor == "postgresql":
+        allow_truncate(connection)
+        _run(connection, _POSTGRESQL_KEEP_ALL)
+
+
+def allow_truncate(connection: BaseDatabaseWrapper) -> None:
+    """For the reverse migration and for tests that empty tables."""
+    if connection.vendor == "postgresql":
+        drop = "DROP TRIGGER IF EXISTS {0}_is_not_emptied ON bookings_{0}"
+        _run(connection, [drop.format(table) for table in _NEVER_DELETED])
 
 
 def remove(connection: BaseDatabaseWrapper) -> None:
@@ -128,9 +150,8 @@ def missing(connection: BaseDatabaseWrapper) -> list[str]:
     """Names of guards that are not there, for `manage.py verify`."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            wanted = re.findall(
-                r"(?:CREATE TRIGGER|ADD CONSTRAINT) (\w+)", str(_POSTGRESQL_INSTALL)
-            )
+            installed = str([*_POSTGRESQL_INSTALL, *_POSTGRESQL_KEEP_ALL])
+            wanted = re.findall(r"(?:CREATE TRIGGER|ADD CONSTRAINT) (\w+)", installed)
             cursor.execute("SELECT tgname FROM pg_trigger UNION SELECT conname FROM pg_constraint")
         else:
             wanted = [*_SQLITE_TRIGGERS, "booking_live_by_start"]

@@ -101,6 +101,11 @@ class OutboxEmail(models.Model):
                 name="outbox_next_attempt",
             ),
             models.Index(fields=["id"], condition=Q(state="failed"), name="outbox_given_up"),
+            models.Index(
+                fields=["created_at"],
+                condition=Q(kind="password_reset"),
+                name="outbox_password_resets",
+            ),
         )
 
     def __str__(self) -> str:

@@ -123,6 +123,16 @@ def new_time(booking: Booking, zone: str, clock: str) -> str:
     return f"Your new time is set. {day}, {at} ({place}). A calendar file comes by e-mail."
 
 
+def picked_before(booking: Booking, zone: str, clock: str) -> str:
+    """The form was sent twice, with another time each time: the first one counted."""
+    day = formats.long_day(booking.starts_at, zone)
+    at = formats.time_of_day(booking.starts_at, zone, clock)
+    return (
+        f"You had picked a time already: {day}, {at} ({formats.zone_place(zone)}). "
+        "It was not changed again."
+    )
+
+
 def link_ended(case: Case, link: PrivateLink) -> str:
     """Why an old link is over: what superseded it, with its day where that helps."""
     event = next((e for e in case.events if e.pk == link.superseded_by_id), None)

@@ -33,6 +33,8 @@ class Queue:
     url: str
 
 
+SELDOM = {"setaside"}
+"""Shown only where something waits."""
 CALM = {"booking": "The sweep closes these as they fall due."}
 """Hints that would alarm where nothing waits."""
 
@@ -43,6 +45,8 @@ def queues(user: User | AnonymousUser, *, now: datetime) -> list[Queue]:
     for model, label, hint, query, rows in _sources(now):
         if user.has_perm(f"bookings.view_{model}"):
             count = _counted(rows)
+            if model in SELDOM and not count:
+                continue
             hint = hint if count else CALM.get(model, hint)
             found.append(
                 Queue(label, count, hint, reverse(f"admin:bookings_{model}_changelist") + query)

@@ -119,6 +119,7 @@ def _mark(refunds: Sequence[Refund], *, now: datetime) -> int:
         payment__is_disputed=False,
     ).update(
         first_sent_at=Coalesce("first_sent_at", now),
+        absent_at=None,
         next_attempt_at=now + pace.LEASE,
     )
 

@@ -65,7 +65,7 @@ def _record(answered: Sequence[tuple[Refund, Answer]], *, now: datetime) -> list
             if changes["state"] != refund.state and verb:
                 told.append(Told(refund, verb, note=answer.message, reference=answer.reference))
             elif changes.get("alerted_at"):
-                alert(refund, now=now, why=f"{refund.epoch} {changes['next_attempt_at'] is None}")
+                alert(refund, now=now, why=now.isoformat())
         tell_all(told, now=now)
     return [refund for refund, _, _ in written]
 

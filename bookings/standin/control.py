@@ -60,6 +60,7 @@ class Control:
 
     def _reset(self, _: Any) -> None:
         self.books.forget()
+        self.books.list_lag = ListLag()
         self.faults.clear()
 
     def _payments(self, payments: list[dict[str, Any]]) -> list[str]:

@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from bookings import database_time, helpdesk, unsent
+from bookings import database_time, helpdesk, printed_passwords, unsent
 from bookings.access import (
     ExpertRequest,
     OnlyForExperts,
@@ -42,7 +42,10 @@ STAGES = ("ask", "comment", "thanks")
 
 def landing(request: HttpRequest) -> HttpResponse:
     """For visitors who are not signed in; `home` sends everybody else to their work."""
-    context = {"demo_sign_ins": welcome.demo_sign_ins(), "policy": figures(Policy.in_force())}
+    context = {
+        "demo_sign_ins": printed_passwords.of_this_site(),
+        "policy": figures(Policy.in_force()),
+    }
     return render(request, "pages/landing.html", context)
 
 

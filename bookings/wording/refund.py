@@ -29,6 +29,8 @@ class Place(Enum):
     """there was nothing to send back"""
     PLANNED = auto()
     """it has not left, or nobody knows yet whether it has"""
+    UNCONFIRMED = auto()
+    """nobody knows whether it has left, for so long that staff was told"""
     HELD = auto()
     BY_HAND = auto()
     WITH_THE_BANK = auto()
@@ -52,14 +54,20 @@ _OF_STATE = {
 }
 
 
-def place_of(state: str, hold_reason: str = "") -> Place:
+def place_of(state: str, hold_reason: str = "", *, is_told: bool = False) -> Place:
+    """`is_told`: staff was told that something is wrong with it."""
     if hold_reason and state != RefundState.VOID:
         return Place.HELD
+    if is_told and state in (RefundState.SENDING, RefundState.UNKNOWN):
+        return Place.UNCONFIRMED
     return _OF_STATE.get(RefundState(state), Place.PLANNED)
 
 
 def place(refund: Refund | None) -> Place:
-    return place_of(refund.state, refund.hold_reason) if refund else Place.NOTHING
+    if refund is None:
+        return Place.NOTHING
+    is_told = refund.alerted_at is not None
+    return place_of(refund.state, refund.hold_reason, is_told=is_told)
 
 
 # --- the label ------------------------------------------------------------------------------------
@@ -73,6 +81,7 @@ _FOR_EXPERT = {
 }
 _APPROVED = Chip("Approved", "money")
 _FOR_FOLLOWER = {
+    Place.UNCONFIRMED: Chip("Delayed", "warn"),
     Place.HELD: Chip("Delayed", "warn"),
     Place.WITH_THE_BANK: Chip("On its way", "money"),
     Place.ARRIVED: Chip("Refunded", "ok"),
@@ -132,6 +141,7 @@ def heading(where: Place) -> str:
     return {
         Place.NOTHING: "Your call is closed",
         Place.ELSEWHERE: "Your call is closed",
+        Place.UNCONFIRMED: "Your refund is delayed",
         Place.HELD: "Your refund is delayed",
         Place.DECLINED: "Your refund is delayed",
         Place.WITH_THE_BANK: "Your refund is with your bank",
@@ -181,6 +191,12 @@ def _for_follower(amount: Amount, reader: Reader) -> tuple[str, ...]:
                 "Your refund of {money} is approved, and our team checks it before it is sent.",
                 "You need do nothing.",
             )
+        case Place.UNCONFIRMED:
+            return (
+                "The payment provider has not confirmed your refund of {money} yet. Our team has "
+                "been told; we write to you as soon as it is sent.",
+                "You need do nothing.",
+            )
         case Place.BY_HAND:
             return ("Our team sends you {money} by hand. We write to you as soon as it is sent.",)
         case Place.WITH_THE_BANK:
@@ -226,6 +242,11 @@ def _for_expert(amount: Amount, reader: Reader) -> str:
             return "The money went back to {follower} another way."
         case Place.HELD:
             return "Our team checks the payment before {money} goes back to {follower}."
+        case Place.UNCONFIRMED:
+            return (
+                "The payment provider has not confirmed the refund of {money} to {follower} yet. "
+                "Our team has been told. You need to do nothing."
+            )
         case Place.BY_HAND:
             return "Our team sends {money} to {follower} by hand."
         case Place.ARRIVED:

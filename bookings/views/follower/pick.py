@@ -132,6 +132,9 @@ def _submitted(visit: Visit) -> HttpResponse:
         if no.code != "taken" or not visit.may_pick():
             return refused(visit, no.sentence)
         return _calendar(visit, choice, status=409, refused=starts_at)
+    if booking.starts_at != starts_at:
+        messages.error(visit.request, wording.picked_before(booking, choice.zone, choice.clock))
+        return redirect_to(booking, Purpose.STATUS, now=visit.now)
     _remember(booking, choice)
     messages.success(visit.request, wording.new_time(booking, choice.zone, choice.clock))
     return redirect_to(booking, Purpose.STATUS, now=visit.now)

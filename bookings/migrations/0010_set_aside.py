@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("bookings", "0008_buyer_of_a_booking"),
+        ("bookings", "0009_refunds_that_need_staff"),
     ]
 
     operations = [
