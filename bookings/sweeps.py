@@ -23,6 +23,7 @@ from bookings import (
     lifecycle,
     refunds,
     reminders,
+    row_watch,
     tasks,
 )
 from bookings.lifecycle.engine import in_transaction
@@ -78,6 +79,7 @@ def run(*, now: datetime) -> dict[str, int]:
     waiting = OutboxEmail.objects.due(clock.now).ids(AT_MOST)
     counts["emails"] = tasks.deliver_all(waiting, now=clock.now)
     counts["forgotten"] = housekeeping.forget_old(now=now)
+    counts["unreadable"] = _read_on(now=now)
     Heartbeat.objects.update_or_create(
         name="sweep", defaults={"finished_at": timezone.now(), "counts": counts}
     )
@@ -174,6 +176,14 @@ def watch_refunds(*, now: datetime) -> None:
         refunds.reconcile(some, now=now, seconds=COMPARED_WITHIN)
     except Exception:
         logger.exception("refunds were not watched; the next sweep tries again")
+
+
+def _read_on(*, now: datetime) -> int:
+    try:
+        return row_watch.read_on(now=now)
+    except Exception:
+        logger.exception("bookings were not read through; the next sweep tries again")
+        return 0
 
 
 def _tell_if_late(now: datetime) -> None:

@@ -75,6 +75,7 @@ def test_on_a_public_address_only_staff_may_read_it(client: Client, settings: An
     assert client.get(pages[0]).status_code == 200
 
 
+@pytest.mark.usefixtures("at_now")
 def test_a_followers_link_can_be_clicked(client: Client) -> None:
     builders.offer(builders.make_booking())
     deliver_all()

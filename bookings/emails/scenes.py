@@ -132,6 +132,12 @@ def _sweep_late(stage: Stage) -> Told:
     return None, {"minutes": 12}
 
 
+def _unreadable(stage: Stage) -> Told:
+    stage.is_about_a_booking = False
+    line = f"{stage.booking.code}: These limits of the booking cannot be read: grace."
+    return None, {"count": 1, "lines": [line]}
+
+
 def _held(stage: Stage) -> Told:
     stage.is_about_a_booking = False
     return None, {"reason": "unusually many refunds"}
@@ -221,6 +227,7 @@ SCENES: dict[str, Scene] = {
     "staff_refunds_held": _held,
     "staff_money_differs": lambda stage: (None, {}),
     "staff_sweep_late": _sweep_late,
+    "staff_unreadable": _unreadable,
     "staff_support_request": _support(),
     "support_answer": _support("Only Lena can move it now. You can refund it, or mark it."),
     "password_reset": _password,

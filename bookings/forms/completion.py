@@ -39,7 +39,9 @@ class CompletionForm(ActionForm):
     def __init__(self, *args: Any, booking: Booking, now: datetime, **options: Any) -> None:
         super().__init__(*args, **options)
         self.booking, self.now = booking, now
-        self.fields["held_at"] = LocalDateTimeField(zone=booking.expert.time_zone, required=False)
+        self.fields["held_at"] = LocalDateTimeField(
+            zone=booking.expert.time_zone, near=booking.starts_at, required=False
+        )
         self.order_fields(["outcome", "channel", "held_at", "minutes", "note"])
 
     def clean(self) -> dict[str, Any]:

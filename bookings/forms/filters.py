@@ -12,6 +12,7 @@ from django import forms
 from bookings import lists
 from bookings.forms.fields import OUR_TIME
 from bookings.models import Expert
+from bookings.zones import zone_info
 
 
 class SearchForm(forms.Form):
@@ -48,7 +49,7 @@ class PastFilterForm(SearchForm):
 
     def wanted(self, expert: Expert) -> lists.PastFilter:
         """Whole days on the expert's calendar; the last one is included."""
-        zone = ZoneInfo(expert.time_zone)
+        zone = zone_info(expert.time_zone)
         until = self.value("date_to")
         return lists.PastFilter(
             search=self.value("q"),

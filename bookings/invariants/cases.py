@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, RowRange, Window
+from django.db.models import (
+    Count,
+    Exists,
+    F,
+    Max,
+    OuterRef,
+    Q,
+    RowRange,
+    TextField,
+    Window,
+)
+from django.db.models.functions import Cast
 
+from bookings import zones
 from bookings.invariants.register import codes, each_limit, every_booking, invariant
 from bookings.models import Booking, CompletionMark, Contest, NoShowReport, Offer, PrivateLink
+from bookings.policy import unreadable
 from bookings.states import HOLDS_A_SLOT, State
 
 PATIENCE = timedelta(minutes=10)
@@ -107,6 +121,23 @@ def marked_has_its_mark(now: datetime) -> Iterator[str]:
         **_own, marked_at=OuterRef("marked_at"), undone_at__isnull=True
     )
     return codes(every_booking().filter(~Exists(mark), marked_at__isnull=False), "code")
+
+
+@invariant("The time zones of both sides of a booking are known on this machine.")
+def zones_are_known(now: datetime) -> Iterator[str]:
+    for side in ("expert", "follower"):
+        people = every_booking().values_list(f"{side}__time_zone", flat=True)
+        unknown = [zone for zone in people.distinct() if not zones.is_known(zone)]
+        yield from codes(every_booking().filter(**{f"{side}__time_zone__in": unknown}), "code")
+
+
+@invariant("The limits of a booking can be read.")
+def limits_can_be_read(now: datetime) -> Iterator[str]:
+    """Of all limits there are only a few sets in any database."""
+    bookings = every_booking().annotate(text=Cast("policy", TextField()))
+    for text in bookings.values_list("text", flat=True).distinct():
+        if unreadable(json.loads(text)):
+            yield from codes(bookings.filter(text=text), "code")
 
 
 @invariant("Two calls of one expert never overlap while they hold a time, buffer included.")

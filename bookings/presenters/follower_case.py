@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from bookings import clocks, formats
+from bookings import clocks, formats, unreadable
 from bookings.compiled import Compiled
 from bookings.models import (
     Booking,
@@ -93,6 +93,11 @@ class Case:
     @property
     def place(self) -> str:
         return formats.zone_place(self.reader.zone)
+
+    @property
+    def wrong(self) -> list[str]:
+        """What cannot be read of the booking."""
+        return unreadable.for_follower(self.booking)
 
     @property
     def call_at(self) -> str:

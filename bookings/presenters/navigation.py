@@ -12,6 +12,7 @@ from bookings.formats import zone_abbreviation, zone_place
 from bookings.models import Expert
 from bookings.presenters.counters import bounded
 from bookings.presenters.people import initials
+from bookings.zones import is_known, known
 
 SECTIONS = {"waiting": "need_action", "availability": "account"}
 
@@ -24,6 +25,8 @@ class Navigation:
     name: str
     initials: str
     zone_hint: str
+    unknown_zone: str
+    """the expert's own, where it is not known here"""
 
 
 def navigation(expert: Expert, *, section: str, count: int, now: datetime) -> Navigation:
@@ -32,7 +35,8 @@ def navigation(expert: Expert, *, section: str, count: int, now: datetime) -> Na
         section=SECTIONS.get(section, section),
         name=expert.name,
         initials=initials(expert.name),
-        zone_hint=_zone_hint(expert.time_zone, now),
+        zone_hint=_zone_hint(known(expert.time_zone), now),
+        unknown_zone="" if is_known(expert.time_zone) else expert.time_zone,
     )
 
 
