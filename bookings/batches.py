@@ -11,13 +11,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from django.db import InterfaceError, OperationalError
 
 from bookings import set_aside
 from bookings.lifecycle.engine import in_transaction
+from bookings.models import Booking
 from bookings.models.booking import BookingQuerySet, Place
+from bookings.policy import unreadable
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +58,8 @@ def _together(step: Step, ids: Sequence[int], *, now: datetime) -> int:
 
     def in_one_transaction() -> int:
         bookings = list(step.due(now).filter(pk__in=ids).locked_for_us())
+        for booking in bookings:
+            _check_limits(booking.policy)
         return step.together(bookings, now=now) if bookings else 0
 
     if not ids:
@@ -76,6 +80,7 @@ def _together(step: Step, ids: Sequence[int], *, now: datetime) -> int:
 def _alone(step: Step, pk: int, *, now: datetime) -> bool | None:
     """Whether it has moved; None when it could not be done."""
     try:
+        _check_limits(Booking.objects.values_list("policy", flat=True).get(pk=pk))
         return step.alone(pk)
     except (OperationalError, InterfaceError):
         logger.exception("%s of %s failed; the next sweep tries again", step.column, pk)
@@ -83,6 +88,13 @@ def _alone(step: Step, pk: int, *, now: datetime) -> bool | None:
         logger.exception("%s of booking %s failed", step.column, pk)
         set_aside.put(pk, step.column, error, now=now)
     return None
+
+
+def _check_limits(policy: Any) -> None:
+    """A page shows such a booking by the limits of today. Nothing is done to it by itself: what its
+    clock has promised is not known."""
+    if names := unreadable(policy):
+        raise ValueError(f"These limits of the booking cannot be read: {', '.join(names)}.")
 
 
 def _those_set_aside(step: Step, ends: float, *, now: datetime) -> int:

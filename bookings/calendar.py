@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from icalendar import Calendar, Event, vCalAddress
 
 from bookings import addresses
 from bookings.models import Booking
+from bookings.models import site_host as site_host
 from bookings.plain_text import cleaned, one_line
 
 Method = Literal["REQUEST", "CANCEL"]
@@ -25,12 +25,10 @@ class Party:
     email: str
 
 
-def site_host() -> str:
-    return urlsplit(settings.SITE_URL).hostname or "localhost"
-
-
 def uid(booking: Booking) -> str:
-    return f"{booking.code}@{site_host()}"
+    """The same for life, also when the site moves to another address: else a calendar would take
+    the moved call for a second one, and find nothing to cancel."""
+    return f"{booking.code}@{booking.calendar_host}"
 
 
 def call_file(

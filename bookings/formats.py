@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 from babel.numbers import format_currency, get_currency_precision
 
+from bookings import zones
 from bookings.models.people import Clock
 
 NUMBER_LOCALES = {"INR": "en_IN", "PKR": "en_IN", "BDT": "en_IN", "NPR": "en_IN", "LKR": "en_IN"}
@@ -35,7 +35,7 @@ def money(minor: int, currency: str) -> str:
 
 
 def local(instant: datetime, zone: str) -> datetime:
-    return instant.astimezone(ZoneInfo(zone))
+    return instant.astimezone(zones.zone_info(zone))
 
 
 def day(instant: datetime, zone: str, now: datetime | None = None) -> str:
@@ -66,8 +66,9 @@ def _date(at: datetime, weekday: str, month: str, *, zone: str, now: datetime | 
 
 
 def time_of_day(instant: datetime, zone: str, clock: str) -> str:
-    """6:00 pm or 18:00."""
-    return _on_clock(local(instant, zone), clock)
+    """6:00 pm or 18:00; 1:30 am EDT where the clocks show that time twice."""
+    at = local(instant, zone)
+    return _on_clock(at, clock) + _which_of_two(at)
 
 
 def hours(starts: time, ends: time, clock: str) -> str:
@@ -80,6 +81,15 @@ def _on_clock(at: datetime | time, clock: str) -> str:
     if clock == Clock.TWELVE:
         return f"{at.hour % 12 or 12}:{at.minute:02d} {'am' if at.hour < 12 else 'pm'}"
     return f"{at.hour:02d}:{at.minute:02d}"
+
+
+def _which_of_two(at: datetime) -> str:
+    """Empty, unless the clocks go back and show this time a second time: then which one it is."""
+    other = at.replace(fold=1 - at.fold)
+    if other.utcoffset() == at.utcoffset():
+        return ""
+    letters = _abbreviation(at)
+    return f" {letters if letters != _abbreviation(other) else _offset(at)}"
 
 
 def moment(instant: datetime, zone: str, clock: str, now: datetime | None = None) -> str:
@@ -98,15 +108,21 @@ def span(
 
 def zone_place(zone: str) -> str:
     """Kolkata for Asia/Kolkata."""
-    return zone.rsplit("/", 1)[-1].replace("_", " ")
+    return zones.known(zone).rsplit("/", 1)[-1].replace("_", " ")
 
 
 def zone_abbreviation(instant: datetime, zone: str) -> str:
     """IST or CET; UTC+10:30 where a zone has no letters."""
-    at = local(instant, zone)
+    return _abbreviation(local(instant, zone))
+
+
+def _abbreviation(at: datetime) -> str:
     name = at.strftime("%Z")
-    if name.isalpha():
-        return name
+    return name if name.isalpha() else _offset(at)
+
+
+def _offset(at: datetime) -> str:
+    """UTC+10:30."""
     offset = at.strftime("%z")
     return f"UTC{offset[:3]}:{offset[3:5]}"
 

@@ -54,13 +54,40 @@ class Policy:
         return {name: _plain(getattr(self, name)) for name in self.__slots__}
 
     @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> Policy:
-        """The limits of a booking; one that is missing is the one in force today."""
+    def from_json(cls, stored: Any) -> Policy:
+        """The limits of a booking; one that is missing, or cannot be read, is the one in force
+        today."""
         values = dict(settings.POLICY)
-        for name, value in stored.items():
-            if name in values:
-                values[name] = _typed(value, values[name])
+        for name, value in _read(stored).items():
+            if value is not None:
+                values[name] = value
         return cls(**values)
+
+
+def unreadable(stored: Any) -> tuple[str, ...]:
+    """The names of those stored limits that cannot be read; all of them where nothing can."""
+    if not isinstance(stored, dict):
+        return tuple(settings.POLICY)
+    return tuple(name for name, value in _read(stored).items() if value is None)
+
+
+def seconds(value: Any) -> timedelta | None:
+    """A stored duration; None where it is none that somebody can have meant."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return timedelta(seconds=value) if 0 <= value <= _LONGEST.total_seconds() else None
+
+
+_LONGEST, _MOST = timedelta(days=3650), 10_000
+"""No setting takes more."""
+
+
+def _read(stored: Any) -> dict[str, Any]:
+    """The stored limits by their names; None for one that cannot be read."""
+    if not isinstance(stored, dict):
+        return {}
+    known = settings.POLICY
+    return {name: _typed(value, known[name]) for name, value in stored.items() if name in known}
 
 
 def _plain(value: Any) -> Any:
@@ -72,8 +99,11 @@ def _plain(value: Any) -> Any:
 
 
 def _typed(value: Any, example: Any) -> Any:
+    """`value` as the type of `example`; None when it cannot be that."""
     if isinstance(example, timedelta):
-        return timedelta(seconds=value)
+        return seconds(value)
     if isinstance(example, tuple):
-        return tuple(timedelta(seconds=item) for item in value)
-    return value
+        read = [seconds(item) for item in value] if isinstance(value, list) else [None]
+        return None if None in read else tuple(read)
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_number and 0 <= value <= _MOST else None

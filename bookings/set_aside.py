@@ -12,7 +12,7 @@ from django.db.models import F
 from bookings import emails, timeline
 from bookings.models import Booking, SetAside
 from bookings.models.booking import BookingQuerySet
-from bookings.policy import Policy
+from bookings.policy import Policy, unreadable
 from bookings.states import Actor, ActorKind, TransitionNotAllowed
 
 logger = logging.getLogger(__name__)
@@ -72,11 +72,7 @@ def try_again(pk: int, *, actor: Actor, now: datetime, reason: str) -> None:
 
 def is_readable(policy: Any) -> bool:
     """Whether these are the limits of a booking."""
-    try:
-        Policy.from_json(policy)
-    except Exception:  # whatever stands in the column
-        return False
-    return True
+    return not unreadable(policy)
 
 
 def give_limits_in_force(pk: int, *, actor: Actor, now: datetime, reason: str) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from django.db.models import Q, QuerySet
 
-from bookings import clocks
+from bookings import clocks, zones
 from bookings.free_times import Availability, Interval, Spell, free_starts
 from bookings.models import Booking, Checkout, Expert, Offer, Service
 from bookings.states import HOLDS_A_SLOT, State
@@ -20,19 +19,22 @@ LONGEST_BUFFER = timedelta(minutes=2**15 - 1)
 
 
 def availability_of(expert: Expert, *, since: date = date.min) -> Availability:
-    """Their hours; days of their own from `since` on."""
+    """Their hours; days of their own from `since` on. No hours at all where their zone is not
+    known: nobody can say when their nine o'clock is."""
     weekly: dict[int, list[Spell]] = {}
     hours = expert.weekly_hours.order_by()
+    days = expert.date_overrides.order_by().filter(date__gte=since)
+    if not zones.is_known(expert.time_zone):
+        hours, days = hours.none(), days.none()
     for weekday, starts, ends in hours.values_list("weekday", "starts_local", "ends_local"):
         weekly.setdefault(weekday, []).append((starts, ends))
     overrides: dict[date, list[Spell]] = {}
-    days = expert.date_overrides.order_by().filter(date__gte=since)
     for day, opens, closes in days.values_list("date", "starts_local", "ends_local"):
         spells = overrides.setdefault(day, [])
         if opens is not None and closes is not None:
             spells.append((opens, closes))
     return Availability(
-        zone=ZoneInfo(expert.time_zone),
+        zone=zones.zone_info(expert.time_zone),
         weekly=weekly,
         overrides=overrides,
         step=timedelta(minutes=expert.step_minutes),

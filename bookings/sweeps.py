@@ -23,6 +23,7 @@ from bookings import (
     lifecycle,
     refunds,
     reminders,
+    row_watch,
     tasks,
 )
 from bookings.batches import Step
@@ -82,6 +83,7 @@ def run(*, now: datetime) -> dict[str, int]:
     waiting = OutboxEmail.objects.due(clock.now).ids(AT_MOST)
     counts["emails"] = tasks.deliver_all(waiting, now=clock.now)
     counts["forgotten"] = housekeeping.forget_old(now=now)
+    counts["unreadable"] = _read_on(now=now)
     Heartbeat.objects.update_or_create(
         name="sweep", defaults={"finished_at": database_time.now(), "counts": counts}
     )
@@ -133,6 +135,14 @@ def _hold_restored(*, now: datetime) -> None:
 def _compare_some(*, now: datetime) -> None:
     some = Payment.objects.to_compare(now).ids(COMPARED)
     refunds.reconcile(some, now=now, seconds=COMPARED_WITHIN)
+
+
+def _read_on(*, now: datetime) -> int:
+    try:
+        return row_watch.read_on(now=now)
+    except Exception:
+        logger.exception("bookings were not read through; the next sweep tries again")
+        return 0
 
 
 def _tell_if_late(now: datetime) -> None:

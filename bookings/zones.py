@@ -6,11 +6,23 @@ import zoneinfo
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib import resources
+from zoneinfo import ZoneInfo
 
 
 def is_known(name: str) -> bool:
     """Whether it is a zone; some systems list others, which mean whatever the machine is set to."""
     return name in _all_names()
+
+
+def known(name: str) -> str:
+    """The name itself; UTC in place of one that means nothing here: no page fails for it."""
+    return name if is_known(name) else "UTC"
+
+
+@lru_cache(maxsize=1024)
+def zone_info(name: str) -> ZoneInfo:
+    """The zone's clock, and that of UTC in place of a zone that is not known."""
+    return ZoneInfo(known(name))
 
 
 def first_known(names: Iterable[str], *, otherwise: str) -> str:

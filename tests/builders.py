@@ -27,6 +27,7 @@ from bookings.states import Actor, ActorKind, State
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
 PASSWORD = "a long pass phrase"
 FOLLOWER = Actor(ActorKind.FOLLOWER)
 

@@ -19,7 +19,8 @@ LEVELS: dict[str, int] = {
             "states policy standin free_times lanes prepared orm_watch folding instants zones"
             " plain_text addresses rate_limits",
             "compiled models",
-            "clocks formats timeline gateways demo_inbox leases database_time printed_passwords",
+            "clocks formats timeline gateways demo_inbox leases database_time printed_passwords"
+            " unreadable",
             "links slots rules calendar intake lists",
             "wording",
             "emails hours",
@@ -27,7 +28,7 @@ LEVELS: dict[str, int] = {
             "checkouts",
             "provider_events",
             "tasks",
-            "lifecycle helpdesk reminders housekeeping",
+            "lifecycle helpdesk reminders housekeeping row_watch",
             "batches",
             "sweeps imports invariants unsent signed_in sign_in_limits forms presenters",
             "access",

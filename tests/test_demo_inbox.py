@@ -81,6 +81,7 @@ def test_where_nothing_is_sent_nothing_counts_as_sent(settings: Any) -> None:
     assert "EMAIL_URL is not set" in row.last_error
 
 
+@pytest.mark.usefixtures("at_now")
 def test_a_followers_link_can_be_clicked(client: Client) -> None:
     builders.offer(builders.make_booking())
     deliver_all()

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from bookings import clocks, database_time, formats, lifecycle, rules
+from bookings import clocks, database_time, formats, lifecycle, rules, unreadable
 from bookings.admin.acting import ActingAdmin, StaffAction
 from bookings.admin.base import NONE, chip, moment, money, remaining
 from bookings.admin.filters import CallDate, Late, StateNow
@@ -172,7 +172,20 @@ class BookingAdmin(ActingAdmin[Booking]):
 
     @admin.display(description="state", ordering="state")
     def state_now(self, row: Booking) -> SafeString:
-        return state_chip(row)
+        if not unreadable.for_staff(row):
+            return state_chip(row)
+        return format_html("{} {}", state_chip(row), chip("Cannot be read in full", "bad"))
+
+    @admin.display(description="what cannot be read")
+    def wrong(self, row: Booking) -> SafeString:
+        return format_html_join("", "<p>{}</p>", ((text,) for text in unreadable.for_staff(row)))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Booking | None = None) -> Any:
+        """What is wrong stands on top, where something is."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or not unreadable.for_staff(obj):
+            return fieldsets
+        return [("Cannot be read in full", {"fields": ("wrong",)}), *fieldsets]
 
     @admin.display(description="call (UTC)")
     def call_at(self, row: Booking) -> str:

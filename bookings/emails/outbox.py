@@ -9,9 +9,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from bookings import addresses, calendar, compiled, links
+from bookings import addresses, compiled, links
 from bookings.emails.promises import kind_named, promised_kinds
-from bookings.models import Booking, OutboxEmail, OutboxState, PrivateLink, TimelineEvent
+from bookings.models import (
+    Booking,
+    OutboxEmail,
+    OutboxState,
+    PrivateLink,
+    TimelineEvent,
+    site_host,
+)
 
 MADE_BY_VERBS = (PrivateLink.Purpose.PICK, PrivateLink.Purpose.CONTEST)
 """The verbs issue these links themselves; the others are made here when there is none."""
@@ -93,7 +100,7 @@ def _row(wanted: Promise, *, now: datetime, not_before: datetime | None) -> Outb
         booking=booking,
         event=event,
         facts={**standing, **wanted.facts},
-        message_id=f"<{secrets.token_hex(16)}@{calendar.site_host()}>",
+        message_id=f"<{secrets.token_hex(16)}@{site_host()}>",
         next_attempt_at=not_before or now,
         created_at=now,
     )

@@ -101,7 +101,7 @@ def _headers(case: MailCase) -> dict[str, str]:
     """One thread per booking and no answers from machines."""
     headers = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
     if case.booking_or_none is not None:
-        thread = f"<{case.booking.code}@{calendar.site_host()}>"
+        thread = f"<{calendar.uid(case.booking)}>"
         headers |= {"In-Reply-To": thread, "References": thread}
     return headers
 

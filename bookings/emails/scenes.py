@@ -150,6 +150,12 @@ def _unclear(stage: Stage) -> Told:
     return None, {"checkout": 1, "why": "This release does not know the provider 'paypal'."}
 
 
+def _unreadable(stage: Stage) -> Told:
+    stage.is_about_a_booking = False
+    line = f"{stage.booking.code}: These limits of the booking cannot be read: grace."
+    return None, {"count": 1, "lines": [line]}
+
+
 def _held(stage: Stage) -> Told:
     stage.is_about_a_booking = False
     return None, {"reason": "unusually many refunds"}
@@ -253,6 +259,7 @@ SCENES: dict[str, Scene] = {
     "staff_clock_wrong-jumped": _clock_wrong(-5400, "sqlite"),
     "staff_bookings_set_aside": _set_aside,
     "staff_purchase_unclear": _unclear,
+    "staff_unreadable": _unreadable,
     "staff_support_request": _support(),
     "support_answer": _support("Only Lena can move it now. You can refund it, or mark it."),
     "password_reset": _password,

@@ -146,6 +146,26 @@ def staff_sweep_late(case: MailCase) -> Letter:
     )
 
 
+@kind(STAFF, "bookings have a time zone or limits that cannot be read")
+def staff_unreadable(case: MailCase) -> Letter:
+    count, lines = int(case.facts["count"]), [str(line) for line in case.facts["lines"]]
+    what = "1 booking" if count == 1 else f"{count} bookings"
+    return Letter(
+        subject=f"{what} cannot be read in full",
+        preheader="The pages work, with UTC or the limits of today in place of what is wrong.",
+        heading=f"{what.capitalize()} cannot be read in full",
+        paragraphs=(
+            "something in the database cannot be read. The pages and e-mails of these bookings "
+            "work all the same, with UTC or the limits of today in place of what is wrong:",
+            *lines,
+            "The command manage.py verify names all such bookings.",
+        ),
+        button=Link("Open the bookings", page("admin:bookings_booking_changelist")),
+        why=why_staff(),
+        can_reply=False,
+    )
+
+
 @kind(STAFF, "an expert asks support for help")
 def staff_support_request(case: MailCase) -> Letter:
     asked = case.support_request

@@ -44,6 +44,7 @@ class CompletionForm(ActionForm):
         self.planned = booking.starts_at.replace(second=0, microsecond=0)
         self.fields["held_at"] = LocalDateTimeField(
             zone=booking.expert.time_zone,
+            near=booking.starts_at,
             required=False,
             initial=self.planned if booking.has_open_report else None,
             error_messages={"past": self._why_not(LONG_AGO), "too_far": self._why_not(FAR_AHEAD)},

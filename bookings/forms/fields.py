@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
+
+from bookings.zones import zone_info
 
 INPUT_FORMAT = "%Y-%m-%dT%H:%M"
 OUR_TIME = (1970, 2200)
@@ -48,8 +49,9 @@ class DayField(forms.DateField):
 class LocalDateTimeField(forms.Field):
     """A wall time in a person's zone; an instant in UTC once cleaned.
 
-    A time the clocks skip is refused; of a time that comes twice the first one is meant. Seconds,
-    which some browsers send, are cut: a page that shows the time to the minute could not name it.
+    A time the clocks skip is refused. Of a time that comes twice the one closer to `near` is
+    meant, and without that the first one. Seconds, which some browsers send, are cut: a page that
+    shows the time to the minute could not name it.
     """
 
     widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=INPUT_FORMAT)
@@ -59,8 +61,8 @@ class LocalDateTimeField(forms.Field):
         "too_far": "This time is too far ahead.",
     }
 
-    def __init__(self, *, zone: str = "UTC", **options: Any) -> None:
-        self.zone = zone
+    def __init__(self, *, zone: str = "UTC", near: datetime | None = None, **options: Any) -> None:
+        self.zone, self.near = zone_info(zone), near
         super().__init__(**options)
 
     def to_python(self, value: Any) -> datetime | None:
@@ -68,16 +70,19 @@ class LocalDateTimeField(forms.Field):
         if not text:
             return None
         local = self._parsed(text)
-        instant = local.replace(tzinfo=ZoneInfo(self.zone)).astimezone(UTC)
-        if instant.astimezone(ZoneInfo(self.zone)).replace(tzinfo=None) != local:
+        first, second = (
+            local.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1)
+        )
+        if first.astimezone(self.zone).replace(tzinfo=None) != local:
             raise forms.ValidationError(
                 f"The clocks go forward then: {local:%H:%M} does not exist on that day."
             )
-        return instant
+        near = self.near or first
+        return min(first, second, key=lambda instant: abs(instant - near))
 
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, datetime):
-            return value.astimezone(ZoneInfo(self.zone)).strftime(INPUT_FORMAT)
+            return value.astimezone(self.zone).strftime(INPUT_FORMAT)
         return value
 
     def _parsed(self, text: str) -> datetime:

@@ -13,6 +13,7 @@ from bookings import lists
 from bookings.forms.fields import DayField
 from bookings.forms.text import LineField
 from bookings.models import Expert
+from bookings.zones import zone_info
 
 LONGEST_SEARCH = 80
 
@@ -81,7 +82,7 @@ class PastFilterForm(SearchForm):
 
     def wanted(self, expert: Expert) -> lists.PastFilter:
         """Whole days on the expert's calendar; the last one is included."""
-        zone = ZoneInfo(expert.time_zone)
+        zone = zone_info(expert.time_zone)
         until = self.value("date_to")
         return lists.PastFilter(
             search=self.value("q"),

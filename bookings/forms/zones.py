@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from datetime import datetime
 from functools import lru_cache
 
@@ -30,7 +29,9 @@ def _of_region(region: str, now: datetime) -> list[Choice]:
 
 def _label(zone: str, now: datetime) -> str:
     """Kolkata (UTC+05:30). The region is left out: it heads the group."""
-    offset = now.astimezone(zoneinfo.ZoneInfo(zone)).strftime("%z")
+    if not zones.is_known(zone):
+        return f"{zone} (not known, choose another one)"
+    offset = now.astimezone(zones.zone_info(zone)).strftime("%z")
     place = zone.split("/", 1)[-1].replace("_", " ").replace("/", ", ")
     return f"{place} (UTC{offset[:3]}:{offset[3:5]})" if zone != "UTC" else zone_place(zone)
 

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, RowRange, Window
+from django.db.models import (
+    Count,
+    Exists,
+    F,
+    Max,
+    OuterRef,
+    Q,
+    RowRange,
+    TextField,
+    Window,
+)
+from django.db.models.functions import Cast
 
-from bookings import set_aside
+from bookings import zones
 from bookings.invariants.register import codes, each_limit, every_booking, invariant
 from bookings.models import Booking, CompletionMark, Contest, NoShowReport, Offer, PrivateLink
+from bookings.policy import unreadable
 from bookings.states import HOLDS_A_SLOT, WAITING, State
 
 PATIENCE = timedelta(minutes=10)
@@ -29,18 +42,6 @@ def no_deadline_is_missed(now: datetime) -> Iterator[str]:
     running = every_booking().filter(deadline_at__lt=now - PATIENCE)
     for bookings, grace in each_limit(running, "grace"):
         yield from codes(bookings.filter(deadline_at__lt=now - PATIENCE - grace), "code")
-
-
-@invariant("The limits of every booking with a clock can be read.")
-def limits_can_be_read(now: datetime) -> Iterator[str]:
-    with_a_clock = every_booking().filter(
-        Q(deadline_at__isnull=False) | Q(next_reminder_at__isnull=False)
-    )
-    if all(map(set_aside.is_readable, with_a_clock.values_list("policy", flat=True).distinct())):
-        return  # there are only a few different ones in any database
-    for code, policy in with_a_clock.values_list("code", "policy").iterator():
-        if not set_aside.is_readable(policy):
-            yield code
 
 
 @invariant("A report's clock is the full time to answer that its booking promises.")
@@ -119,6 +120,23 @@ def marked_has_its_mark(now: datetime) -> Iterator[str]:
         **_own, marked_at=OuterRef("marked_at"), undone_at__isnull=True
     )
     return codes(every_booking().filter(~Exists(mark), marked_at__isnull=False), "code")
+
+
+@invariant("The time zones of both sides of a booking are known on this machine.")
+def zones_are_known(now: datetime) -> Iterator[str]:
+    for side in ("expert", "follower"):
+        people = every_booking().values_list(f"{side}__time_zone", flat=True)
+        unknown = [zone for zone in people.distinct() if not zones.is_known(zone)]
+        yield from codes(every_booking().filter(**{f"{side}__time_zone__in": unknown}), "code")
+
+
+@invariant("The limits of a booking can be read.")
+def limits_can_be_read(now: datetime) -> Iterator[str]:
+    """Of all limits there are only a few sets in any database."""
+    bookings = every_booking().annotate(text=Cast("policy", TextField()))
+    for text in bookings.values_list("text", flat=True).distinct():
+        if unreadable(json.loads(text)):
+            yield from codes(bookings.filter(text=text), "code")
 
 
 @invariant("Two calls of one expert never overlap while they hold a time, buffer included.")

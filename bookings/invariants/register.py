@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from bookings.models import Booking
-from bookings.policy import Policy
+from bookings.policy import Policy, seconds
 
 Offenders = Iterable[str]
 """Codes of bookings."""
@@ -48,17 +48,15 @@ def codes(rows: QuerySet[Any], path: str = "booking__code") -> Iterator[str]:
 def each_limit(
     rows: QuerySet[Any], name: str, path: str = "policy"
 ) -> Iterator[tuple[Any, timedelta]]:
-    """The rows by the value of a limit, of which there are only a few in any database."""
-    key = f"{path}__{name}"
-    for seconds in rows.order_by().values_list(key, flat=True).distinct():
-        if seconds is None:
-            yield rows.filter(**{f"{key}__isnull": True}), getattr(Policy.in_force(), name)
-            continue
-        try:
-            limit = timedelta(seconds=seconds)
-        except (TypeError, ValueError, OverflowError):
-            continue  # see `limits_can_be_read`
-        yield rows.filter(**{key: seconds}), limit
+    """The rows by the value of a limit, of which there are only a few in any database. In place
+    of one that is missing or cannot be read stands the one in force, as everywhere."""
+    key, in_force = f"{path}__{name}", getattr(Policy.in_force(), name)
+    for value in rows.order_by().values_list(key, flat=True).distinct():
+        if value is None:
+            yield rows.filter(Q(**{f"{key}__isnull": True}) | Q(**{key: None})), in_force
+        else:
+            read = seconds(value)
+            yield rows.filter(**{key: value}), in_force if read is None else read
 
 
 def every_booking() -> QuerySet[Booking]:

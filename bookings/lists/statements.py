@@ -28,6 +28,7 @@ _NOT_SHOWN = {
     "place",
     "external_ref",
     "busy_until",
+    "calendar_host",
     "calendar_sequence",
     "next_reminder_at",
     "resume_deadline_at",
@@ -125,7 +126,8 @@ class Statement:
         return self._run(sql, *beside.values, first=[now])
 
     def _select(self, source: str) -> str:
-        columns = [f"b.{field.column}" for field in FIELDS] + ["f.name"]
+        columns = [f"b.{field.column}" for field in FIELDS]
+        columns += ["f.name", "f.time_zone"]
         joins = ["JOIN bookings_follower f ON f.id = b.follower_id"]
         for extra in self.extras:
             columns += extra.columns

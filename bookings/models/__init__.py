@@ -1,6 +1,6 @@
 """The tables, by subject: people, schedule, booking, cases, money, records."""
 
-from bookings.models.booking import BookedFollower, Booking, as_code, new_code
+from bookings.models.booking import BookedFollower, Booking, as_code, new_code, site_host
 from bookings.models.cases import (
     CompletionMark,
     Contest,
@@ -58,5 +58,6 @@ __all__ = [
     "WeeklyHours",
     "as_code",
     "new_code",
+    "site_host",
     "validate_time_zone",
 ]

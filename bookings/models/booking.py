@@ -6,7 +6,9 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.functional import cached_property
@@ -14,7 +16,7 @@ from django.utils.functional import cached_property
 from bookings.models.due import DueQuerySet
 from bookings.models.people import Expert, Follower, first_word
 from bookings.models.schedule import Service
-from bookings.policy import Policy
+from bookings.policy import Policy, unreadable
 from bookings.states import State
 
 CODE_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -24,6 +26,11 @@ CODE_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 def new_code() -> str:
     """A public code such as TM-7KQ4X9M; a name, never a secret."""
     return "TM-" + "".join(secrets.choice(CODE_ALPHABET) for _ in range(7))
+
+
+def site_host() -> str:
+    """The host of SITE_URL."""
+    return urlsplit(settings.SITE_URL).hostname or "localhost"
 
 
 _CODE = re.compile(r"TM-[0-9A-Z]{7}", re.IGNORECASE)
@@ -124,6 +131,12 @@ class Booking(models.Model):
     ends_at = models.DateTimeField()
     busy_until = models.DateTimeField(help_text="end of the call plus the expert's buffer")
     attempt = models.PositiveSmallIntegerField(default=1)
+    calendar_host = models.CharField(
+        max_length=255,
+        default=site_host,
+        editable=False,
+        help_text="the site's host when the booking was made; calendars know the call by it",
+    )
     calendar_sequence = models.PositiveIntegerField(default=0)
 
     state = models.CharField(max_length=20, choices=State, default=State.SCHEDULED)
@@ -216,6 +229,11 @@ class Booking(models.Model):
     def limits(self) -> Policy:
         """The limits in force for this booking."""
         return Policy.from_json(self.policy)
+
+    @cached_property
+    def unreadable_limits(self) -> tuple[str, ...]:
+        """Names of limits in whose place those of today are in force."""
+        return unreadable(self.policy)
 
     @property
     def is_free(self) -> bool:

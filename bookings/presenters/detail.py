@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bookings import clocks, formats
+from bookings import clocks, formats, unreadable
 from bookings.models import Booking, NoShowReport, Refund, RefundState, TimelineEvent
 from bookings.presenters import addresses, people
 from bookings.presenters.facts import Fact, facts
@@ -50,6 +50,8 @@ class Detail:
     hue: str
     chip: Chip
     panel: Panel
+    wrong: list[str]
+    """what cannot be read of the booking"""
     said: Said | None
     entries: tuple[Entry, ...]
     facts: tuple[Fact, ...]
@@ -87,6 +89,7 @@ def detail(
         hue=people.hue(booking.follower_id),
         chip=chip,
         panel=decision,
+        wrong=unreadable.for_expert(booking),
         said=_said(said_in, booking, reader) if said_in else None,
         entries=(
             *filter(None, [coming]),

@@ -36,7 +36,7 @@ _NEEDLESS_END = re.compile(r"</p>(?=<(?:p|div|/div)\b)")
 
 _OF_ANY = {
     **{name: name for name in ("code", "name", "first_name", "initials", "hue", "what")},
-    **{name: name for name in ("when", "when_iso", "distance", "money", "said", "then")},
+    **{name: name for name in ("when", "when_iso", "distance", "money", "said", "then", "wrong")},
     "gone_at": "gone_at",
 }
 _OF_CLOCK = {
@@ -70,6 +70,7 @@ def _row(row: Row, source: str, around: dict[str, Any]) -> str:
         row.is_selectable,
         bool(row.said),
         bool(row.then),
+        bool(row.wrong),
         "" if clock is None else "paused" if clock.is_paused else clock.over,
         clock is not None and clock.is_over,
         bool(around["notice"]),
@@ -86,6 +87,7 @@ def _pattern(
     is_selectable: bool,
     has_said: bool,
     has_then: bool,
+    has_wrong: bool,
     clock: str,
     is_over: bool,
     has_notice: bool,
@@ -98,6 +100,7 @@ def _pattern(
         "is_selectable": is_selectable,
         "has_said": has_said,
         "has_then": has_then,
+        "has_wrong": has_wrong,
         "clock": clock,
         "tells_over": clock != countdown.USUALLY_OVER,
         "is_over": is_over,

@@ -13,6 +13,7 @@ from bookings.models import Expert
 from bookings.presenters.counters import bounded
 from bookings.presenters.people import initials
 from bookings.presenters.rows import WITH_DEADLINE
+from bookings.zones import is_known, known
 
 SECTIONS = {"waiting": "need_action", "availability": "account", "password_change": "account"}
 
@@ -25,6 +26,8 @@ class Navigation:
     name: str
     initials: str
     zone_hint: str
+    unknown_zone: str
+    """the expert's own, where it is not known here"""
     source: str = ""
     """the list with deadlines that stands below, if one does"""
 
@@ -37,7 +40,8 @@ def navigation(
         section=SECTIONS.get(section, section),
         name=expert.name,
         initials=initials(expert.name),
-        zone_hint=_zone_hint(expert.time_zone, now),
+        zone_hint=_zone_hint(known(expert.time_zone), now),
+        unknown_zone="" if is_known(expert.time_zone) else expert.time_zone,
         source=source if source in WITH_DEADLINE else "",
     )
 

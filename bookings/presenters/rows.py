@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from bookings import clocks, formats
+from bookings import clocks, formats, unreadable
 from bookings.models import Booking, NoShowReport
 from bookings.presenters import buttons, people
 from bookings.presenters.countdown import Countdown, countdown
@@ -41,6 +41,8 @@ class Row(NamedTuple):
     said: str
     then: str
     """what happens to the money of an offer nobody takes"""
+    wrong: str
+    """what cannot be read of it"""
     countdown: Countdown | None
     chip: Chip | None
     """where there is no countdown"""
@@ -73,6 +75,7 @@ def row(booking: Booking, reader: Reader, *, source: str) -> Row:
         money=price(booking),
         said=said(booking),
         then=if_nobody_acts(booking, reader) if source == "waiting" else "",
+        wrong=" ".join(unreadable.for_expert(booking)),
         countdown=clock,
         chip=None if clock else labels.chip(booking, reader, refund),
         detail="" if clock else labels.detail(booking, reader, change, refund),

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from typing import Protocol
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from django.utils.safestring import SafeString
 
 from bookings import formats
 from bookings.models import Expert
 from bookings.presenters import slot_table, zones
+from bookings.zones import is_known
 
 PARTS = ((6, "Night"), (12, "Morning"), (17, "Afternoon"), (24, "Evening"))
 """until this hour of the reader's day, and its name"""
@@ -117,8 +116,7 @@ def picker(
 
 
 def _by_day(starts: Sequence[datetime], zone: str) -> dict[date, list[datetime]]:
-    place = ZoneInfo(zone)
-    days = groupby(starts, key=lambda start: start.astimezone(place).date())
+    days = groupby(starts, key=lambda start: formats.local(start, zone).date())
     return {day: list(group) for day, group in days}
 
 
@@ -136,12 +134,7 @@ def _chosen_day(by_day: dict[date, list[datetime]], choice: Choice) -> date:
 
 
 def _parts(starts: list[datetime], choice: Choice) -> list[Part]:
-    labels = [formats.time_of_day(start, choice.zone, choice.clock) for start in starts]
-    twice = {label for label, count in Counter(labels).items() if count > 1}
-    slots = [
-        (_part_of(start, choice.zone), _slot(start, label, choice, is_twice=label in twice))
-        for start, label in zip(starts, labels, strict=True)
-    ]
+    slots = [(_part_of(start, choice.zone), _slot(start, choice)) for start in starts]
     return [
         Part(name, [slot for part, slot in slots if part == name])
         for _, name in PARTS
@@ -154,10 +147,9 @@ def _part_of(start: datetime, zone: str) -> str:
     return next(name for until, name in PARTS if hour < until)
 
 
-def _slot(start: datetime, label: str, choice: Choice, *, is_twice: bool) -> Slot:
-    """When the clocks go back an hour comes twice: then each says which one it is."""
-    suffix = f" {formats.zone_abbreviation(start, choice.zone)}" if is_twice else ""
-    return slot_value(start), label + suffix, start == choice.slot
+def _slot(start: datetime, choice: Choice) -> Slot:
+    label = formats.time_of_day(start, choice.zone, choice.clock)
+    return slot_value(start), label, start == choice.slot
 
 
 def slot_value(start: datetime) -> str:
@@ -174,18 +166,24 @@ def reach(call: Call, *, is_listed: bool) -> str:
 
 
 def _summary(call: Call, at: datetime, choice: Choice, now: datetime) -> Summary:
-    expert = call.expert
     end = at + timedelta(minutes=call.duration_minutes)
     day = formats.long_day(at, choice.zone, now).split(" ", 1)
     times = " – ".join(formats.time_of_day(i, choice.zone, choice.clock) for i in (at, end))
+    return Summary(
+        when=f"{day[0][:3]} {day[1]}, {times}",
+        places=f"Your time in {formats.zone_place(choice.zone)}{_theirs(call, at, choice, now)}",
+    )
+
+
+def _theirs(call: Call, at: datetime, choice: Choice, now: datetime) -> str:
+    """The same moment for the expert, with the day where it is another one."""
+    expert = call.expert
+    if not is_known(expert.time_zone):
+        return ""
     theirs = formats.time_of_day(at, expert.time_zone, choice.clock)
     if formats.local(at, expert.time_zone).date() != formats.local(at, choice.zone).date():
         theirs = f"{formats.day(at, expert.time_zone, now)}, {theirs}"
-    place = formats.zone_place(choice.zone)
-    return Summary(
-        when=f"{day[0][:3]} {day[1]}, {times}",
-        places=f"Your time in {place} · {theirs} for {expert.first_name}",
-    )
+    return f" · {theirs} for {expert.first_name}"
 
 
 def why_not_free(

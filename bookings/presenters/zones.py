@@ -48,6 +48,8 @@ def now_in(zone: str, clock: str, now: datetime) -> str:
 
 def ahead_of_reader(name: str, their_zone: str, own_zone: str, at: datetime) -> str:
     """Maya is in India, 4 h 30 min ahead of you. `at` decides about summer time."""
+    if not zones.is_known(their_zone):
+        return f"We do not know the time zone {name} is in."
     where = f"{name} is in {country(their_zone) or formats.zone_place(their_zone)}"
     difference = _offset(their_zone, at) - _offset(own_zone, at)
     if not difference:

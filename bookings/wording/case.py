@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from bookings import clocks, formats
+from bookings import clocks, formats, unreadable
 from bookings.compiled import Compiled
 from bookings.models import (
     BookedFollower,
@@ -158,6 +158,11 @@ class Case:
         if self.refunded_minor == 0:
             return money.Place.NOTHING
         return money.place(self.refund) if self.refund else money.Place.HELD
+
+    @property
+    def wrong(self) -> list[str]:
+        """What cannot be read of the booking, in sentences for the follower."""
+        return unreadable.for_follower(self.booking)
 
     # --- what people said -------------------------------------------------------------------------
 
