@@ -86,6 +86,14 @@ def test_what_would_reach_another_mailbox_or_none_is_refused_everywhere(typed: s
         AddressField().clean(typed)
 
 
+@pytest.mark.parametrize("typed", ["ſam@example.com", "jörg@example.com", "ａnna@example.com"])
+def test_other_letters_before_the_at_sign_are_named_as_what_is_wrong(typed: str) -> None:
+    with pytest.raises(Exception, match="can stand before the @"):
+        AddressField().clean(typed)
+    with pytest.raises(values.Refused, match="can stand before the @"):
+        values.email(typed)
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(("typed", "wire"), ON_THE_WIRE)
 def test_a_buyer_gets_their_mail_at_a_domain_in_any_alphabet(
@@ -134,6 +142,14 @@ def test_every_spelling_of_a_mailbox_is_one_follower(
         buy(client, free, email=typed)
     assert Follower.objects.get().bookings.count() == 3
     assert send_form(client, free, email=SPELLINGS[1]).status_code == 409, "its limit is reached"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kept", [SPELLINGS[0], SPELLINGS[2], "Anna@XN--BCHER-KVA.example"])
+@pytest.mark.parametrize("typed", SPELLINGS)
+def test_a_row_is_found_in_whatever_spelling_it_was_kept(kept: str, typed: str) -> None:
+    follower = make_follower(email=kept)
+    assert list(Follower.objects.with_address(typed)) == [follower]
 
 
 @pytest.mark.django_db

@@ -9,7 +9,7 @@ import pytest
 from django import forms
 from django.test import Client
 from django.utils import timezone
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bookings import plain_text
@@ -86,6 +86,8 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
     assert "\n" not in one_line(text)
 
 
+@example("a" + "\u0301\u0327" * 200)
+@example("a" + "\u0323\u200b" * 200)
 @given(st.text(alphabet="\u0301\u0327\u0323a \u200b", min_size=5, max_size=400))
 def test_accents_are_piled_no_higher_than_any_language_does(text: str) -> None:
     run = 0
