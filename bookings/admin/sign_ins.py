@@ -14,17 +14,17 @@ admin.site.unregister([AccessAttempt, AccessLog, AccessFailureLog, Group])
 
 
 @admin.register(AccessAttempt)
-class WrongPasswordsAdmin(AccessAttemptAdmin, BoundedAdmin[AccessAttempt]):
+class WrongPasswordsAdmin(AccessAttemptAdmin, BoundedAdmin[AccessAttempt]):  # type: ignore[misc]
     date_hierarchy = None
 
 
 @admin.register(AccessLog)
-class SignInsAdmin(AccessLogAdmin, BoundedAdmin[AccessLog]):
+class SignInsAdmin(AccessLogAdmin, BoundedAdmin[AccessLog]):  # type: ignore[misc]
     date_hierarchy = None
 
 
 @admin.register(AccessFailureLog)
-class FailedSignInsAdmin(AccessFailureLogAdmin, BoundedAdmin[AccessFailureLog]):
+class FailedSignInsAdmin(AccessFailureLogAdmin, BoundedAdmin[AccessFailureLog]):  # type: ignore[misc]
     date_hierarchy = None
 
 

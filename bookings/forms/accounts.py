@@ -81,7 +81,7 @@ def _say_how_to_choose(fields: dict[str, forms.Field]) -> None:
 
 
 class ChoosePasswordForm(Styled, SetPasswordForm[User]):
-    error_messages = SetPasswordForm.error_messages | NOT_THE_SAME
+    error_messages = {**SetPasswordForm.error_messages, **NOT_THE_SAME}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -89,11 +89,11 @@ class ChoosePasswordForm(Styled, SetPasswordForm[User]):
 
 
 class ChangePasswordForm(Styled, PasswordChangeForm):
-    error_messages = (
-        PasswordChangeForm.error_messages
-        | NOT_THE_SAME
-        | {"password_incorrect": "This is not your current password."}
-    )
+    error_messages = {
+        **PasswordChangeForm.error_messages,
+        **NOT_THE_SAME,
+        "password_incorrect": "This is not your current password.",
+    }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -84,7 +84,8 @@ class LocalDateTimeField(forms.Field):
         if found := _LOCAL.fullmatch(text):
             check_year(self, int(found[1]))
             try:
-                return datetime(*map(int, found.groups()))  # noqa: DTZ001 - the zone comes after
+                year, month, day, hour, minute = map(int, found.groups())
+                return datetime(year, month, day, hour, minute)  # noqa: DTZ001 - its zone comes after
             except ValueError:
                 pass
         raise forms.ValidationError(self.error_messages["invalid"], code="invalid")

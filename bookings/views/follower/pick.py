@@ -122,7 +122,7 @@ def _submitted(visit: Visit) -> HttpResponse:
     if not form.is_valid():
         if not visit.may_pick():
             return outcome(visit)
-        return _calendar(visit, choice, status=422, problem=form.errors["slot"][0])
+        return _calendar(visit, choice, status=422, problem=str(form.errors["slot"][0]))
     starts_at = form.cleaned_data["slot"]
     is_reported = visit.booking.state == State.NO_SHOW_REPORTED
     move = lifecycle.move_instead if is_reported else lifecycle.pick_time
