@@ -209,4 +209,21 @@ BUYING: tuple[tuple[str, str, str, str, str, str], ...] = (
         "",
         "tests/test_buyers_of_bookings.py::test_page_mail_and_file_show_what_this_buyer_wrote",
     ),
+    (
+        "buying", "Who writes an address that is somebody else's gets no link to what we know of them",
+        "bookings/presenters/buying.py",
+        "    if known != (checkout.name, checkout.email.lower(), checkout.time_zone):\n"
+        '        return ""\n',
+        "",
+        "tests/test_checkout_again.py"
+        "::test_who_writes_the_address_of_another_person_learns_nothing_of_them",
+    ),
+    (
+        "buying", "nor who wrote one that staff has changed since",
+        "bookings/presenters/buying.py",
+        "follower.name, follower.email.lower(), follower.time_zone",
+        "follower.name, checkout.email.lower(), follower.time_zone",
+        "tests/test_checkout_again.py"
+        "::test_an_address_that_staff_has_changed_takes_the_link_along",
+    ),
 )  # fmt: skip

@@ -21,7 +21,7 @@ LOOKS = {
 }
 PUBLIC = [
     "/", "/sign-in/", "/password/reset/", "/demo/inbox/", "/help/no-shows/", "/help/followers/",
-    "/nothing-here/",
+    "/nothing-here/", "/with/demo-maya/", "/with/demo-maya/1/",
 ]  # fmt: skip
 EXPERT = [
     "/need-action/",

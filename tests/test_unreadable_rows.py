@@ -17,7 +17,7 @@ from django.utils import timezone
 from bookings import emails, formats, row_watch, slots, sweeps, unreadable
 from bookings.emails.rendering import render
 from bookings.forms.fields import LocalDateTimeField
-from bookings.models import Booking, Expert, Follower, OutboxEmail, User
+from bookings.models import Booking, Expert, Follower, OutboxEmail, SetAside, User
 from bookings.policy import Policy
 from bookings.states import State
 from tests.builders import DAY, HOUR, make_booking, make_expert, make_follower, make_in_state

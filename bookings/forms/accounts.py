@@ -88,11 +88,11 @@ class ChoosePasswordForm(Styled, SetPasswordForm[User]):
 
 
 class ChangePasswordForm(Styled, PasswordChangeForm):
-    error_messages = (
-        PasswordChangeForm.error_messages
-        | NOT_THE_SAME
-        | {"password_incorrect": "This is not your current password."}
-    )
+    error_messages = {
+        **PasswordChangeForm.error_messages,
+        **NOT_THE_SAME,
+        "password_incorrect": "This is not your current password.",
+    }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

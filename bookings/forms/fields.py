@@ -90,7 +90,7 @@ class LocalDateTimeField(forms.Field):
             check_year(self, int(found[1]))
             try:
                 year, month, day, hour, minute = map(int, found.groups())
-                return datetime(year, month, day, hour, minute)  # noqa: DTZ001 - the zone comes after
+                return datetime(year, month, day, hour, minute)  # noqa: DTZ001 - its zone comes after
             except ValueError:
                 pass
         raise forms.ValidationError(self.error_messages["invalid"], code="invalid")

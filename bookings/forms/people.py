@@ -35,9 +35,8 @@ class PersonForm(forms.ModelForm[Any]):
 
 def _number(name: str, label: str, *, low: int, high: int) -> forms.IntegerField:
     """Within limits, and filled in with what an expert begins with."""
-    field: Any = Expert._meta.get_field(name)
-    initial = field.get_default()
-    return forms.IntegerField(label=label, min_value=low, max_value=high, initial=initial)
+    usual = getattr(Expert(), name)
+    return forms.IntegerField(label=label, min_value=low, max_value=high, initial=usual)
 
 
 class ExpertForm(PersonForm):
