@@ -30,6 +30,13 @@ class Backend(BaseEmailBackend):
         return len(email_messages)
 
 
+class NoMailServer(BaseEmailBackend):
+    """Where neither a mail server nor the demo is there: nothing counts as sent."""
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        raise ConnectionError("No e-mail is sent: EMAIL_URL is not set, and DEMO is off.")
+
+
 def newest(*, to: str = "", before: int | None = None, at_most: int) -> list[StoredMessage]:
     """Messages from the newest on, without their bodies in HTML; `before` is the id of one."""
     messages = StoredMessage.objects.defer("html", "calendar").annotate(

@@ -91,6 +91,14 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
     return {**browser_context_args, "locale": "en-GB", "timezone_id": "Europe/Berlin"}
 
 
+@pytest.fixture(autouse=True)
+def forms_are_counted_anew() -> None:
+    """Public forms are limited by what is counted in the cache, from one address all of them."""
+    from django.core.cache import cache
+
+    cache.clear()
+
+
 @pytest.fixture
 def maya(db: None) -> Expert:
     from tests.builders import make_expert
@@ -122,21 +130,25 @@ def root() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def unguarded_flush(django_db_setup: None) -> Iterator[None]:
-    """SQLite empties tables with DELETE after a transactional test; the guards refuse DELETE."""
+    """Tables are emptied after a transactional test, by DELETE on SQLite and by TRUNCATE on
+    PostgreSQL; the guards refuse both."""
     from django.db import connection
 
     from bookings.models import guards
 
-    if connection.vendor != "sqlite":
-        yield
-        return
+    is_sqlite = connection.vendor == "sqlite"
+    put_off, put_on = (
+        (guards.remove, guards.install)
+        if is_sqlite
+        else (guards.allow_truncate, guards.refuse_truncate)
+    )
     operations = type(connection.ops)
     flush = operations.execute_sql_flush
 
     def flush_without_guards(self: Any, sql_list: list[str]) -> None:
-        guards.remove(connection)
+        put_off(connection)
         flush(self, sql_list)
-        guards.install(connection)
+        put_on(connection)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(operations, "execute_sql_flush", flush_without_guards)

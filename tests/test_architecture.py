@@ -16,9 +16,9 @@ LEVELS: dict[str, int] = {
     name: level
     for level, names in enumerate(
         [
-            "states policy standin free_times lanes prepared folding instants zones",
+            "states policy standin free_times lanes prepared folding instants zones rate_limits",
             "compiled models",
-            "clocks formats timeline gateways demo_inbox leases",
+            "clocks formats timeline gateways demo_inbox leases printed_passwords",
             "links slots rules calendar intake lists",
             "emails hours",
             "refunds",
@@ -26,7 +26,7 @@ LEVELS: dict[str, int] = {
             "provider_events",
             "tasks",
             "lifecycle helpdesk reminders housekeeping",
-            "sweeps imports invariants access signed_in forms presenters",
+            "sweeps imports invariants access signed_in sign_in_limits forms presenters",
             "views admin staff_site demo demo_sign_ins templatetags context",
             "urls management apps",
         ]

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 def no_keys(settings: Any) -> None:
     cache.clear()
     settings.STRIPE_SECRET_KEY = settings.RAZORPAY_KEY_ID = ""
-    settings.IS_HTTPS, settings.DEMO_INBOX = True, False
+    settings.SELLS_BY_SANDBOX = False
 
 
 def buy(client: Client, service: Service) -> int:
@@ -44,10 +44,7 @@ def test_free_calls_are_booked_as_before(client: Client) -> None:
     assert Booking.objects.count() == 1
 
 
-@pytest.mark.parametrize(("is_https", "has_inbox"), [(False, False), (True, True)])
-def test_where_it_is_tried_out_the_sandbox_sells(
-    client: Client, settings: Any, is_https: bool, has_inbox: bool
-) -> None:
-    settings.IS_HTTPS, settings.DEMO_INBOX = is_https, has_inbox
+def test_where_it_is_tried_out_the_sandbox_sells(client: Client, settings: Any) -> None:
+    settings.SELLS_BY_SANDBOX = True
     assert buy(client, make_service(make_expert())) == 302
     assert Checkout.objects.get().provider == "sandbox"

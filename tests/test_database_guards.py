@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from bookings.models import Booking, Payment, Refund, TimelineEvent
+from bookings.models import Booking, Payment, Refund, TimelineEvent, guards
 from bookings.states import SYSTEM, State
 from bookings.timeline import append
 from tests.builders import DAY, HOUR, NOW, make_booking, make_expert, make_in_state
@@ -106,3 +106,39 @@ def test_there_is_one_payment_for_a_booking() -> None:
     payment.pk, payment.provider_ref = None, "another"
     with pytest.raises(IntegrityError), transaction.atomic():
         payment.save(force_insert=True)
+
+
+# --- all rows at once ----------------------------------------------------------------------------
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    "tables",
+    [*(f"bookings_{table}" for table in guards.NEVER_DELETED), "bookings_expert",
+     "bookings_timelineevent, bookings_booking", "bookings_outboxemail, bookings_timelineevent"],
+)  # fmt: skip
+def test_truncate_of_what_is_kept_is_refused(tables: str) -> None:
+    make_in_state(State.CONTESTED)
+    with (
+        pytest.raises(IntegrityError, match="TRUNCATE of .* is not allowed"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # else it waits for what was just written
+        cursor.execute(f"TRUNCATE {tables} CASCADE")
+    assert TimelineEvent.objects.exists()
+
+
+@pytest.mark.parametrize("table", guards.NEVER_DELETED)
+def test_delete_without_a_condition_is_refused(table: str) -> None:
+    for state in (State.NO_SHOW_REPORTED, State.CONTESTED, State.REFUNDED):
+        make_in_state(state)
+    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM bookings_{table}")
+
+
+@pytest.mark.postgres
+def test_verify_misses_the_guard_when_it_is_gone() -> None:
+    assert guards.missing(connection) == []
+    guards.allow_truncate(connection)
+    assert "booking_is_not_emptied" in guards.missing(connection)

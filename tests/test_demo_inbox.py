@@ -11,19 +11,32 @@ from django.test import Client
 from django.urls import reverse
 
 from bookings import emails
-from bookings.models import OutboxEmail, StoredMessage
+from bookings.demo import SIGN_INS
+from bookings.models import OutboxEmail, OutboxState, StoredMessage, User
 from tests import builders
 from tests.builders import NOW
 from tests.follower_pages import address
 from tests.shoppers import make_checkout
+from topmate import services
+from topmate.env import Env
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
 def demo(settings: Any) -> None:
+    """The inbox is one of its people's."""
+    builders.make_user(SIGN_INS[0][0])
     settings.DEMO_INBOX = True
     settings.EMAIL_BACKEND = "bookings.demo_inbox.Backend"
+
+
+PAGES = [
+    ("demo_inbox", ()),
+    ("demo_message", (1,)),
+    ("demo_message_html", (1,)),
+    ("demo_message_calendar", (1,)),
+]
 
 
 def deliver_all() -> None:
@@ -36,43 +49,35 @@ def store(subject: str = "Hello", *, to: str = "lena@example.com", text: str = "
     return StoredMessage.objects.latest("pk")
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments"),
-    [
-        ("demo_inbox", ()),
-        ("demo_message", (1,)),
-        ("demo_message_html", (1,)),
-        ("demo_message_calendar", (1,)),
-    ],
-)
-def test_with_a_mail_server_the_pages_do_not_exist(
-    client: Client, settings: Any, name: str, arguments: tuple[int, ...]
+@pytest.mark.parametrize(("name", "arguments"), PAGES)
+@pytest.mark.parametrize("lacks", ["inbox", "people", "privacy"])
+def test_outside_of_the_demo_the_pages_do_not_exist(
+    client: Client, settings: Any, lacks: str, name: str, arguments: tuple[int, ...]
 ) -> None:
+    """They show links for a new password: not even to staff, for there is a superuser's among
+    them."""
     StoredMessage.objects.create(
         pk=1, to="x", sender="y", subject="z", text="t", html="<p>", calendar="c"
     )
+    client.force_login(builders.make_staff())
     assert client.get(reverse(name, args=arguments)).status_code == 200
-    settings.DEMO_INBOX = False
+    if lacks == "inbox":
+        settings.DEMO_INBOX = False
+    elif lacks == "people":
+        User.objects.filter(email=SIGN_INS[0][0]).update(email="maya@example.com")
+    else:
+        settings.IS_PUBLIC = True
     assert client.get(reverse(name, args=arguments)).status_code == 404
 
 
-def test_on_a_public_address_only_staff_may_read_it(client: Client, settings: Any) -> None:
-    stored = store()
-    settings.SITE_URL = "https://calls.example.org"
-    settings.SECURE_SSL_REDIRECT = False
-    pages = [
-        reverse("demo_inbox"),
-        reverse("demo_message", args=[stored.pk]),
-        reverse("demo_message_html", args=[stored.pk]),
-        reverse("demo_message_calendar", args=[stored.pk]),
-    ]
-    for page in pages:
-        assert client.get(page).status_code == 302
-    client.force_login(builders.make_expert().user)
-    for page in pages:
-        assert client.get(page).status_code == 403
-    client.force_login(builders.make_staff())
-    assert client.get(pages[0]).status_code == 200
+def test_where_nothing_is_sent_nothing_counts_as_sent(settings: Any) -> None:
+    settings.EMAIL_BACKEND = services.mail(Env({"DEMO": "0"}), is_public=False).backend
+    builders.offer(builders.make_booking())
+    row = OutboxEmail.objects.filter(kind="offer").get()
+    assert not emails.deliver(row.pk, now=NOW + (builders.HOUR / 60))
+    row.refresh_from_db()
+    assert row.state == OutboxState.QUEUED
+    assert "EMAIL_URL is not set" in row.last_error
 
 
 def test_a_followers_link_can_be_clicked(client: Client) -> None:

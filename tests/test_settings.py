@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import runpy
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -17,8 +15,6 @@ from django.core.exceptions import ImproperlyConfigured
 
 from topmate import services
 from topmate.env import Env, parse_duration
-
-LONG_KEY = "kq8Zt1vN4xw7Lr2Yp5Hs9Jd3Fg6Bc0Mu-kq8Zt1vN4xw7Lr2Yp5Hs9Jd"
 
 
 @pytest.fixture
@@ -87,12 +83,6 @@ def test_all_mistakes_are_named_at_once(load_settings: Load) -> None:
 @pytest.mark.parametrize(
     ("env", "word"),
     [
-        ({"SITE_URL": "https://calls.example"}, "SECRET_KEY must be set"),
-        ({"SITE_URL": "https://calls.example", "SECRET_KEY": "short"}, "50 random characters"),
-        (
-            {"SITE_URL": "https://calls.example", "SECRET_KEY": LONG_KEY, "DEBUG": "1"},
-            "DEBUG shows secrets",
-        ),
         ({"SITE_URL": "ftp://calls.example"}, "SITE_URL is not a usable URL"),
         ({"SITE_URL": "http://calls.example/path"}, "SITE_URL must be"),
         ({"DATABASE_URL": "mysql://x/y"}, "DATABASE_URL is not a usable URL"),
@@ -112,21 +102,6 @@ def test_a_refused_url_does_not_print_its_password(load_settings: Load) -> None:
     with pytest.raises(ImproperlyConfigured) as refusal:
         load_settings(DATABASE_URL="mysql://me:hunter2@host/x")
     assert "hunter2" not in str(refusal.value)
-
-
-def test_https_site_passes_the_deploy_check(
-    load_settings: Load, tmp_path: Path, root: Path
-) -> None:
-    env = {"SITE_URL": "https://calls.example", "SECRET_KEY": LONG_KEY}
-    assert load_settings(**env)["SESSION_COOKIE_NAME"] == "__Host-session"
-    result = subprocess.run(
-        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
-        cwd=root,
-        env={"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path), **env},
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize(
@@ -167,23 +142,27 @@ def test_sqlite_and_postgres_urls() -> None:
     assert "lock_timeout=3000" in postgres["OPTIONS"]["options"]
 
 
+def mail_of(**environment: str) -> services.Mail:
+    return services.mail(Env(environment), is_public=False)
+
+
 def test_mail_urls() -> None:
-    smtp = services.mail(Env({"EMAIL_URL": "smtp://me:p%40ss@mail.example/?tls=1"}))
+    smtp = mail_of(EMAIL_URL="smtp://me:p%40ss@mail.example/?tls=1")
     assert (smtp.host, smtp.port, smtp.password, smtp.use_tls) == (
         "mail.example",
         587,
         "p@ss",
         True,
     )
-    postmark = services.mail(Env({"EMAIL_URL": "anymail://postmark?server_token=abc"}))
+    postmark = mail_of(EMAIL_URL="anymail://postmark?server_token=abc")
     assert postmark.backend == "anymail.backends.postmark.EmailBackend"
     assert postmark.anymail["POSTMARK_SERVER_TOKEN"] == "abc"
-    assert services.mail(Env({})).demo_inbox
+    assert mail_of().demo_inbox
 
 
 def test_problems_are_raised_together() -> None:
     env = Env({"A": "x", "B": "y"})
     env.number("A", 1, low=0, high=2)
     env.flag("B")
-    with pytest.raises(ImproperlyConfigured, match=r"A=.*B="):
+    with pytest.raises(ImproperlyConfigured, match=r"(?s)A=.*B="):
         env.finish()

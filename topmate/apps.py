@@ -10,3 +10,7 @@ from django.contrib.admin.apps import AdminConfig
 
 class StaffAdminConfig(AdminConfig):
     default_site = "bookings.staff_site.StaffSite"
+
+    def ready(self) -> None:
+        super().ready()
+        from topmate import checks  # noqa: F401  registers itself

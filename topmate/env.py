@@ -128,7 +128,8 @@ class Env:
 
     def finish(self) -> None:
         if self.problems:
-            raise ImproperlyConfigured("The settings cannot be used: " + " ".join(self.problems))
+            told = "".join(f"\n  - {sentence}" for sentence in self.problems)
+            raise ImproperlyConfigured(f"The settings cannot be used:{told}")
 
 
 def query_of(parts: SplitResult) -> dict[str, str]:

@@ -7,13 +7,29 @@ from topmate.env import Env
 LIVE = ("sk_live_", "rk_live_", "rzp_live_")
 
 
-def api_base(env: Env, provider: str, default: str, key: str) -> str:
+def sells_by_sandbox(env: Env, *, has_keys: bool, is_public: bool) -> bool:
+    """Without keys the sandbox plays the provider: on this machine only, elsewhere calls would be
+    given away. `PAYMENTS=none` is the word of an owner who sells nothing that costs money."""
+    wish = env.choice("PAYMENTS", "", ("", "none"))
+    if wish == "none" and has_keys:
+        env.problem("PAYMENTS=none and the keys of a payment provider are set; leave one out.")
+    if is_public and not has_keys and wish != "none":
+        env.problem(
+            "No payment provider has keys, and the sandbox moves no money: set STRIPE_SECRET_KEY, "
+            "or RAZORPAY_KEY_ID and RAZORPAY_KEY_SECRET, or PAYMENTS=none to offer only free calls."
+        )
+    return not (has_keys or is_public or wish)
+
+
+def api_base(env: Env, provider: str, default: str, key: str, *, is_public: bool) -> str:
     """Where the provider is, without a slash or /v1 at the end; a stand-in may be plain HTTP."""
     parts = env.url(f"{provider}_API_BASE", default, ("https", "http"))
     if not parts.hostname or parts.query or parts.username:
         env.problem(f"{provider}_API_BASE must be an address like {default}.")
     if parts.scheme == "http" and key.startswith(LIVE):
         env.problem(f"{provider}_API_BASE must be https: the key is a live one.")
+    elif parts.scheme == "http" and is_public:
+        env.problem(f"{provider}_API_BASE must be https on a site that others can reach.")
     return parts.geturl().rstrip("/").removesuffix("/v1")
 
 

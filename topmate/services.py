@@ -64,6 +64,11 @@ def database(env: Env, data_dir: Path) -> dict[str, Any]:
     return _postgres(env, parts)
 
 
+def sqlite_file(database: dict[str, Any]) -> str:
+    """Where it is; empty for a database on a server."""
+    return str(database["NAME"]) if database["ENGINE"].endswith("sqlite3") else ""
+
+
 def _postgres(env: Env, parts: SplitResult) -> dict[str, Any]:
     name = unquote(parts.path).strip("/")
     if not name:
@@ -138,8 +143,8 @@ def _database_number(env: Env, text: str) -> int:
 
 @dataclass(frozen=True)
 class Mail:
-    backend: str = "bookings.demo_inbox.Backend"
-    demo_inbox: bool = True
+    backend: str = "bookings.demo_inbox.NoMailServer"
+    demo_inbox: bool = False
     host: str = "localhost"
     port: int = 25
     user: str = ""
@@ -149,16 +154,29 @@ class Mail:
     anymail: dict[str, Any] = field(default_factory=dict)
 
 
-def mail(env: Env) -> Mail:
-    """Nothing set means the demo inbox: kept, shown on a page, sent to nobody."""
+def mail(env: Env, *, is_public: bool) -> Mail:
+    """Nothing set means the demo inbox: kept, shown on a page, sent to nobody. It is a part of the
+    demo: where that is left out, e-mails wait for a mail server."""
+    has_demo = env.flag("DEMO", default=True)
     if not env.has("EMAIL_URL"):
-        return Mail()
+        if is_public:
+            env.problem(
+                "EMAIL_URL must be set on a site that others can reach: without it e-mails are "
+                "kept in the demo inbox, and whoever opens that has the links for new passwords. "
+                "Write EMAIL_URL=smtp://user:password@host:587/?tls=1."
+            )
+        return Mail("bookings.demo_inbox.Backend", demo_inbox=True) if has_demo else Mail()
     parts = env.url("EMAIL_URL", "", ("smtp", "smtps", "anymail", "console"))
     if not parts.scheme:
         return Mail()
     if parts.scheme == "anymail":
         return _anymail(env, parts)
     if parts.scheme == "console":
+        if is_public:
+            env.problem(
+                "EMAIL_URL=console:// prints private links; a site that others can reach needs a "
+                "mail server, as in EMAIL_URL=smtp://user:password@host:587/?tls=1."
+            )
         return Mail("django.core.mail.backends.console.EmailBackend", demo_inbox=False)
     if not parts.hostname:
         env.problem("EMAIL_URL names no mail server; write smtp://user:password@host:587/?tls=1.")

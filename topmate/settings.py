@@ -7,10 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from topmate import logs, payments, services
+from topmate import keys, logs, payments, private_files, services
 from topmate.env import Env
 from topmate.generics import allow_type_arguments
-from topmate.keys import secret_key
+from topmate.hosts import is_loopback
 
 allow_type_arguments()
 env = Env(os.environ)
@@ -27,6 +27,7 @@ if not _site.hostname or _site.path.strip("/") or _site.query or _site.username:
 SITE_URL = f"{_site.scheme}://{_site.netloc}"
 SITE_NAME = env.text("SITE_NAME", "Topmate")
 IS_HTTPS = _site.scheme == "https"
+IS_PUBLIC = IS_HTTPS or not is_loopback(_site.hostname or "")
 DEBUG = env.flag("DEBUG")
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", [])
 if "*" in ALLOWED_HOSTS:
@@ -35,10 +36,10 @@ if not ALLOWED_HOSTS:
     ALLOWED_HOSTS = sorted({_site.hostname or "", _address, "localhost", "127.0.0.1", "[::1]"})
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0, low=0, high=10)
-SECRET_KEY = secret_key(env, DATA_DIR, is_public=IS_HTTPS)
-SECRET_KEY_FALLBACKS = env.items("SECRET_KEY_FALLBACKS", [])
-if IS_HTTPS and DEBUG:
-    env.problem("DEBUG shows secrets to visitors; it cannot be on when SITE_URL is https.")
+SECRET_KEY = keys.secret_key(env, DATA_DIR, is_public=IS_PUBLIC, is_https=IS_HTTPS)
+SECRET_KEY_FALLBACKS = keys.fallbacks(env, is_public=IS_PUBLIC)
+if IS_PUBLIC and DEBUG:
+    env.problem("DEBUG shows secrets to visitors; leave it out on a site that others can reach.")
 
 # --- Applications -----------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -56,6 +57,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "topmate.security.SecurityHeadersMiddleware",  # outermost: errors get the headers too
+    "topmate.reading.ReadableRequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -93,6 +95,7 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # --- Services ---------------------------------------------------------------------------------
 DATABASES = {"default": services.database(env, DATA_DIR)}
+private_files.keep(DATA_DIR, services.sqlite_file(DATABASES["default"]))
 DATABASE_PREPARES = env.flag("DATABASE_PREPARES", default=True)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 _redis = services.redis(env)
@@ -101,7 +104,7 @@ BROKER_CONFIGURED = bool(_redis.cache_url)
 CACHES = _redis.caches()
 SWEEP_EVERY = env.duration("SWEEP_EVERY", "60s", high=timedelta(hours=1))
 
-_mail = services.mail(env)
+_mail = services.mail(env, is_public=IS_PUBLIC)
 EMAIL_BACKEND, DEMO_INBOX = _mail.backend, _mail.demo_inbox
 EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
@@ -118,11 +121,18 @@ for _value in [DEFAULT_FROM_EMAIL, *STAFF_EMAIL]:
 
 # --- Payment providers: a provider without keys has no gateway ---------------------------------
 STRIPE_SECRET_KEY = payments.stripe_key(env)
-STRIPE_API_BASE = payments.api_base(env, "STRIPE", "https://api.stripe.com", STRIPE_SECRET_KEY)
+STRIPE_API_BASE = payments.api_base(
+    env, "STRIPE", "https://api.stripe.com", STRIPE_SECRET_KEY, is_public=IS_PUBLIC
+)
 STRIPE_WEBHOOK_SECRET = env.items("STRIPE_WEBHOOK_SECRET", [])
 RAZORPAY_KEY_ID, RAZORPAY_KEY_SECRET = payments.razorpay_keys(env)
-RAZORPAY_API_BASE = payments.api_base(env, "RAZORPAY", "https://api.razorpay.com", RAZORPAY_KEY_ID)
+RAZORPAY_API_BASE = payments.api_base(
+    env, "RAZORPAY", "https://api.razorpay.com", RAZORPAY_KEY_ID, is_public=IS_PUBLIC
+)
 RAZORPAY_WEBHOOK_SECRET = env.items("RAZORPAY_WEBHOOK_SECRET", [])
+SELLS_BY_SANDBOX = payments.sells_by_sandbox(
+    env, has_keys=bool(STRIPE_SECRET_KEY or RAZORPAY_KEY_ID), is_public=IS_PUBLIC
+)
 PROVIDER_TIMEOUT = env.duration("PROVIDER_TIMEOUT", "20s", high=timedelta(seconds=40))
 PROVIDER_IN_FLIGHT = env.number("PROVIDER_IN_FLIGHT", 32, low=1, high=100)
 REFUNDS_HOLD = env.flag("REFUNDS_HOLD")
@@ -159,23 +169,19 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"{_validation}.UserAttributeSimilarityValidator"},
     {"NAME": f"{_validation}.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": f"{_validation}.CommonPasswordValidator"},
+    {"NAME": "bookings.printed_passwords.Validator"},
 ]
 LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "sign_in", "need_action", "sign_in"
 PASSWORD_RESET_TIMEOUT = 60 * 60 * 4
 # In the database: signing in and out must hold while the cache is down, and is rarely written.
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
-# User and address together: nobody can lock an expert out from elsewhere by knowing the e-mail.
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_HANDLER = "bookings.sign_in_limits.Handler"
 AXES_USERNAME_FORM_FIELD = "username"  # what Django's forms call it, also when it is an e-mail
-AXES_FAILURE_LIMIT = 6
-AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "topmate.proxies.client_ip"
+AXES_CLIENT_IP_CALLABLE = "topmate.proxies.client_network"
 AXES_LOCKOUT_CALLABLE = "bookings.views.accounts.too_many_sign_ins"
-AXES_SENSITIVE_PARAMETERS = ["password"]
-AXES_VERBOSE = False
-AXES_DISABLE_ACCESS_LOG = True  # who signed in from where is in the logs, and not kept for ever
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_ENABLE_ADMIN = False  # its rows are gone after a day, and a lock ends by itself
 
 # --- HTTP -------------------------------------------------------------------------------------
 SECURE_CSP: dict[str, list[str]] = {
@@ -198,6 +204,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SESSION_COOKIE_NAME = "__Host-session" if IS_HTTPS else "topmate_session"
 CSRF_COOKIE_NAME = "__Host-csrf" if IS_HTTPS else "topmate_csrf"
+DEVICE_COOKIE_NAME = "__Host-device" if IS_HTTPS else "topmate_device"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "bookings.views.pages.csrf_failure"
@@ -206,6 +213,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 DATA_UPLOAD_MAX_NUMBER_FILES = 5
 
 # --- Static files, language, time, logs -------------------------------------------------------
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [path for path in [BASE_DIR / "static"] if path.is_dir()]
@@ -224,4 +232,11 @@ LOGGING = logs.configuration(
     level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
 )
 
+if IS_PUBLIC and not IS_HTTPS and not env.has("EMAIL_URL"):
+    _from = "" if env.has("SITE_URL") else ", from HOST"
+    env.problem(
+        f"All this because SITE_URL ({SITE_URL}{_from}) is not this machine. To try the demo from "
+        "other machines of your network, leave SITE_URL out and set HOST=0.0.0.0 and ALLOWED_HOSTS "
+        "to the addresses it is opened by; whoever reaches it may then do everything in it."
+    )
 env.finish()

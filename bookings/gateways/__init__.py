@@ -104,15 +104,15 @@ def till_of(provider: str) -> Till | None:
 
 
 def selling_with() -> list[Provider]:
-    """Those with keys; without any the sandbox, but not on a public site that sends real e-mail:
-    a lost key must not give calls away."""
+    """Those with keys; without any the sandbox, but only on this machine: a lost key must not give
+    calls away."""
     has_keys = {
         Provider.STRIPE: settings.STRIPE_SECRET_KEY,
         Provider.RAZORPAY: settings.RAZORPAY_KEY_ID,
     }
     if found := [provider for provider, key in has_keys.items() if key]:
         return found
-    return [] if settings.IS_HTTPS and not settings.DEMO_INBOX else [Provider.SANDBOX]
+    return [Provider.SANDBOX] if settings.SELLS_BY_SANDBOX else []
 
 
 def takers_of(amount_minor: int, currency: str) -> list[Provider]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
-from axes.helpers import get_cool_off
 from axes.utils import reset as forget_wrong_attempts
 from django.conf import settings
 from django.contrib import messages
@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
+from bookings import printed_passwords, rate_limits, sign_in_limits
 from bookings.access import expert_of
 from bookings.forms.accounts import (
     AccountForm,
@@ -27,11 +28,16 @@ from bookings.forms.accounts import (
     ThemeForm,
 )
 from bookings.models import Expert
-from bookings.presenters.welcome import demo_sign_ins, may_not_open
 from bookings.views import availability
+from topmate.proxies import client_network
 
 YEAR = 60 * 60 * 24 * 365
-PRINTED_PASSWORD = "Everybody can read this password, so it opens nothing here."  # noqa: S105
+HOUR = 60 * 60
+RESETS_OF_NETWORK, RESETS_OF_ADDRESS = "resets-from:", "resets-of:"
+TOO_MANY_RESETS = "Many links were asked for from your network just now. Try again in an hour."
+NO_RESETS_NOW = (
+    "We cannot send a link at the moment, and none was sent. Please try again in a few minutes."
+)
 
 
 class SignIn(auth_views.LoginView):
@@ -43,15 +49,15 @@ class SignIn(auth_views.LoginView):
         return resolve_url("home")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        context = super().get_context_data(demo_sign_ins=demo_sign_ins(), **kwargs)
+        there = printed_passwords.of_this_site()
+        context = super().get_context_data(demo_sign_ins=there, **kwargs)
         # Django puts the host here, which whoever asks can choose.
         return {**context, "site_name": settings.SITE_NAME}
 
     def form_valid(self, form: SignInForm) -> HttpResponse:  # type: ignore[override]
-        if may_not_open(form.get_user(), form.cleaned_data["password"]):
-            form.add_error(None, PRINTED_PASSWORD)
-            return self.form_invalid(form)
-        return super().form_valid(form)
+        response = super().form_valid(form)
+        sign_in_limits.remember_device(self.request, response, form.cleaned_data["username"])
+        return response
 
 
 class ResetPassword(auth_views.PasswordResetView):
@@ -60,6 +66,28 @@ class ResetPassword(auth_views.PasswordResetView):
     form_class = ResetPasswordForm
     template_name = "accounts/password_reset.html"
     success_url = reverse_lazy("password_reset_done")
+
+    def form_valid(self, form: ResetPasswordForm) -> HttpResponse:  # type: ignore[override]
+        try:
+            _count_resets(client_network(self.request), form.cleaned_data["email"])
+        except rate_limits.TooOften as too_often:
+            if too_often.name.startswith(RESETS_OF_ADDRESS):
+                return redirect(str(self.success_url))  # there are five links in that mailbox
+            return self._refused(form, TOO_MANY_RESETS, status=429)
+        except rate_limits.CannotCount:
+            return self._refused(form, NO_RESETS_NOW, status=503)
+        return super().form_valid(form)
+
+    def _refused(self, form: ResetPasswordForm, why: str, *, status: int) -> HttpResponse:
+        form.add_error(None, why)
+        return self.render_to_response(self.get_context_data(form=form), status=status)
+
+
+def _count_resets(network: str | None, address: str) -> None:
+    """Counted the same way whether somebody has this address or not."""
+    digest = hashlib.sha256(address.lower().encode()).hexdigest()
+    rate_limits.count(f"{RESETS_OF_NETWORK}{network}", at_most=20, seconds=HOUR)
+    rate_limits.count(f"{RESETS_OF_ADDRESS}{digest}", at_most=5, seconds=HOUR)
 
 
 class ChooseNewPassword(auth_views.PasswordResetConfirmView):
@@ -70,7 +98,8 @@ class ChooseNewPassword(auth_views.PasswordResetConfirmView):
     def form_valid(self, form: ChoosePasswordForm) -> HttpResponse:  # type: ignore[override]
         response = super().form_valid(form)
         # Whoever could read the mail is the owner: the wrong attempts before count no more.
-        forget_wrong_attempts(username=form.user.email)
+        forget_wrong_attempts(username=form.user.email.lower())
+        sign_in_limits.remember_device(self.request, response, form.user.email)
         return response
 
 
@@ -88,8 +117,7 @@ def too_many_sign_ins(
     request: HttpRequest, response: HttpResponse | None = None, credentials: Any = None
 ) -> HttpResponse:
     """The same sentence whether the e-mail is known or not."""
-    wait = get_cool_off(request) or settings.AXES_COOLOFF_TIME
-    seconds = int(wait.total_seconds())
+    seconds = int(sign_in_limits.WINDOW.total_seconds())
     page = render(request, "accounts/locked.html", {"minutes": seconds // 60}, status=429)
     page.headers["Retry-After"] = str(seconds)
     return page

@@ -12,13 +12,12 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from bookings import helpdesk
+from bookings import helpdesk, printed_passwords
 from bookings.access import ExpertRequest, expert_of, expert_required
 from bookings.forms.support import CommentForm, VerdictForm
 from bookings.models import User
 from bookings.policy import Policy
 from bookings.presenters.help import figures
-from bookings.presenters.welcome import demo_sign_ins
 from bookings.views import support
 
 logger = logging.getLogger(__name__)
@@ -34,7 +33,10 @@ STAGES = ("ask", "comment", "thanks")
 
 def landing(request: HttpRequest) -> HttpResponse:
     """For visitors who are not signed in; `home` sends everybody else to their work."""
-    context = {"demo_sign_ins": demo_sign_ins(), "policy": figures(Policy.in_force())}
+    context = {
+        "demo_sign_ins": printed_passwords.of_this_site(),
+        "policy": figures(Policy.in_force()),
+    }
     return render(request, "pages/landing.html", context)
 
 

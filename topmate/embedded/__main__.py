@@ -43,6 +43,7 @@ class Run:
 
 
 def read_environment() -> Run:
+    os.umask(0o077)  # for the broker as well, which does not read our settings
     host = os.environ.get("HOST", "").strip() or "127.0.0.1"
     port = os.environ.get("PORT", "").strip() or "8000"
     if not (port.isascii() and port.isdecimal() and 0 < int(port[:6]) < 65536):
@@ -164,6 +165,8 @@ class Banner:
             lines.append(f"  sign in     {email}   {password}   {who}")
         if about["inbox"]:
             lines.append(f"  demo inbox  {about['inbox']}   (mails are kept there, not sent)")
+        if about["mails_wait"]:
+            lines.append("  e-mails     wait: set EMAIL_URL (console:// prints them here)")
         lines += [
             f"  database    {about['database']}",
             f"  broker      {self.run.broker_label}",
@@ -204,6 +207,8 @@ def serve(run: Run, state: State) -> None:
         if said:
             stop(f"the broker does not answer ({said}).")
         described = prepare(run)
+        if not described["has_demo"]:
+            supervisor.env["DEMO"] = "0"  # without its people there is no inbox of theirs either
         if supervisor.asked_to_stop:
             return
         run.children += processes(run)

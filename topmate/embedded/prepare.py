@@ -55,8 +55,9 @@ def describe() -> dict[str, Any]:
         sign_ins = list(importlib.import_module("bookings.demo").SIGN_INS)
     except (ImportError, AttributeError):
         sign_ins = []
+    has_demo = _has_demo(sign_ins)
     try:
-        inbox = settings.SITE_URL + reverse("demo_inbox") if settings.DEMO_INBOX else ""
+        inbox = settings.SITE_URL + reverse("demo_inbox") if has_demo else ""
     except NoReverseMatch:
         inbox = ""
     return {
@@ -64,12 +65,17 @@ def describe() -> dict[str, Any]:
         "name": settings.SITE_NAME,
         "database": _database(),
         "inbox": inbox,
-        "sign_ins": sign_ins if _has_demo(sign_ins) else [],
+        "has_demo": has_demo,
+        "mails_wait": not has_demo and not os.environ.get("EMAIL_URL", "").strip(),
+        "sign_ins": sign_ins if has_demo else [],
         "sweep": settings.SWEEP_EVERY.total_seconds(),
     }
 
 
 def _has_demo(sign_ins: list[Any]) -> bool:
+    """Whether somebody can sign in as one of its people."""
+    if not settings.DEMO_INBOX or settings.IS_PUBLIC:
+        return False
     from django.contrib.auth import get_user_model
 
     emails = [sign_in[0] for sign_in in sign_ins]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods, require_safe
 
-from bookings import checkouts, slots, tasks, zones
+from bookings import checkouts, rate_limits, slots, tasks, zones
 from bookings.checkouts import Buyer
 from bookings.forms.buying import BuyForm
 from bookings.forms.follower import parse_slot
@@ -24,11 +23,15 @@ from bookings.presenters.slot_table import WEEKDAYS
 from bookings.states import TransitionNotAllowed
 from bookings.views.follower.pick import DEVICE_COOKIE, as_date
 from bookings.views.follower.zones import all_zones
-from topmate.proxies import client_ip
+from topmate.proxies import client_network
 
 logger = logging.getLogger(__name__)
 MOST_PURCHASES, PURCHASES_OVER = 20, 3600
-"""begun from one network address, in so many seconds"""
+"""begun from one network, in so many seconds"""
+NOT_NOW = (
+    "We cannot take bookings at the moment. Nothing was booked and nothing is to be paid. "
+    "Please try again in a few minutes."
+)
 NOT_SOLD = "This call cannot be paid for at the moment. Nothing was booked. Try again later."
 
 
@@ -126,6 +129,8 @@ def _submitted(
     try:
         _check_pace(request)
         checkout = _started(form, service, choice, now=now)
+    except rate_limits.CannotCount:
+        return _calendar(request, service, form, choice, now=now, status=503, problem=NOT_NOW)
     except TransitionNotAllowed as no:
         form.renew_key()
         return _calendar(request, service, form, choice, now=now, status=409, problem=no.sentence)
@@ -135,17 +140,13 @@ def _submitted(
 def _check_pace(request: HttpRequest) -> None:
     """A kept time costs its buyer nothing and an e-mail address is quickly invented: without this
     one machine could keep all of an expert's times, or have us write to strangers."""
-    name = f"purchases:{client_ip(request)}"
+    name = f"purchases:{client_network(request)}"
     try:
-        cache.add(name, 0, timeout=PURCHASES_OVER)
-        count = cache.incr(name)
-    except Exception as error:  # the cache is away: selling goes on
-        logger.warning("purchases are not counted (%s)", error)
-        return
-    if count > MOST_PURCHASES:
+        rate_limits.count(name, at_most=MOST_PURCHASES, seconds=PURCHASES_OVER)
+    except rate_limits.TooOften as too_often:
         raise TransitionNotAllowed(
             "too_often", "Many calls were bought from your network just now. Try again in an hour."
-        )
+        ) from too_often
 
 
 def _started(form: BuyForm, service: Service, choice: Choice, *, now: datetime) -> Checkout:
