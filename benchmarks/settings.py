@@ -2,8 +2,9 @@
 
 from benchmarks.clock import set_to_the_data
 from topmate.settings import *  # noqa: F403
-from topmate.settings import AUTHENTICATION_BACKENDS, BASE_DIR, TEMPLATES
+from topmate.settings import AUTHENTICATION_BACKENDS, BASE_DIR, INSTALLED_APPS, TEMPLATES
 
+INSTALLED_APPS.append("benchmarks")
 ROOT_URLCONF = "benchmarks.urls"
 TEMPLATES[0]["DIRS"].append(BASE_DIR / "benchmarks" / "templates")
 DJANGOS_BACKEND = "django.contrib.auth.backends.ModelBackend"

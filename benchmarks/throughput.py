@@ -20,6 +20,7 @@ from benchmarks.provider import DELAY_MS, Provider, SlowMailServer, provider
 from benchmarks.racing import race
 from bookings import sweeps, tasks
 from bookings.models import OutboxEmail, Payment, Refund, RefundState
+from topmate.services import Mail
 
 REFUNDS = 2000
 MAILS = 600
@@ -30,8 +31,8 @@ PART_OF_IDEAL = 0.6
 
 def run(*, rounds: int) -> list[Goal]:
     with provider() as stand_in:
-        mail = "benchmarks.provider.SlowMailServer"
-        with override_settings(**keys_of(stand_in), EMAIL_BACKEND=mail):
+        mail = Mail("benchmarks.provider.SlowMailServer").settings()
+        with override_settings(**keys_of(stand_in), **mail):
             refunds = [_refunds(stand_in) for _ in range(rounds)]
             mails = [_mails() for _ in range(rounds)]
         twice = _race(stand_in)

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from icalendar import Calendar, Event, vCalAddress
 
-from bookings.formats import one_line, without_controls
+from bookings import addresses
 from bookings.models import Booking
+from bookings.plain_text import cleaned, one_line
 
 Method = Literal["REQUEST", "CANCEL"]
 
@@ -57,7 +58,7 @@ def call_file(
     event.add("status", "CANCELLED" if method == "CANCEL" else "CONFIRMED")
     if booking.place:
         event.add("location", one_line(booking.place))
-    event.add("description", without_controls(f"Booking {booking.code} via {settings.SITE_NAME}."))
+    event.add("description", cleaned(f"Booking {booking.code} via {settings.SITE_NAME}."))
     event.add("organizer", _address(organizer))
     event.add("attendee", _address(attendee, partstat="ACCEPTED", rsvp="FALSE"))
     calendar.add_component(event)
@@ -65,7 +66,7 @@ def call_file(
 
 
 def _address(party: Party, **parameters: str) -> vCalAddress:
-    address = vCalAddress(f"mailto:{one_line(party.email)}")
+    address = vCalAddress(f"mailto:{addresses.for_programs(one_line(party.email))}")
     address.params["CN"] = one_line(party.name)
     for name, value in parameters.items():
         address.params[name.upper()] = value

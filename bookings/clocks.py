@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bookings.policy import Policy
-from bookings.states import State
+from bookings.states import FINAL, State
 
 if TYPE_CHECKING:
     from bookings.models import Booking
@@ -27,6 +27,11 @@ def after(instant: datetime, duration: timedelta) -> datetime:
 def is_over(deadline_at: datetime | None, *, grace: timedelta, now: datetime) -> bool:
     """The one predicate: people act while it is False, the sweep acts when it is True."""
     return deadline_at is not None and now >= deadline_at + grace
+
+
+def has_passed(deadline_at: datetime | None, now: datetime) -> bool:
+    """What a page says: the grace is for a click on its way, and is not shown."""
+    return is_over(deadline_at, grace=timedelta(0), now=now)
 
 
 def has_started(booking: Booking, now: datetime) -> bool:
@@ -58,6 +63,23 @@ def contest_closes_at(booking: Booking) -> datetime | None:
     if booking.marked_at is None:
         return None
     return after(booking.marked_at, booking.limits.contest_window)
+
+
+def next_change_at(booking: Booking, now: datetime) -> datetime | None:
+    """When a page that shows the booking is out of date though nobody has done anything: the next
+    moment at which a clock runs out, or opens or closes what somebody may do."""
+    if booking.state in FINAL:
+        return None
+    instants = (
+        booking.deadline_at,
+        booking.starts_at,
+        report_opens_at(booking),
+        booking.ends_at,
+        report_closes_at(booking),
+        contest_closes_at(booking),
+        offer_closes_at(booking),
+    )
+    return min((at for at in instants if at is not None and at > now), default=None)
 
 
 def objection_ran_out(booking: Booking, now: datetime) -> bool:

@@ -2,24 +2,29 @@
 
 For the few that run in every request or action: the ORM takes longer to write such a statement
 than the database to answer it. What they do is what the queryset or the model says.
+
+The first time, the ORM runs the statement itself and is watched (`connection.execute_wrapper`).
+What it sent and got is compared with what is about to be kept; where the two differ, because
+another version of Django works differently inside, the ORM goes on running it, and a warning
+says so once. Only `_Statement` reads parts of Django that no release promises to keep.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any, Generic, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connection, transaction
+import django
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection
 from django.db.models import Model, QuerySet
-from django.db.models.constants import OnConflict
-from django.db.models.query import get_related_populators
-from django.db.models.sql import InsertQuery, UpdateQuery
+from django.db.models import query as orm_query
 
 from bookings import prepared
+from bookings.orm_watch import Seen, check_columns, is_same, report, unless_surprised, watching
 
 M = TypeVar("M", bound=Model)
+Columns = Mapping[str, Any]
 FEW = 3
 """In a list of that length each value has a place of its own in a kept statement."""
 
@@ -33,16 +38,57 @@ class Compiled(Generic[M]):
     def __init__(self, make: Callable[..., QuerySet[M]], *examples: int | str) -> None:
         self._make, self._examples = make, examples
         self._of_thread = threading.local()  # as the connection it was compiled for
+        self._is_checked = self._is_given_up = False
 
     def __call__(self, *values: int | str) -> list[M]:
-        statement = getattr(self._of_thread, "statement", None)
+        statement = self._statement()
         if statement is None:
-            statement = _Statement(self._make(*self._examples), self._examples)
-            self._of_thread.statement = statement
-        return statement.run(values)
+            return list(self._make(*values))
+        if not self._is_checked:
+            return self._watched(statement, values)
+        rows = statement.fetched(values)
+        try:
+            return statement.read(rows)
+        except Exception as error:
+            self._give_up(error)
+            return list(self._make(*values))
 
     def first(self, *values: int | str) -> M | None:
         return next(iter(self(*values)), None)
+
+    def _statement(self) -> _Statement[M] | None:
+        if self._is_given_up:
+            return None
+        statement: _Statement[M] | None = getattr(self._of_thread, "statement", None)
+        if statement is None:
+            try:
+                statement = _Statement(self._make(*self._examples), self._examples)
+            except DatabaseError:  # such as a lock outside of a transaction
+                raise
+            except Exception as error:
+                self._give_up(error)
+            self._of_thread.statement = statement
+        return statement
+
+    def _watched(self, statement: _Statement[M], values: tuple[int | str, ...]) -> list[M]:
+        """The ORM's rows. Reading is checked as soon as there is a row to read."""
+        with watching("SELECT") as seen:
+            found = list(self._make(*values))
+        try:
+            sql, _ = seen.only()
+            if sql != statement.sql:
+                raise ValueError(f"{sql} is not {statement.sql}")
+            read = statement.read(seen.rows)
+            if len(read) != len(found) or not all(map(is_same, read, found)):
+                raise ValueError(f"rows of {sql} are read differently")
+            self._is_checked = bool(found)
+        except Exception as error:
+            self._give_up(error)
+        return found
+
+    def _give_up(self, error: Exception) -> None:
+        self._is_given_up = True
+        report(error)
 
 
 class _Statement(Generic[M]):
@@ -56,20 +102,27 @@ class _Statement(Generic[M]):
         at = compiler.klass_info["select_fields"]
         self.own = slice(at[0], at[-1] + 1)
         self.names = [column[0].target.attname for column in compiler.select[self.own]]
-        self.related = get_related_populators(  # type: ignore[call-arg] # stubs of Django 6
-            compiler.klass_info, compiler.select, DEFAULT_DB_ALIAS
-        )
+        shape = [compiler.klass_info, compiler.select, DEFAULT_DB_ALIAS]
+        if django.VERSION >= (6, 1):
+            shape.append(queryset._fetch_mode)  # type: ignore[attr-defined]
+        self.related = orm_query.get_related_populators(*shape)
+        self.annotations: dict[str, int] = compiler.annotation_col_map
         self.convert = compiler.apply_converters
         self.converters = compiler.get_converters([column[0] for column in compiler.select])
 
-    def run(self, values: tuple[int | str, ...]) -> list[M]:
+    def fetched(self, values: tuple[int | str, ...]) -> Any:
         with prepared.executed(self.sql, [values[place] for place in self.order]) as cursor:
-            rows = cursor.fetchall()
+            rows: list[Any] = cursor.fetchall()
+        return rows
+
+    def read(self, rows: Sequence[Any]) -> list[M]:
         found = []
         for row in self.convert(rows, self.converters):
             one = self.model.from_db(DEFAULT_DB_ALIAS, self.names, row[self.own])
             for related in self.related:
                 related.populate(row, one)
+            for name, place in self.annotations.items():
+                setattr(one, name, row[place])
             found.append(one)
         return found
 
@@ -79,89 +132,107 @@ def insert(rows: Sequence[M], *, once: str = "") -> Sequence[M]:
 
     What the column `once` holds already is not inserted again; of such a row only `pk` is right.
     """
-    if not rows:
-        return rows
-    if len(rows) > 1:
-        return type(rows[0])._default_manager.bulk_create(
-            rows,
-            # Written again as it was: the statement tells the id, and nothing else is passed over.
-            update_conflicts=bool(once),
-            unique_fields=[once] if once else None,
-            update_fields=[once] if once else None,
-        )
+    if len(rows) != 1 or rows[0].pk is not None:
+        return _insert_by_orm(rows, once)
     row = rows[0]
-    sql, fields = _insertion(type(row), once)
+    shape = type(row), once
+    if shape not in _INSERTS:
+        with watching("INSERT") as seen:
+            _insert_by_orm(rows, once)
+        _INSERTS[shape] = unless_surprised(_insertion, seen, row, once)
+        return rows
+    kept = _INSERTS[shape]
+    if kept is None:
+        return _insert_by_orm(rows, once)
+    sql, fields = kept
     values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields]
-    with (
-        transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS),
-        prepared.executed(sql, values) as cursor,
-    ):
+    with prepared.changed(sql, values) as cursor:
         (row.pk,) = cursor.fetchone()
     row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
     return rows
 
 
-@cache
-def _insertion(model: type[Model], once: str) -> tuple[str, list[Any]]:
-    fields = [field for field in model._meta.local_concrete_fields if not field.primary_key]
-    unique: Any = [model._meta.get_field(once)] if once else []
-    on_conflict = OnConflict.UPDATE if once else None
-    query = InsertQuery(model, on_conflict=on_conflict, update_fields=unique, unique_fields=unique)
-    query.insert_values(fields, [model()])
-    compiler: Any = query.get_compiler(DEFAULT_DB_ALIAS)
-    compiler.returning_fields = [model._meta.pk]
-    ((sql, _),) = compiler.as_sql()
+_INSERTS: dict[tuple[type[Model], str], tuple[str, list[Any]] | None] = {}
+
+
+def _insert_by_orm(rows: Sequence[M], once: str) -> Sequence[M]:
+    if not rows:
+        return rows
+    return type(rows[0])._default_manager.bulk_create(
+        rows,
+        # Written again as it was: the statement tells the id, and nothing else is passed over.
+        update_conflicts=bool(once),
+        unique_fields=[once] if once else None,
+        update_fields=[once] if once else None,
+    )
+
+
+def _insertion(seen: Seen, row: Model, once: str) -> tuple[str, list[Any]]:
+    sql, parameters = seen.only()
+    of_model: Any = row._meta
+    fields = [field for field in of_model.concrete_fields if not field.primary_key]
+    columns = [field.column for field in fields]
+    again = [of_model.get_field(once).column] * 3 if once else []
+    check_columns(sql, type(row), [*columns, *again, of_model.pk.column])
+    if len(parameters) != len(fields):
+        raise ValueError(f"{parameters} are not the values of {columns}")
     return sql, fields
 
 
-def update(model: type[Model], where: Mapping[str, Any], values: Mapping[str, Any]) -> int:
+def update(model: type[Model], where: Columns, values: Columns) -> int:
     """What `filter(**where).update(**values)` does; kept for plain values and short lists.
 
     `where` names columns, as they are or with `__in` or `__isnull`.
     """
+    if any(wanted is None for wanted in where.values()):
+        raise ValueError(f"A column of {set(where)} is asked for NULL: write __isnull.")
     lists = [value for name, value in where.items() if name.endswith("__in")]
     is_plain = not any(hasattr(value, "resolve_expression") for value in values.values())
     if not is_plain or not all(0 < len(several) <= FEW for several in lists):
         return model._default_manager.filter(**where).update(**values)
-    parameters = _parameters(model, where, values)
     shape = _shape(model, where, values)
-    sql = _UPDATES.get(shape)
-    if sql is None:
-        sql = _UPDATES[shape] = _change(model, where, values, parameters)
-    with (
-        transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS),
-        prepared.executed(sql, parameters) as cursor,
-    ):
+    if shape not in _UPDATES:
+        with watching("UPDATE") as seen:
+            changed = model._default_manager.filter(**where).update(**values)
+        _UPDATES[shape] = unless_surprised(_change, seen, model, where, values)
+        return changed
+    kept = _UPDATES[shape]
+    if kept is None:
+        return model._default_manager.filter(**where).update(**values)
+    sql, has_nulls = kept
+    parameters = _parameters(model, where, values, has_nulls=has_nulls)
+    with prepared.changed(sql, parameters) as cursor:
         return int(cursor.rowcount)
 
 
-_UPDATES: dict[tuple[Any, ...], str] = {}
+_UPDATES: dict[tuple[Any, ...], tuple[str, bool] | None] = {}
 
 
-def _shape(
-    model: type[Model], where: Mapping[str, Any], values: Mapping[str, Any]
-) -> tuple[Any, ...]:
+def _shape(model: type[Model], where: Columns, values: Columns) -> tuple[Any, ...]:
     """All that the text of the statement depends on."""
     changed = tuple((name, value is None) for name, value in values.items())
-    chosen = []
+    chosen: list[Any] = []
     for name, wanted in where.items():
         _, _, how = name.partition("__")
         if how == "in":
             chosen.append((name, len(wanted)))
         else:
-            chosen.append((name, wanted if how == "isnull" else wanted is None))
+            chosen.append((name, wanted if how == "isnull" else None))
     return model, changed, tuple(chosen)
 
 
 def _parameters(
-    model: type[Model], where: Mapping[str, Any], values: Mapping[str, Any]
+    model: type[Model], where: Columns, values: Columns, *, has_nulls: bool
 ) -> list[Any]:
-    """In the order of the ORM: the values as given, then the conditions by their names."""
+    """In the order of the ORM: the values as given, then the conditions by their names.
+
+    Django writes NULL into the text of a change, and from 6.1 on sends it as a value.
+    """
     field: Callable[[str], Any] = model._meta.get_field
     found = [
         field(name).get_db_prep_save(getattr(value, "pk", value), connection)
         for name, value in values.items()
-        if value is not None
+        if has_nulls or value is not None
     ]
     for name, wanted in sorted(where.items()):
         column, _, how = name.partition("__")
@@ -171,15 +242,12 @@ def _parameters(
     return found
 
 
-def _change(
-    model: type[Model],
-    where: Mapping[str, Any],
-    values: Mapping[str, Any],
-    parameters: Sequence[Any],
-) -> str:
-    query: Any = model._default_manager.filter(**where).query.chain(UpdateQuery)
-    query.add_update_values(values)
-    sql, theirs = query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
-    if list(theirs) != parameters:
-        raise ValueError(f"{theirs} are not the values {parameters}")
-    return str(sql)
+def _change(seen: Seen, model: type[Model], where: Columns, values: Columns) -> tuple[str, bool]:
+    sql, theirs = seen.only()
+    named = [*values, *(name.partition("__")[0] for name in sorted(where))]
+    columns: list[Any] = [model._meta.get_field(name) for name in named]
+    check_columns(sql, model, [field.column for field in columns])
+    for has_nulls in (False, True):
+        if theirs == _parameters(model, where, values, has_nulls=has_nulls):
+            return sql, has_nulls
+    raise ValueError(f"{theirs} are not the values of {named}")

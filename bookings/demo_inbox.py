@@ -12,6 +12,7 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db.models import Count, Max, Q
 
+from bookings import addresses
 from bookings.models import StoredMessage
 
 KEPT_HEADERS = ("To", "Message-ID", "In-Reply-To", "References", "Reply-To", "Date")
@@ -71,7 +72,7 @@ def _rows(message: EmailMessage) -> list[StoredMessage]:
     parts = {part.get_content_type(): part for part in built.walk() if not part.is_multipart()}
     return [
         StoredMessage(
-            to=address[:300],
+            to=addresses.kept(address)[:300],
             sender=_decoded(str(built["From"]))[:300],
             subject=str(message.subject)[:300],
             text=_text(parts.get("text/plain")),
@@ -93,4 +94,6 @@ def _text(part: Message | None) -> str:
     if part is None:
         return ""
     content = part.get_payload(decode=True)
-    return content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
+    text = content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
+    # From Django 6 on a text that does not end its last line has that done for it.
+    return text if text.endswith("\r\n") else text.removesuffix("\n")

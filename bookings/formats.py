@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -113,7 +112,7 @@ def zone_abbreviation(instant: datetime, zone: str) -> str:
 
 
 def left(remaining: timedelta) -> str:
-    """2 d 9 h over 48 hours, 18 h 4 min down to one hour, then 42 min. `app.js` says the same."""
+    """2 d 9 h over 48 hours, 18 h 4 min down to one hour, then 42 min. `clock.js` says the same."""
     minutes = max(0, int(remaining.total_seconds() // 60))
     hours, minutes_rest = divmod(minutes, 60)
     if hours >= 48:
@@ -145,25 +144,3 @@ def spelled(duration: timedelta, *, days_from: int = 4) -> str:
         if seconds % size == 0 and seconds >= least * size
     )
     return f"{amount} {unit}{'' if amount == 1 else 's'}"
-
-
-_REORDERING = dict.fromkeys(
-    [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0xFEFF]
-)
-"""Marks that let a name turn the text around it the other way."""
-
-
-def without_controls(text: str) -> str:
-    """`text` without control characters and line separators; line feeds stay."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    kept = (c for c in text if c == "\n" or unicodedata.category(c) not in _CONTROLS)
-    return "".join(kept).translate(_REORDERING).strip()
-
-
-def one_line(text: str) -> str:
-    """Safe for a header, a calendar property or a file name: one line, no control characters."""
-    spaced = "".join(" " if unicodedata.category(c) in _CONTROLS else c for c in text)
-    return " ".join(spaced.translate(_REORDERING).split())
-
-
-_CONTROLS = frozenset({"Cc", "Zl", "Zp", "Cs"})

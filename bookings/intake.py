@@ -34,6 +34,15 @@ class PaymentFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class BuyerFacts:
+    """What somebody wrote about themselves with this booking; empty where they wrote nothing."""
+
+    name: str
+    time_zone: str = ""
+    clock: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class NewBooking:
     """The rows of one booking, not saved yet."""
 
@@ -59,12 +68,14 @@ def draft(
     actor: Actor = BY_FOLLOWER,
     state: State = State.SCHEDULED,
     origin: str = "",
+    buyer: BuyerFacts | None = None,
 ) -> NewBooking:
     """Nothing is written. `state` other than scheduled is for calls whose history is elsewhere."""
     limits = limits or Policy.in_force()
     booking = Booking(
         expert=expert,
         follower=follower,
+        **(_own_words(buyer, follower) if buyer else {}),
         service=service,
         service_title=service.title,
         place=place or service.place,
@@ -87,6 +98,14 @@ def draft(
         _payment(booking, payment, now=now),
         _events(booking, payment, actor=actor, now=now, origin=origin),
     )
+
+
+def _own_words(buyer: BuyerFacts, follower: Follower) -> dict[str, str]:
+    return {
+        "buyer_name": "" if buyer.name == follower.name else buyer.name,
+        "buyer_zone": "" if buyer.time_zone == follower.time_zone else buyer.time_zone,
+        "buyer_clock": "" if buyer.clock == follower.clock else buyer.clock,
+    }
 
 
 def create(new: NewBooking) -> Booking:

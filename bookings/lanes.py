@@ -56,10 +56,15 @@ def work(desk: Desk[Job], *, at_most: int, claimed: int, seconds: float) -> None
     """
     ends = time.monotonic() + seconds
     calls: dict[Future[None], Job] = {}
+    broken: list[Job] = []
 
     def call(job: Job) -> None:
-        if time.monotonic() < ends:
-            desk.call(job)
+        try:
+            if time.monotonic() < ends:
+                desk.call(job)
+        except Exception:  # against the contract: it must not be called for ever
+            logger.exception("the call of %s failed", job)
+            broken.append(job)
 
     def here(job: Job) -> Future[None]:
         call(job)
@@ -80,7 +85,7 @@ def work(desk: Desk[Job], *, at_most: int, claimed: int, seconds: float) -> None
             ended = [calls.pop(done) for done in _ended(calls, 0.0 if is_low else GATHER_SECONDS)]
             again: list[Job] = []
             if time.monotonic() < ends:  # before the writing, so that they run meanwhile
-                again = desk.go_on(ended)
+                again = desk.go_on([job for job in ended if job not in broken])
                 start(again)
                 if is_more and len(calls) <= max(at_most, claimed // 2):
                     start(new := desk.claim(claimed - len(calls)))
@@ -93,16 +98,24 @@ def _ended(calls: Iterable[Future[None]], gather: float) -> Set[Future[None]]:
     return wait(calls, timeout=gather).done or wait(calls, return_when=FIRST_COMPLETED).done
 
 
-def together(act: Callable[[Sequence[Job]], Sequence[Result]], jobs: Sequence[Job]) -> list[Result]:
-    """Do it for all at once; if that fails, for each alone: one that is poisoned stops nobody."""
+def together(
+    act: Callable[[Sequence[Job]], Sequence[Result]],
+    jobs: Sequence[Job],
+    *,
+    failed: Callable[[Job, Exception], None] | None = None,
+) -> list[Result]:
+    """Do it for all at once; if that fails, for each alone: one that is poisoned stops nobody.
+    `failed` hears of each that is."""
     try:
         return list(act(jobs)) if jobs else []
     except Exception as error:
         if len(jobs) == 1:
             logger.exception("%s failed; the next sweep tries again", jobs[0])
+            if failed:
+                failed(jobs[0], error)
             return []
         logger.warning("%s at once failed (%s), now one by one", len(jobs), error)
-    return [result for job in jobs for result in together(act, [job])]
+    return [result for job in jobs for result in together(act, [job], failed=failed)]
 
 
 class Row(Protocol):

@@ -8,12 +8,12 @@ partial index depends on must stand in the text itself.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -27,6 +27,14 @@ def executed(sql: str, values: Sequence[Any]) -> Iterator[CursorWrapper]:
         yield cursor
 
 
+@contextmanager
+def changed(sql: str, values: Sequence[Any]) -> Iterator[CursorWrapper]:
+    """The same for a change: as with the ORM, an error leaves its transaction only a rollback."""
+    within = transaction.atomic(savepoint=False) if connection.in_atomic_block else nullcontext()
+    with within, executed(sql, values) as cursor:
+        yield cursor
+
+
 def _prepares() -> bool:
     """Not while queries are logged: the log shows them with their values in place."""
     is_wanted: bool = settings.DATABASE_PREPARES and not connection.queries_logged
@@ -34,12 +42,17 @@ def _prepares() -> bool:
 
 
 def _bound_on_server() -> CursorWrapper:
-    """Django's own cursor writes the values into the text, and such a text is never prepared."""
-    connection.validate_thread_sharing()
-    connection.close_if_health_check_failed()
+    """Django's own cursor writes the values into the text, and such a text is never prepared.
+
+    A connection that is made anew in between gives Django's own.
+    """
     connection.ensure_connection()
-    cursor: Any = _cursor_class()(connection.connection)
-    return connection.make_cursor(cursor)
+    driver: Any = connection.connection
+    usual, driver.cursor_factory = driver.cursor_factory, _cursor_class()
+    try:
+        return connection.cursor()
+    finally:
+        driver.cursor_factory = usual
 
 
 @cache

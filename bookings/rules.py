@@ -18,16 +18,19 @@ if TYPE_CHECKING:
 
 MAX_REPORTS_PER_ATTEMPT = 3
 """A report may be withdrawn and made again, but not for ever: each one mails the expert."""
+NO_GRACE = timedelta(0)
 
 
 def refusal(
-    booking: Booking, verb: Verb, actor: Actor, *, now: datetime
+    booking: Booking, verb: Verb, actor: Actor, *, now: datetime, grace: timedelta | None = None
 ) -> TransitionNotAllowed | None:
     """Why `actor` may not do `verb` now; None when it is allowed.
 
     An expert's ownership of the booking is checked too (`booking.expert` must be loaded).
     Whether a slot is free is not known here: `lifecycle` asks that in its transaction.
+    Whoever acts has the grace of the booking; `shows` asks without any.
     """
+    grace = booking.limits.grace if grace is None else grace
     move = TABLE[verb]
     if actor.kind not in move.who or _is_strangers(booking, actor):
         return TransitionNotAllowed("not_yours", "You may not do this with this booking.")
@@ -35,14 +38,29 @@ def refusal(
         return own
     if booking.state not in move.sources:
         return TransitionNotAllowed("state", f"This booking is {booking.get_state_display()}.")
-    if verb != Verb.UNDO and (timing := _deadline_refusal(booking, move.at_deadline, now=now)):
+    if verb != Verb.UNDO and (timing := _deadline_refusal(booking, move.at_deadline, grace, now)):
         return timing
     condition = _CONDITIONS.get(verb)
-    return condition(booking, now) if condition else None
+    refused = condition(booking, now) if condition else None
+    return refused or _closing_refusal(booking, verb, grace, now)
 
 
 def allows(booking: Booking, verb: Verb, actor: Actor, *, now: datetime) -> bool:
     return refusal(booking, verb, actor, now=now) is None
+
+
+def not_shown(
+    booking: Booking, verb: Verb, actor: Actor, *, now: datetime
+) -> TransitionNotAllowed | None:
+    """Why a page does not offer `verb` now; None when it does.
+
+    The grace is for a click on its way. A page that says that the time is up shows no button.
+    """
+    return refusal(booking, verb, actor, now=now, grace=NO_GRACE)
+
+
+def shows(booking: Booking, verb: Verb, actor: Actor, *, now: datetime) -> bool:
+    return not_shown(booking, verb, actor, now=now) is None
 
 
 def may_report(booking: Booking, *, now: datetime) -> bool:
@@ -89,13 +107,23 @@ def _is_strangers(booking: Booking, actor: Actor) -> bool:
 
 
 def _deadline_refusal(
-    booking: Booking, at_deadline: bool, *, now: datetime
+    booking: Booking, at_deadline: bool, grace: timedelta, now: datetime
 ) -> TransitionNotAllowed | None:
-    is_over = clocks.is_over(booking.deadline_at, grace=booking.limits.grace, now=now)
+    is_over = clocks.is_over(booking.deadline_at, grace=grace, now=now)
     if at_deadline and not is_over:
         return TransitionNotAllowed("too_early", "The deadline has not passed yet.")
     if is_over and not at_deadline:
         return TransitionNotAllowed("too_late", "The deadline has passed.")
+    return None
+
+
+def _closing_refusal(
+    booking: Booking, verb: Verb, grace: timedelta, now: datetime
+) -> TransitionNotAllowed | None:
+    """What the follower may do only until a moment that is no deadline of the booking."""
+    closes_at, sentence = _CLOSING.get(verb, (None, ""))
+    if closes_at and clocks.is_over(closes_at(booking), grace=grace, now=now):
+        return TransitionNotAllowed("too_late", sentence)
     return None
 
 
@@ -107,8 +135,6 @@ def _report_no_show(booking: Booking, now: datetime) -> TransitionNotAllowed | N
         return TransitionNotAllowed(
             "too_early", f"You can report a no-show from {minutes} minutes after the start."
         )
-    if now >= clocks.report_closes_at(booking) + booking.limits.grace:
-        return TransitionNotAllowed("too_late", "The time to report this call is over.")
     if reported_too_often(booking):
         return TransitionNotAllowed("too_often", "This call was reported and withdrawn too often.")
     return None
@@ -165,11 +191,8 @@ def _mark_completed(booking: Booking, now: datetime) -> TransitionNotAllowed | N
 def _contest(booking: Booking, now: datetime) -> TransitionNotAllowed | None:
     if booking.contested_at is not None:
         return TransitionNotAllowed("contested_before", "You contested this call already.")
-    closes_at = clocks.contest_closes_at(booking)
-    if closes_at is None:
+    if clocks.contest_closes_at(booking) is None:
         return TransitionNotAllowed("not_marked", "This call was not marked as completed.")
-    if clocks.is_over(closes_at, grace=booking.limits.grace, now=now):
-        return TransitionNotAllowed("too_late", "The time to contest is over.")
     return None
 
 
@@ -185,6 +208,10 @@ def _undo(booking: Booking, now: datetime) -> TransitionNotAllowed | None:
     return None
 
 
+_CLOSING: dict[Verb, tuple[Callable[[Booking], datetime | None], str]] = {
+    Verb.REPORT_NO_SHOW: (clocks.report_closes_at, "The time to report this call is over."),
+    Verb.CONTEST: (clocks.contest_closes_at, "The time to contest is over."),
+}
 _CONDITIONS: dict[Verb, Callable[[Booking, datetime], TransitionNotAllowed | None]] = {
     Verb.REPORT_NO_SHOW: _report_no_show,
     Verb.OFFER_RESCHEDULE: _offer_reschedule,

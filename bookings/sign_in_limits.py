@@ -21,8 +21,9 @@ from django.core import signing
 from django.db.models import F, Q, QuerySet, Sum
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils import timezone
 from django.utils.crypto import salted_hmac
+
+from bookings import addresses, database_time
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +119,7 @@ def _known(request: HttpRequest) -> dict[str, str]:
 
 def _name_of(email: str) -> str:
     """The address itself stays out of the cookie."""
-    return salted_hmac(_SALT, email.lower()).hexdigest()[:20]
+    return salted_hmac(_SALT, addresses.identity(email)).hexdigest()[:20]
 
 
 def _device(request: HttpRequest, account: str) -> str:
@@ -147,7 +148,7 @@ def _is_closed(request: HttpRequest, account: str) -> bool:
 
 
 def _write_down(account: str, network: str | None, device: str) -> None:
-    now = timezone.now()
+    now = database_time.now()
     own = AccessAttempt.objects.filter(username=account, ip_address=network, user_agent=device)
     if own.filter(attempt_time__gt=now - WINDOW).update(
         failures_since_start=F("failures_since_start") + 1
@@ -159,12 +160,12 @@ def _write_down(account: str, network: str | None, device: str) -> None:
         username=account, ip_address=network, user_agent=device, failures_since_start=0
     )
     AccessAttempt.objects.bulk_create([new], ignore_conflicts=True)  # two may come at once
-    own.update(failures_since_start=F("failures_since_start") + 1)
+    own.update(failures_since_start=F("failures_since_start") + 1, attempt_time=now)
 
 
 def _rows() -> QuerySet[AccessAttempt]:
     found: QuerySet[AccessAttempt] = AccessAttempt.objects.filter(
-        attempt_time__gt=timezone.now() - WINDOW
+        attempt_time__gt=database_time.now() - WINDOW
     )
     return found
 
@@ -175,7 +176,7 @@ def _sum(rows: QuerySet[AccessAttempt]) -> int:
 
 def _account(credentials: dict[str, Any] | None) -> str:
     typed = (credentials or {}).get(settings.AXES_USERNAME_FORM_FIELD) or ""
-    return str(typed).lower()[:255]
+    return addresses.identity(str(typed))[:255]
 
 
 def _network(request: Any) -> str | None:

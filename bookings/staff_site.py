@@ -13,8 +13,8 @@ from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
-from django.utils import timezone
 
+from bookings import database_time
 from bookings.policy import Policy
 from bookings.presenters.policy import policy_rows
 from bookings.presenters.queues import queues
@@ -85,18 +85,21 @@ class StaffSite(AdminSite):
         return [policy, *super().get_urls()]
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        state, age = health.sweep() if self.has_permission(request) else ("ok", None)
+        is_staff = self.has_permission(request)
+        state, age = health.sweep() if is_staff else ("ok", None)
         return {
             **super().each_context(request),
+            "site_url": reverse("start"),
             "staff_nav": _nav(request),
             "sweep_state": state,
+            "clock_state": health.clock() if is_staff else "ok",
             "sweep_minutes": None if age is None else age // 60,
         }
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
-        context = {"queues": queues(request.user, now=timezone.now()), **(extra_context or {})}
+        context = {"queues": queues(request.user, now=database_time.now()), **(extra_context or {})}
         return super().index(request, context)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:

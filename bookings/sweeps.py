@@ -7,16 +7,16 @@ refuse what is not due. One failure is logged and the rest goes on.
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
 from celery import shared_task
 from django.conf import settings
-from django.utils import timezone
 
 from bookings import (
+    batches,
+    clock_check,
+    database_time,
     emails,
     housekeeping,
     lanes,
@@ -25,7 +25,7 @@ from bookings import (
     reminders,
     tasks,
 )
-from bookings.lifecycle.engine import in_transaction
+from bookings.batches import Step
 from bookings.models import (
     Booking,
     Checkout,
@@ -35,7 +35,6 @@ from bookings.models import (
     ProviderEvent,
     Refund,
 )
-from bookings.models.booking import BookingQuerySet, Place
 from bookings.refunds import breaker, holds, points, reconciling, recovery
 from bookings.states import TransitionNotAllowed
 
@@ -53,8 +52,13 @@ LATE_AFTER_PERIODS = 3
 
 
 @shared_task(name="bookings.tasks.sweep", ignore_result=True, soft_time_limit=240, time_limit=270)
-def sweep() -> dict[str, int]:
-    return run(now=timezone.now())
+def sweep() -> dict[str, int] | None:
+    """None: the clock of this process is not the database's, so it has done nothing."""
+    now = clock_check.time_to_act()
+    if now is None:
+        return None
+    database_time.remember()
+    return run(now=now)
 
 
 def run(*, now: datetime) -> dict[str, int]:
@@ -79,7 +83,7 @@ def run(*, now: datetime) -> dict[str, int]:
     counts["emails"] = tasks.deliver_all(waiting, now=clock.now)
     counts["forgotten"] = housekeeping.forget_old(now=now)
     Heartbeat.objects.update_or_create(
-        name="sweep", defaults={"finished_at": timezone.now(), "counts": counts}
+        name="sweep", defaults={"finished_at": database_time.now(), "counts": counts}
     )
     return counts
 
@@ -87,93 +91,48 @@ def run(*, now: datetime) -> dict[str, int]:
 def run_deadlines(*, now: datetime) -> int:
     """What a passed deadline asks for, by the verbs' own rules."""
 
-    def alone(booking: Booking) -> bool:
+    def alone(pk: int) -> bool:
+        state = Booking.objects.values_list("state", flat=True).get(pk=pk)
         try:
-            lifecycle.run_deadline(booking.pk, state=booking.state, now=now)
+            lifecycle.run_deadline(pk, state=state, now=now)
         except TransitionNotAllowed as refused:  # somebody was faster, or the grace is not over
-            logger.debug("booking %s: %s", booking, refused)
+            logger.debug("booking %s: %s", pk, refused)
             return False
         return True
 
-    return _in_batches(
-        "deadline_at", Booking.objects.overdue, lifecycle.run_deadlines, alone, now=now
-    )
+    step = Step("deadline_at", Booking.objects.overdue, lifecycle.run_deadlines, alone)
+    return _in_batches(step, now=now)
 
 
 def send_reminders(*, now: datetime) -> int:
     """Queue the reminder that is due for each booking, and set its next one."""
-
-    def alone(booking: Booking) -> bool:
-        return reminders.send_one(booking.pk, now=now)
-
-    return _in_batches(
-        "next_reminder_at", Booking.objects.reminder_due, reminders.send, alone, now=now
-    )
+    alone = partial(reminders.send_one, now=now)
+    step = Step("next_reminder_at", Booking.objects.reminder_due, reminders.send, alone)
+    return _in_batches(step, now=now)
 
 
-def _in_batches(
-    column: str,
-    due: Callable[..., BookingQuerySet],
-    together: Callable[..., int],
-    alone: Callable[[Booking], bool],
-    *,
-    now: datetime,
-) -> int:
-    """Many in one transaction, of those that nobody else holds; where that fails one by one, so
-    that one poisoned row stops nobody. `column` is what `due` goes by."""
-
-    def in_one_transaction(chosen: BookingQuerySet) -> tuple[list[Place], int]:
-        bookings = list(chosen.locked_for_us())
-        places = [_place(booking, column) for booking in bookings]
-        return places, together(bookings, now=now) if bookings else 0
-
-    def one_by_one(chosen: BookingQuerySet) -> tuple[list[Place], int]:
-        bookings = list(chosen)
-        return [_place(booking, column) for booking in bookings], sum(map(tried, bookings))
-
-    def tried(booking: Booking) -> bool:
-        try:
-            return alone(booking)
-        except Exception:
-            logger.exception("%s of %s failed; the next sweep tries again", column, booking)
-            return False
-
-    done = 0
-    last: Place | None = None
-    ends = time.monotonic() + BATCHES_WITHIN
-    for _ in range(MOST_BOOKINGS // BATCH):
-        if time.monotonic() > ends:
-            logger.warning("%s: the rest is left to the next sweep", column)
-            break
-        chosen = due(now, after=last)[:BATCH]
-        try:
-            places, done_now = in_transaction(partial(in_one_transaction, chosen), column)
-        except Exception:
-            logger.exception("%s: a batch did not pass together; now one by one", column)
-            places, done_now = one_by_one(chosen)
-        done += done_now
-        if len(places) < BATCH:
-            break
-        last = places[-1]
-    return done
-
-
-def _place(booking: Booking, column: str) -> Place:
-    return getattr(booking, column), booking.pk
+def _in_batches(step: Step, *, now: datetime) -> int:
+    return batches.run(step, size=BATCH, most=MOST_BOOKINGS, seconds=BATCHES_WITHIN, now=now)
 
 
 def watch_refunds(*, now: datetime) -> None:
     """What no driver does: holds, alerts, probes, and the daily comparison of a few payments."""
-    try:
-        if settings.REFUNDS_HOLD:
-            waiting = Refund.objects.to_drive(now).exclude(state="accepted")
-            holds.hold_restored(waiting.select_related("booking")[:AT_MOST], now=now)
-        reconciling.tell_of_old(now=now)
-        recovery.probe(now=now)
-        some = Payment.objects.to_compare(now).ids(COMPARED)
-        refunds.reconcile(some, now=now, seconds=COMPARED_WITHIN)
-    except Exception:
-        logger.exception("refunds were not watched; the next sweep tries again")
+    for watch in (_hold_restored, reconciling.tell_of_old, recovery.probe, _compare_some):
+        try:
+            watch(now=now)
+        except Exception:  # the others are looked after all the same
+            logger.exception("refunds were not watched; the next sweep tries again")
+
+
+def _hold_restored(*, now: datetime) -> None:
+    if settings.REFUNDS_HOLD:
+        waiting = Refund.objects.to_drive(now).exclude(state="accepted")
+        holds.hold_restored(waiting.select_related("booking")[:AT_MOST], now=now)
+
+
+def _compare_some(*, now: datetime) -> None:
+    some = Payment.objects.to_compare(now).ids(COMPARED)
+    refunds.reconcile(some, now=now, seconds=COMPARED_WITHIN)
 
 
 def _tell_if_late(now: datetime) -> None:

@@ -12,9 +12,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from celery import shared_task
-from django.utils import timezone
 
-from bookings import checkouts, emails, provider_events, refunds
+from bookings import checkouts, clock_check, emails, provider_events, refunds
 from bookings.models import Booking, OutboxEmail, ProviderEvent, Refund
 
 if TYPE_CHECKING:
@@ -51,22 +50,23 @@ def wake_for_event(event: ProviderEvent) -> None:
 
 @shared_task(ignore_result=True)
 def work_on_event(event_id: int) -> None:
-    now = timezone.now()
-    work_on_all([event_id], now=now)
-    deliver_all(OutboxEmail.objects.due(now).ids(AT_ONCE), now=now)
+    if now := clock_check.time_to_act():
+        work_on_all([event_id], now=now)
+        deliver_all(OutboxEmail.objects.due(now).ids(AT_ONCE), now=now)
 
 
 @shared_task(ignore_result=True)
 def send(email_id: int) -> None:
-    deliver_all([email_id], now=timezone.now())
+    if now := clock_check.time_to_act():
+        deliver_all([email_id], now=now)
 
 
 @shared_task(ignore_result=True)
 def follow_up(booking_id: int) -> None:
     """Take every due step of one booking: its e-mails, then its refunds."""
-    now = timezone.now()
-    deliver_all(OutboxEmail.objects.due(now).filter(booking_id=booking_id).ids(), now=now)
-    execute_all(Refund.objects.to_drive(now).filter(booking_id=booking_id).ids(), now=now)
+    if now := clock_check.time_to_act():
+        deliver_all(OutboxEmail.objects.due(now).filter(booking_id=booking_id).ids(), now=now)
+        execute_all(Refund.objects.to_drive(now).filter(booking_id=booking_id).ids(), now=now)
 
 
 def deliver_all(email_ids: list[int], *, now: datetime) -> int:

@@ -1,4 +1,4 @@
-// follower pages: the zone of somebody new, copying the bank's reference, a quiet refresh
+// follower pages: the zone of somebody new, a time that is missing, the bank's reference, a quiet refresh
 (() => {
   // Nothing was known of this reader when the page was made: show the times in their zone at once.
   const select = document.querySelector('#tz[data-guess]');
@@ -8,6 +8,26 @@
     select.value = zone;
     addEventListener('load', () => select.dispatchEvent(new Event('change', { bubbles: true })));
   }
+  // The button is in sight all the time, the times are not: whoever has chosen none is led to them.
+  document.addEventListener('submit', e => {
+    const times = e.target.querySelector('.slots[data-required]');
+    if (!times || times.querySelector('[name="slot"]:checked')) return;
+    e.preventDefault();
+    const heading = document.getElementById('s-time');
+    const said = document.createElement('p');
+    said.id = 'slot-problem';
+    said.className = 'field__error';
+    said.setAttribute('role', 'alert');
+    document.getElementById('slot-problem')?.remove();
+    times.before(said);
+    said.textContent = times.dataset.required;
+    heading.setAttribute('aria-describedby', said.id);
+    heading.focus({ preventScroll: true });
+    heading.scrollIntoView();
+  });
+  document.body.addEventListener('change', e => {
+    if (e.target.name === 'slot') document.getElementById('slot-problem')?.remove();
+  });
   const showCopyButtons = () => document.querySelectorAll('[data-copy][hidden]').forEach(b => { b.hidden = false; });
   showCopyButtons();
   document.body.addEventListener('htmx:afterSettle', showCopyButtons);
@@ -22,10 +42,5 @@
     } catch {
       getSelection().selectAllChildren(source);
     }
-  });
-  // The refresh of the status page waits while somebody reads or uses what it would replace.
-  document.body.addEventListener('htmx:beforeRequest', e => {
-    const region = e.detail.elt;
-    if (region.id === 'standing' && (region.contains(document.activeElement) || region.querySelector('details[open]'))) e.preventDefault();
   });
 })();

@@ -11,7 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from bookings.models import Booking
 
 FOR_EVERYBODY = {
-    "home", "time_zones", "sign_in", "sign_out", "password_reset",
+    "home", "start", "time_zones", "sign_in", "sign_out", "password_reset",
     "password_reset_done",
     "password_reset_complete", "help_no_shows", "help_no_shows_feedback",
     "help_followers", "help_followers_feedback", "theme", "healthz",
@@ -33,13 +33,14 @@ OF_A_BOOKING = {
     "withdraw_offer", "undo", "resend_offer",
 }  # fmt: skip
 FOR_EXPERTS = {
-    "need_action", "waiting", "need_count", "bulk_reschedule", "completed_calls", "upcoming",
+    "need_action", "waiting", "need_count", "bulk_reschedule", "bulk_undo", "completed_calls",
+    "upcoming",
     "availability", "save_week", "save_rules", "add_override", "remove_override", "support",
     "keys",
 }  # fmt: skip
 BY_CHECKOUT_KEY = {
-    "checkout", "checkout_pay", "checkout_check", "checkout_leave", "checkout_back",
-    "checkout_calendar",
+    "checkout", "checkout_pay", "checkout_check", "checkout_leave", "checkout_again",
+    "checkout_back", "checkout_calendar",
 }  # fmt: skip
 FOR_SALE = {"shop", "buy"}
 FOR_ANYBODY_SIGNED_IN = {"account", "password_change"}

@@ -36,6 +36,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Tests need no collectstatic, no slow password hash and no lock-out of the test client."""
     from django.conf import settings
 
+    from tests import clock
+
+    try:
+        clock.check()
+    except clock.Unusable as unusable:
+        raise pytest.UsageError(str(unusable)) from unusable
     settings.STORAGES["staticfiles"]["BACKEND"] = (
         "django.contrib.staticfiles.storage.StaticFilesStorage"
     )
@@ -100,6 +106,17 @@ def forms_are_counted_anew() -> None:
 
 
 @pytest.fixture
+def at_now() -> Iterator[None]:
+    """The clock stands at NOW, for pages that show what the builders made then."""
+    import time_machine
+
+    from tests.builders import NOW
+
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
 def maya(db: None) -> Expert:
     from tests.builders import make_expert
 
@@ -155,6 +172,21 @@ def unguarded_flush(django_db_setup: None) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_clock_to_travel_with(django_db_setup: None) -> Iterator[None]:
+    """A test that travels in time takes this process along, and not the database: here both have
+    one clock. The tests of `database_time` take the real ones; see tests/clocks_apart.py."""
+    from django.utils import timezone
+
+    from bookings import database_time
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database_time, "now", lambda: timezone.now())
+        patch.setattr(database_time, "read", lambda: timezone.now())
+        patch.setattr(database_time, "remember", lambda: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[Any]:
     """The whole site as `make run` starts it; see tests/house.py."""
@@ -184,3 +216,24 @@ def provider(request: pytest.FixtureRequest, server: StandIn, settings: Any) -> 
     from tests.engine import connect
 
     return connect(server, request.param, settings)
+
+
+@pytest.fixture(autouse=True)
+def everything_is_kept() -> Iterator[None]:
+    """A statement that falls back to the ORM is right but slow, and no other test would see it."""
+    from bookings import orm_watch
+
+    reported = orm_watch.reported
+    before = len(reported)
+    yield
+    assert reported[before:] == []
+
+
+@pytest.fixture
+def surprises(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
+    """What surprised the kept statements; in this test it may."""
+    from bookings import orm_watch
+
+    reported: list[Exception] = []
+    monkeypatch.setattr(orm_watch, "reported", reported)
+    return reported

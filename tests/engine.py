@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bookings import lifecycle, refunds
-from bookings.models import Payment, Refund
+from bookings.models import OutboxEmail, Payment, Refund
 from bookings.refunds import claiming
+from bookings.refunds.outcomes import DECIDE
 from bookings.standin.server import StandIn
 from tests.builders import NOW, make_booking, staff
 from tests.providers import Provider
@@ -38,8 +39,10 @@ def refund_of(
     *,
     part: int | None = None,
     now: datetime = NOW,
+    ref: str = "",
 ) -> Refund:
-    ref = provider.pay(amount, currency)
+    """`ref` names a payment the provider does not know."""
+    ref = ref or provider.pay(amount, currency)
     booking = make_booking(
         provider=provider.name, payment_ref=ref, price_minor=amount, currency=currency, now=now
     )
@@ -53,6 +56,31 @@ def drive(refund: Refund, now: datetime | None = None) -> Refund:
     refunds.execute(refund.pk, now=now or max(LATER, refund.next_attempt_at or LATER))
     refund.refresh_from_db()
     return refund
+
+
+def play(
+    provider: Provider, refund: Refund, lasts: timedelta, *, now: datetime = LATER
+) -> datetime:
+    """Every step of it that is due within this time, with the provider's clock beside ours; when
+    it is over."""
+    ends = now + lasts
+    while True:
+        refund.refresh_from_db()
+        due = refund.next_attempt_at
+        at = ends if due is None or due > ends else max(now, due)
+        provider.tell(advance=(at - now).total_seconds())
+        now = at
+        if due is None or due > ends:
+            return now
+        refunds.execute(refund.pk, now=now)
+
+
+def is_left_to_staff(refund: Refund) -> None:
+    """It is in staff's queue with a sentence of what to do, and an e-mail has said so."""
+    assert Refund.objects.needing_staff().filter(pk=refund.pk).exists()
+    assert refund.last_answer.endswith(DECIDE)
+    last = OutboxEmail.objects.filter(kind="staff_refund_failed", booking=refund.booking)
+    assert last.latest("pk").created_at == refund.alerted_at
 
 
 def taken(refund: Refund, now: datetime = LATER) -> Refund:

@@ -21,7 +21,9 @@ from tests.guards_of_buying import BUYING
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = "bookings/refunds"
-LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache", "node_modules")
+LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".venv*", "var", "__pycache__", ".*_cache", "node_modules"
+)
 
 
 @dataclass(frozen=True)
@@ -52,16 +54,65 @@ GUARDS = (
     Guard(
         "M03", "A stored 5xx that comes back leads to the next epoch",
         f"{ENGINE}/outcomes.py",
-        'return {"stored_failure_at": None, "epoch": refund.epoch + 1}',
+        'return {"epoch": refund.epoch + 1, "next_attempt_at": now + wait}',
         "return {}",
         "tests/test_refund_keys.py::test_m03_a_stored_500_without_work_needs_one_new_key",
     ),
     Guard(
-        "M03", "and only after a minute",
+        "M03", "and only after an absence of ten minutes: lists are behind",
         f"{ENGINE}/outcomes.py",
-        "if now - refund.stored_failure_at < pace.STORED_AGAIN:",
+        "    if now - since < pace.SECOND_LOOK:\n        return {\"stored",
+        "    if refund.stored_failure_at is None:\n        return {\"stored",
+        "tests/test_refund_late_lists.py"
+        "::test_m04_a_stored_500_with_work_is_paid_once_however_late_it_is_listed",
+    ),
+    Guard(
+        "M03", "which begins anew after a try without an answer",
+        f"{ENGINE}/outcomes.py",
+        '        "stored_failure_at": None,\n        **_doubted',
+        "        **_doubted",
+        "tests/test_refund_keys.py"
+        "::test_m03_the_key_does_not_change_while_a_try_may_still_be_under_way",
+    ),
+    Guard(
+        "M03", "and the list is read once more before the next key is used",
+        f"{ENGINE}/outcomes.py",
+        "wait=pace.NEXT_KEY_AFTER",
+        "wait=pace.before_retry(1)",
+        "tests/test_refund_keys.py"
+        "::test_m03_the_key_does_not_change_before_an_absence_of_ten_minutes",
+    ),
+    Guard(
+        "M03", "Keys are bounded; then a person decides",
+        f"{ENGINE}/outcomes.py",
+        "if refund.epoch >= at_most:",
         "if False:",
-        "tests/test_refund_keys.py::test_m03_the_key_does_not_change_before_a_minute_is_over",
+        "tests/test_refund_keys.py"
+        "::test_m03_errors_without_end_use_up_three_keys_and_ask_a_person",
+    ),
+    Guard(
+        "M03", "A refusal that is only repeated leads to the next key at once",
+        f"{ENGINE}/outcomes.py",
+        "        case Doubt.REFUSED_FOR_GOOD:\n",
+        "        case Doubt.REFUSED_FOR_GOOD if False:\n",
+        "tests/test_refund_refusals.py"
+        "::test_m03_a_refusal_that_ends_is_followed_by_the_refund_within_hours",
+    ),
+    Guard(
+        "M03", "and one that comes again and again after ten minutes",
+        f"{ENGINE}/outcomes.py",
+        "        case Doubt.REFUSED:\n",
+        "        case Doubt.REFUSED if False:\n",
+        "tests/test_refund_refusals.py"
+        "::test_m03_words_that_differ_under_a_known_key_lead_to_the_next_one",
+    ),
+    Guard(
+        "M04", "A list that shows less than the payment says went back is no answer",
+        "bookings/gateways/listing.py",
+        "if returned_minor <= shown:",
+        "if True:",
+        "tests/test_refund_late_lists.py"
+        "::test_m04_what_the_payment_says_went_back_counts_though_the_list_is_hours_behind",
     ),
     Guard(
         "M04", "The list is asked before anything is sent again",
@@ -73,8 +124,8 @@ GUARDS = (
     Guard(
         "M05", "Nothing but the provider's own 5xx counts as stored",
         f"{ENGINE}/outcomes.py",
-        "if answer.is_stored_failure:",
-        "if True:",
+        "        case Doubt.FAILED_INSIDE:\n",
+        "        case Doubt.FAILED_INSIDE | Doubt.NONE:\n",
         "tests/test_refund_keys.py::test_m05_m02_no_other_trouble_ever_changes_the_key",
     ),
     Guard(
@@ -153,10 +204,55 @@ GUARDS = (
     Guard(
         "M13", "Ten days with the bank alert staff",
         f"{ENGINE}/outcomes.py",
-        "is_slow = refund.alerted_at is None and now - since >= pace.SLOW_BANK",
-        "is_slow = False",
+        "return refund.accepted_at is not None and now - refund.accepted_at >= pace.SLOW_BANK",
+        "return False",
         "tests/test_refund_outside.py"
         "::test_m13_ten_days_with_the_bank_tells_staff_once_and_sends_nothing",
+    ),
+    Guard(
+        "M13", "also when nobody can be asked meanwhile",
+        f"{ENGINE}/outcomes.py",
+        '"next_attempt_at": now + wait,\n            **_with_the_bank(refund, answer, now=now),',
+        '"next_attempt_at": now + wait,\n            "last_answer": answer.message,',
+        "tests/test_refund_ways_out.py::test_accepted_and_never_heard_of_again",
+    ),
+    Guard(
+        "M13", "and when staff was told of something else before",
+        f"{ENGINE}/outcomes.py",
+        '{"alerted_at": None} if is_new',
+        "{} if is_new",
+        "tests/test_refund_ways_out.py"
+        "::test_accepted_after_an_alarm_and_never_heard_of_again",
+    ),
+    Guard(
+        "M13", "A person may close it then",
+        f"{ENGINE}/staff.py",
+        "            if outcomes.is_slow(refund, now=now):\n                return None\n",
+        "",
+        "tests/test_refund_ways_out.py::test_accepted_and_never_heard_of_again",
+    ),
+    Guard(
+        "M14", "A refusal because of what nobody lists yet is not believed",
+        "bookings/gateways/stripe.py",
+        'if code == "charge_already_refunded":',
+        "if False:",
+        "tests/test_gateway_answers.py"
+        "::test_m14_refunded_by_whom_no_list_shows_yet_is_no_refusal",
+    ),
+    Guard(
+        "M14", "nor one that Razorpay's payment explains, but no list",
+        "bookings/gateways/razorpay.py",
+        'if behind := if_behind(listed, payment["amount_refunded"] or 0):',
+        "if behind := None:",
+        "tests/test_gateway_answers.py"
+        "::test_m14_refunded_by_whom_no_list_shows_yet_is_no_refusal",
+    ),
+    Guard(
+        "M14", "What came to nothing while its money took another way can be closed",
+        f"{ENGINE}/staff.py",
+        "if refund.payment.refundable_minor < refund.amount_minor:",
+        "if False:",
+        "tests/test_refund_ways_out.py::test_declined_while_its_money_went_another_way",
     ),
     Guard(
         "M14", "A definite no ends it",
@@ -267,10 +363,70 @@ GUARDS = (
     Guard(
         "M19", "twice, ten minutes apart, before a person is asked",
         f"{ENGINE}/outcomes.py",
-        "if now - refund.absent_at < pace.SECOND_LOOK:",
-        "if False:",
+        "is_second = now - since >= pace.SECOND_LOOK",
+        "is_second = True",
         "tests/test_refund_keys.py"
         "::test_m19_an_old_refund_is_only_looked_for_and_then_a_person_is_asked",
+    ),
+    Guard(
+        "M19", "and whatever the trouble is, that person may close it",
+        f"{ENGINE}/staff.py",
+        "if refund.absent_at is not None or outcomes.is_old(refund, now=now):",
+        "if refund.absent_at is not None:",
+        "tests/test_refund_ways_out.py"
+        "::test_of_a_trouble_that_never_ends_a_person_makes_an_end",
+    ),
+    Guard(
+        "M19", "but not before",
+        f"{ENGINE}/staff.py",
+        "if refund.absent_at is not None or outcomes.is_old(refund, now=now):",
+        "if True:",
+        "tests/test_refund_ways_out.py"
+        "::test_before_a_day_is_over_nobody_calls_it_paid_that_may_have_been_paid",
+    ),
+    Guard(
+        "M20", "A payment its provider does not know is left to a person at once",
+        f"{ENGINE}/outcomes.py",
+        "        case Doubt.NO_SUCH_PAYMENT | Doubt.NOT_LISTED:\n",
+        "        case Doubt.NOT_LISTED:\n",
+        "tests/test_refund_unknown_payments.py"
+        "::test_a_person_is_told_why_and_may_close_it_at_once",
+    ),
+    Guard(
+        "M20", "until it is sent again: then it may have been paid",
+        f"{ENGINE}/claiming.py",
+        "        absent_at=None,\n",
+        "",
+        "tests/test_refund_unknown_payments.py"
+        "::test_a_driver_that_dies_with_it_leaves_no_leave_to_close_it",
+    ),
+    Guard(
+        "M20", "A charge without a card is asked for as a charge",
+        "bookings/gateways/references.py",
+        'return not ref.startswith("pi_")',
+        'return ref.startswith("ch_")',
+        "tests/test_refund_unknown_payments.py::test_stripe_is_asked_for_a_charge_by_that_name",
+    ),
+    Guard(
+        "M20", "A reference by which nobody can refund is not imported",
+        "bookings/imports/lines.py",
+        "elif why := why_no_reference(call.provider, call.payment_ref):",
+        'elif why := "":',
+        "tests/test_import_bookings.py::test_a_reference_by_which_nobody_can_refund_is_refused",
+    ),
+    Guard(
+        "I2", "What is not listed at the first look alarms nobody",
+        f"{ENGINE}/reconciling.py",
+        "    if now - refund.absent_at < pace.SECOND_LOOK:\n        return False\n",
+        "",
+        "tests/test_refund_missed.py::test_a_webhook_that_overtakes_the_list_alarms_nobody",
+    ),
+    Guard(
+        "I2", "and there is a second look soon",
+        f"{ENGINE}/reconciling.py",
+        "sooner = sooner or pace.SECOND_LOOK",
+        "pass",
+        "tests/test_refund_missed.py::test_a_list_that_is_behind_alarms_nobody",
     ),
     Guard(
         "M20", "Wrong keys are no refusal",

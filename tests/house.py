@@ -78,7 +78,7 @@ class House:
 
     def _wait(self) -> None:
         assert self.process is not None
-        for _ in range(600):
+        for _ in range(1500):  # five minutes: a loaded machine takes its time
             if self.process.poll() is not None:
                 break
             if "is running at" in self.log():

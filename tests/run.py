@@ -3,6 +3,7 @@
     python -m tests.run                        everything
     python -m tests.run --only sqlite,broker   some parts (says so at the end)
     python -m tests.run -- -k reschedule       what follows -- goes to pytest
+    python -m tests.run --clock "+45 days 23:50"   under another clock; needs `faketime`
 
 A missing PostgreSQL or Redis is a failure unless ALLOW_MISSING=postgres,redis names it;
 a missing Chromium is a skip that the summary shows.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -19,9 +21,10 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
-from tests import servers
+from tests import clock, servers
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("sqlite", "postgres", "broker", "browser")
@@ -50,7 +53,8 @@ class Outcome:
             print(line)
         for line in self.missing:
             print(f"{RED}{line}{PLAIN}")
-        print(" · ".join(self.servers) or "no server was used")
+        used = [f"Python {platform.python_version()}", f"Django {version('django')}"]
+        print(" · ".join([*used, *(self.servers or ["no server was used"])]))
         verdict = f"{RED}FAILED{PLAIN}" if self.is_failed else f"{GREEN}PASSED{PLAIN}"
         print(f"{verdict} in {seconds:.0f} s", flush=True)
 
@@ -61,6 +65,7 @@ class Runner:
     pytest_args: list[str]
     folder: Path
     outcome: Outcome
+    clock: str = ""
     started: list[servers.Running] = field(default_factory=list)
 
     def environment(self, **extra: str) -> dict[str, str]:
@@ -69,6 +74,7 @@ class Runner:
         return clean | {"DATA_DIR": str(self.folder / "data")} | extra
 
     def pytest(self, part: str, marks: str, *, parallel: bool, **extra: str) -> None:
+        part = f"{part} at {self.clock}" if self.clock else part
         print(f"\n=== {part} " + "=" * (74 - len(part)), flush=True)
         command = [sys.executable, "-m", "pytest", "-q", "-m", marks]
         command += ["-n", "2"] if parallel else []
@@ -140,17 +146,24 @@ class Runner:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.run")
     parser.add_argument("--only", default=",".join(PARTS), help="parts: " + ",".join(PARTS))
+    parser.add_argument("--clock", default="", help=f"UTC: {clock.FORMS}")
     parser.add_argument("pytest_args", nargs="*")
     options = parser.parse_args()
     only = tuple(options.only.split(","))
     if unknown := set(only) - set(PARTS):
         parser.error(f"there is no part {', '.join(unknown)}; the parts are {', '.join(PARTS)}")
+    try:
+        shown = clock.check()
+        if options.clock and not shown:
+            clock.run_again(options.clock, sys.argv[1:])
+    except clock.Unusable as unusable:
+        parser.error(str(unusable))
     began = time.monotonic()
     outcome = Outcome()
     with tempfile.TemporaryDirectory(prefix="topmate-test-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # PostgreSQL's user must pass through to its own 0700 folder
-        runner = Runner(only, options.pytest_args, folder, outcome)
+        runner = Runner(only, options.pytest_args, folder, outcome, shown)
         try:
             runner.run()
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socketserver
 import threading
 import time
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 
 
@@ -40,6 +42,17 @@ class Mailbox:
     most_per_connection: int = 1000
     """after so many messages a connection is closed when the next one begins"""
     connections: int = 0
+
+
+def as_read(received: Received, header: str) -> str:
+    """A header as a mail program shows it: encoded words decoded once, names without quotes."""
+    value = str(message_from_bytes(received.raw)[header]).replace("\r\n", "")
+    shown = str(make_header(decode_header(value)))
+    return shown if "=?" in value else re.sub(r'^"((?:\\.|[^"\\])*)"', _unescaped, shown)
+
+
+def _unescaped(quoted: re.Match[str]) -> str:
+    return re.sub(r"\\(.)", r"\1", quoted[1])
 
 
 class _Session(socketserver.StreamRequestHandler):

@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from bookings import set_aside
 from bookings.models import (
     Heartbeat,
     HelpFeedback,
@@ -94,6 +95,7 @@ def test_rows_that_only_the_verbs_write_cannot_be_edited_or_added(
     HelpFeedback.objects.create(article="no-shows", is_helpful=True)
     make_checkout()
     make_event()
+    set_aside.put(make_booking().pk, "deadline_at", ValueError("?"), now=timezone.now())
     row = model._default_manager.first()
     assert row is not None
     before = list(model._default_manager.values_list())
@@ -125,6 +127,7 @@ def test_there_is_no_page_for_stored_messages_or_private_links() -> None:
 # --- the first page, the alarm and the policy -------------------------------------------------
 
 
+@pytest.mark.usefixtures("at_now")
 def test_the_first_page_says_what_waits(client: Client, staff: User) -> None:
     make_in_state(State.CONTESTED)
     declined()

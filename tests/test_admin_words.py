@@ -32,6 +32,7 @@ def test_a_call_whose_time_has_passed_is_not_called_scheduled(client: Client, st
     )
 
 
+@pytest.mark.usefixtures("at_now")
 def test_a_contest_shows_what_both_sides_wrote(client: Client, staff: User) -> None:
     booking = contest(mark_held_on_zoom(report(make_booking())))
     html = client.get(url(booking.contests.get())).content.decode()
@@ -40,6 +41,7 @@ def test_a_contest_shows_what_both_sides_wrote(client: Client, staff: User) -> N
     assert "We never spoke." in html
 
 
+@pytest.mark.usefixtures("at_now")
 def test_a_history_reads_as_words(client: Client, staff: User) -> None:
     booking = offer(report(make_booking(now=NOW)))
     html = client.get(url(booking)).content.decode()

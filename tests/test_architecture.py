@@ -16,17 +16,20 @@ LEVELS: dict[str, int] = {
     name: level
     for level, names in enumerate(
         [
-            "states policy standin free_times lanes prepared folding instants zones rate_limits",
+            "states policy standin free_times lanes prepared orm_watch folding instants zones"
+            " plain_text addresses rate_limits",
             "compiled models",
-            "clocks formats timeline gateways demo_inbox leases printed_passwords",
+            "clocks formats timeline gateways demo_inbox leases database_time printed_passwords",
             "links slots rules calendar intake lists",
             "emails hours",
-            "refunds",
+            "refunds clock_check set_aside",
             "checkouts",
             "provider_events",
             "tasks",
             "lifecycle helpdesk reminders housekeeping",
-            "sweeps imports invariants access signed_in sign_in_limits forms presenters",
+            "batches",
+            "sweeps imports invariants unsent signed_in sign_in_limits forms presenters",
+            "access",
             "views admin staff_site demo demo_sign_ins templatetags context",
             "urls management apps",
         ]
@@ -100,3 +103,14 @@ def test_below_the_pages_nobody_knows_http(name: str) -> None:
         if other.startswith((*OF_THE_PAGES, "topmate"))
     }
     assert sorted(wrong) == []
+
+
+def test_everything_goes_by_the_clock_of_the_database() -> None:
+    """`timezone.now()` is the clock of one machine, which may be wrong."""
+    own_clock = {
+        str(path.relative_to(BOOKINGS))
+        for name, paths in modules().items()
+        for path in paths
+        if name not in ("standin", "database_time") and "timezone.now()" in path.read_text()
+    }
+    assert sorted(own_clock) == []

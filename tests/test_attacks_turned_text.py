@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -44,4 +46,4 @@ def test_an_import_refuses_them(name: str) -> None:
 @pytest.mark.parametrize("name", ["\u05e0\u05d5\u05e2\u05d4", "\u0645\u0646\u0649", "Zoe\u0301"])
 def test_an_import_takes_names_of_every_script(name: str) -> None:
     line = lines._Reader(2, {"follower_name": name})
-    assert line.take("follower_name", str, default="") == name
+    assert line.take("follower_name", str, default="") == unicodedata.normalize("NFC", name)

@@ -13,6 +13,7 @@ from bookings.calendar import Party
 from bookings.models import Booking, OutboxEmail, StoredMessage
 from tests import builders
 from tests.builders import NOW
+from tests.mail_settings import use_mail
 
 SITE = Party("Topmate", "bookings@example.org")
 LENA = Party("Lena Vogel", "lena@example.com")
@@ -22,7 +23,7 @@ NASTY = ["x\r\nATTENDEE:mailto:evil@example.org", "x\nEND:VEVENT\nBEGIN:VEVENT",
 
 @pytest.fixture(autouse=True)
 def kept(settings: Any) -> None:
-    settings.EMAIL_BACKEND = "bookings.demo_inbox.Backend"
+    use_mail(settings)
 
 
 def unsaved(**fields: Any) -> Booking:

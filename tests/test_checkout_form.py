@@ -118,8 +118,8 @@ def test_the_sandbox_cannot_pay_what_a_provider_is_to_be_paid(
         ({"email": "a@b.de\r\nBcc: c@d.de"}, "like name@example.com"),
         ({"slot": ""}, "Choose a time."),
         ({"slot": "tomorrow"}, "Choose one of the times"),
-        ({"slot": "2020-01-01T00:00Z"}, "just been taken"),
-        ({"slot": "9999-12-31T23:59Z"}, "Choose one of the times"),
+        ({"slot": "2020-01-01T00:00Z"}, "is in the past"),
+        ({"slot": "9999-12-31T23:59Z"}, "too far ahead"),
     ],
 )
 def test_bad_input_gets_a_sentence(

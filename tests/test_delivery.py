@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.mail.backends import smtp
 
 from bookings import emails, lifecycle
 from bookings.emails import delivery
 from bookings.models import OutboxState
 from tests import builders, smtp_server
 from tests.builders import NOW
+from tests.mail_settings import SMTP, use_mail
 from tests.outbox_rows import AFTER_UNDO, SECOND, is_about, only, reported
 
 
@@ -19,9 +22,7 @@ from tests.outbox_rows import AFTER_UNDO, SECOND, is_about, only, reported
 def mailbox(settings: Any) -> Any:
     """A real mail server on a socket."""
     with smtp_server.running() as box:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", box.port
-        settings.EMAIL_TIMEOUT = 5
+        use_mail(settings, SMTP, host="127.0.0.1", port=box.port, timeout=5)
         yield box
 
 
@@ -67,7 +68,10 @@ def test_a_calendar_file_arrives_with_its_method(mailbox: Any) -> None:
     assert part.get_content_type() == "text/calendar"
     assert part["Content-Type"].params["method"] == "REQUEST"
     assert part.get_filename() == "call.ics"
-    assert "BEGIN:VEVENT" in part.get_content()
+    lines = part.get_payload(decode=True).split(b"\r\n")
+    assert b"BEGIN:VEVENT" in lines
+    assert lines[-1] == b""
+    assert not any(b"\n" in line for line in lines)
 
 
 @pytest.mark.django_db
@@ -117,9 +121,34 @@ def test_an_address_that_is_refused_for_good_is_given_up_at_once(mailbox: Any) -
 
 
 @pytest.mark.django_db
+def test_a_header_that_no_mail_may_have_is_given_up_at_once(
+    mailbox: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, row = reported()
+    render = delivery.render_case
+    bad = {"headers": {"References": "<a@b>\r\nBcc: eve@example.org"}}
+    monkeypatch.setattr(delivery, "render_case", lambda *args: replace(render(*args), **bad))
+    assert not emails.deliver(row.pk, now=NOW)
+    row.refresh_from_db()
+    assert (row.state, row.attempts, row.next_attempt_at) == (OutboxState.FAILED, 1, None)
+    assert mailbox.received == []
+
+
+@pytest.mark.django_db
+def test_an_odd_answer_is_no_such_header(mailbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def odd(*args: Any) -> int:
+        raise ValueError("not JSON")
+
+    _, row = reported()
+    monkeypatch.setattr(smtp.EmailBackend, "send_messages", odd)
+    assert not emails.deliver(row.pk, now=NOW)
+    row.refresh_from_db()
+    assert (row.state, row.last_error) == (OutboxState.QUEUED, "ValueError: not JSON")
+
+
+@pytest.mark.django_db
 def test_a_silent_server_is_given_up_within_a_day(settings: Any) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1  # nobody listens there
+    use_mail(settings, SMTP, host="127.0.0.1", port=1)  # nobody listens there
     _, row = reported()
     now = NOW
     for _ in range(len(delivery.RETRY_AFTER) + 1):

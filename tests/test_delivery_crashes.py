@@ -14,6 +14,7 @@ from bookings.emails.mailing import Connections
 from bookings.models import Follower, OutboxEmail, OutboxState, StoredMessage
 from tests import builders
 from tests.builders import NOW
+from tests.mail_settings import use_mail
 from tests.outbox_rows import SECOND, is_about, reported
 from tests.racing import together
 
@@ -21,7 +22,7 @@ from tests.racing import together
 @pytest.fixture(autouse=True)
 def kept(settings: Any) -> None:
     """What is sent can be read as StoredMessage; the test runner would keep it in memory."""
-    settings.EMAIL_BACKEND = "bookings.demo_inbox.Backend"
+    use_mail(settings)
 
 
 class SenderDied(BaseException):

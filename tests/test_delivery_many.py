@@ -18,6 +18,7 @@ from bookings.models import Booking, OutboxEmail, OutboxState, StoredMessage
 from tests import builders, smtp_server
 from tests.builders import NOW
 from tests.effort import effort
+from tests.mail_settings import SMTP, use_mail
 from tests.outbox_rows import SECOND, many_due
 from tests.racing import together
 
@@ -28,9 +29,7 @@ pytestmark = pytest.mark.django_db
 def mailbox(settings: Any) -> Any:
     """A real mail server on a socket."""
     with smtp_server.running() as box:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", box.port
-        settings.EMAIL_TIMEOUT = 5
+        use_mail(settings, SMTP, host="127.0.0.1", port=box.port, timeout=5)
         settings.MAIL_IN_FLIGHT = 4
         yield box
 
@@ -72,7 +71,7 @@ def test_no_thread_of_ours_opens_a_connection_to_the_database(
 
 
 def test_what_is_kept_in_our_database_is_written_by_the_caller(settings: Any) -> None:
-    settings.EMAIL_BACKEND = "bookings.demo_inbox.Backend"
+    use_mail(settings)
     assert tasks.deliver_all(many_due(5), now=NOW) == 5
     assert StoredMessage.objects.count() == 5  # in the transaction of this test
 
@@ -94,7 +93,7 @@ def test_a_server_that_takes_few_mails_over_one_connection_gets_the_rest_later(
 def test_a_server_that_is_silent_for_some_does_not_keep_the_others(
     mailbox: Any, settings: Any
 ) -> None:
-    settings.EMAIL_TIMEOUT = 0.3
+    use_mail(settings, SMTP, host="127.0.0.1", port=mailbox.port, timeout=0.3)
     mailbox.silent = 2
     ids = many_due(12)
     assert tasks.deliver_all(ids, now=NOW) == 10
@@ -103,7 +102,7 @@ def test_a_server_that_is_silent_for_some_does_not_keep_the_others(
 
 
 def test_what_there_is_no_time_for_is_left_to_the_next(mailbox: Any, settings: Any) -> None:
-    settings.EMAIL_TIMEOUT = 0.4
+    use_mail(settings, SMTP, host="127.0.0.1", port=mailbox.port, timeout=0.4)
     settings.MAIL_IN_FLIGHT = 1
     mailbox.silent = 10
     ids = many_due(8)

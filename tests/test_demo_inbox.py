@@ -16,6 +16,7 @@ from bookings.models import OutboxEmail, OutboxState, StoredMessage, User
 from tests import builders
 from tests.builders import NOW
 from tests.follower_pages import address
+from tests.mail_settings import use_mail
 from tests.shoppers import make_checkout
 from topmate import services
 from topmate.env import Env
@@ -28,7 +29,7 @@ def demo(settings: Any) -> None:
     """The inbox is one of its people's."""
     builders.make_user(SIGN_INS[0][0])
     settings.DEMO_INBOX = True
-    settings.EMAIL_BACKEND = "bookings.demo_inbox.Backend"
+    use_mail(settings)
 
 
 PAGES = [
@@ -71,7 +72,7 @@ def test_outside_of_the_demo_the_pages_do_not_exist(
 
 
 def test_where_nothing_is_sent_nothing_counts_as_sent(settings: Any) -> None:
-    settings.EMAIL_BACKEND = services.mail(Env({"DEMO": "0"}), is_public=False).backend
+    use_mail(settings, services.mail(Env({"DEMO": "0"}), is_public=False).backend)
     builders.offer(builders.make_booking())
     row = OutboxEmail.objects.filter(kind="offer").get()
     assert not emails.deliver(row.pk, now=NOW + (builders.HOUR / 60))
@@ -202,8 +203,14 @@ def test_nonsense_in_the_address_is_not_an_error(client: Client, query: dict[str
 @pytest.mark.parametrize("zone", ["", "\x01", "../../etc/passwd", "Mars/Base", "x" * 3000])
 def test_a_broken_zone_cookie_means_utc(client: Client, zone: str) -> None:
     store()
-    client.cookies["tz"] = zone
-    assert "(UTC)" in client.get(reverse("demo_inbox")).content.decode()
+    response = client.get(reverse("demo_inbox"), headers={"cookie": f"tz={zone}"})
+    assert "(UTC)" in response.content.decode()
+
+
+def test_the_zone_of_the_cookie_is_used(client: Client) -> None:
+    store()
+    response = client.get(reverse("demo_inbox"), headers={"cookie": "tz=Asia/Kolkata"})
+    assert "(UTC)" not in response.content.decode()
 
 
 def test_nothing_there_is_a_404(client: Client) -> None:

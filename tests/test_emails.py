@@ -19,11 +19,12 @@ from bookings.models import Booking, OutboxEmail, StoredMessage, TimelineEvent
 from bookings.states import Verb
 from tests import builders
 from tests.builders import NOW
+from tests.mail_settings import use_mail
 
 
 @pytest.fixture(autouse=True)
 def kept(settings: Any) -> None:
-    settings.EMAIL_BACKEND = "bookings.demo_inbox.Backend"
+    use_mail(settings)
 
 
 @pytest.fixture(scope="module")

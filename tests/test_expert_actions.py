@@ -63,7 +63,7 @@ def test_reschedule_leaves_a_result_with_undo_in_place_of_the_row(
     reported.refresh_from_db()
     assert reported.state == State.RESCHEDULE_OFFERED
     assert html.lstrip().startswith(f'<li id="call-{reported.code}">')
-    assert "Reschedule link sent to Priya Nair" in html
+    assert "New time offered to Priya Nair" in html
     assert "Your 72-hour clock has stopped." in html
     assert f"/bookings/{reported.code}/undo/" in html
     assert 'id="need-count" hx-swap-oob="true"' in html
@@ -90,7 +90,7 @@ def test_without_scripts_the_list_comes_back_with_a_message_and_undo(
     response = send(desk, reported, "reschedule", mode="availability")
     assert response.status_code == 302
     html = text(desk.get(response.headers["Location"]))
-    assert "Reschedule link sent to Priya Nair." in html
+    assert "New time offered to Priya Nair." in html
     assert f'action="/bookings/{reported.code}/undo/' in html
 
 
@@ -129,7 +129,7 @@ def test_the_same_form_sent_twice_acts_once(desk: Client, reported: Booking) -> 
     first = send(desk, reported, "reschedule", htmx=True, mode="availability")
     second = send(desk, reported, "reschedule", htmx=True, mode="availability")
     assert (first.status_code, second.status_code) == (200, 200)
-    assert "Reschedule link sent" in text(second)
+    assert "New time offered" in text(second)
     assert Offer.objects.count() == 1
 
 
@@ -232,8 +232,8 @@ def test_a_call_held_elsewhere_is_recorded(desk: Client, reported: Booking) -> N
     ("data", "sentence"),
     [
         ({}, "Choose how the call went."),
-        ({"outcome": "held_here"}, "Say when the call took place."),
         ({"outcome": "held_elsewhere"}, "Choose where the call took place."),
+        ({"outcome": "held_elsewhere", "channel": "phone"}, "Say when the call took place."),
         ({"outcome": "held_here", "held_at": "2150-01-01T10:00"}, "cannot have been in the future"),
         ({"outcome": "held_here", "held_at": "1971-01-01T00:00"}, "have been before it was booked"),
         ({"outcome": "held_here", "minutes": "0"}, "at least one minute"),
@@ -246,6 +246,48 @@ def test_a_reported_call_needs_where_and_when(
     response = send(desk, reported, "mark-completed", htmx=True, **data)
     assert response.status_code == 422
     assert sentence in text(response)
+
+
+def test_the_planned_time_of_a_reported_call_is_filled_in(desk: Client, reported: Booking) -> None:
+    planned = in_india(reported.starts_at)
+    html = text(desk.get(f"/bookings/{reported.code}/mark-completed/"))
+    assert f'name="held_at" value="{planned}"' in html
+    assert "checked" not in html.split('name="outcome"', 1)[1].split("</fieldset>")[0]
+
+
+def test_held_as_planned_means_the_planned_time(desk: Client, reported: Booking) -> None:
+    """Also where the field was emptied: that is what the choice says."""
+    answer = send(desk, reported, "mark-completed", htmx=True, outcome="held_here")
+    assert answer.status_code == 200
+    mark = CompletionMark.objects.get()
+    assert mark.held_at == reported.starts_at.replace(second=0, microsecond=0)
+    assert mark.channel == "planned"
+
+
+def test_another_time_than_planned_counts_where_it_was_written(
+    desk: Client, reported: Booking
+) -> None:
+    later = in_india(reported.starts_at + 20 * MINUTE)
+    send(desk, reported, "mark-completed", htmx=True, outcome="held_here", held_at=later)
+    assert in_india(CompletionMark.objects.get().held_at or timezone.now()) == later
+
+
+@pytest.mark.parametrize("hour", [0, 1])
+@pytest.mark.parametrize("outcome", ["held_here", "held_elsewhere"])
+def test_of_a_time_that_comes_twice_the_planned_one_is_meant(hour: int, outcome: str) -> None:
+    """Half past two in Berlin on the night the clocks go back."""
+    planned = datetime(2027, 10, 31, hour, 30, tzinfo=UTC)
+    lukas = make_expert("Lukas Brandt", time_zone="Europe/Berlin")
+    at = planned + 2 * HOUR
+    booking = report(make_booking(lukas, now=at, starts_at=planned), now=at)
+    with time_machine.travel(at + HOUR, tick=False):
+        client = Client()
+        client.force_login(lukas.user)
+        html = text(client.get(f"/bookings/{booking.code}/mark-completed/"))
+        assert 'value="2027-10-31T02:30"' in html
+        form = {"outcome": outcome, "channel": "phone", "held_at": "2027-10-31T02:30"}
+        send(client, booking, "mark-completed", **form)
+    assert CompletionMark.objects.get().held_at == planned
 
 
 def test_an_unreported_call_needs_only_how_it_went(desk: Client, maya: Expert) -> None:
@@ -300,7 +342,7 @@ def test_withdrawing_after_the_first_deadline_warns_of_the_refund(
 def test_resending_says_so_and_not_too_often(desk: Client, maya: Expert) -> None:
     booking = offer(make_booking(maya, now=timezone.now()), now=timezone.now() - HOUR)
     first = send(desk, booking, "resend", htmx=True, **{"from": "waiting"})
-    assert "Link sent again to Priya Nair" in text(first)
+    assert "Priya Nair gets the link again" in text(first)
     second = send(desk, booking, "resend", htmx=True, **{"from": "waiting"})
     assert second.status_code == 409
     assert "Try again in ten minutes" in text(second)
@@ -445,7 +487,7 @@ def test_several_followers_get_links_after_a_page_that_names_them(
     )
     assert response.headers["Location"] == "/need-action/waiting/"
     shown = text(desk.get("/need-action/waiting/"))
-    assert "Reschedule links sent to Tom Okafor and Priya Nair" in shown
+    assert "New times offered to Tom Okafor and Priya Nair" in shown
     assert shown.count("/undo/") >= 2
     assert Offer.objects.filter(note="Sorry.", mode="availability").count() == 2
 

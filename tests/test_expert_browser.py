@@ -88,7 +88,7 @@ def test_the_result_takes_the_focus_and_undo_brings_the_row_back(
     open_reschedule(desk).get_by_role("button", name="Send link").click()
     result = desk.locator(".call--done")
     expect(result).to_be_focused()
-    expect(result).to_contain_text("Reschedule link sent to Priya Nair")
+    expect(result).to_contain_text("New time offered to Priya Nair")
     expect(desk.locator("#live")).to_contain_text("Your 72-hour clock has stopped.")
     expect(desk.locator("#need-count")).to_contain_text("1")
     expect(desk.locator("#waiting-count")).to_have_text("1")
@@ -120,7 +120,7 @@ def test_after_a_lost_connection_trying_again_sends_nothing_twice(desk: Any) -> 
     dialog.get_by_role("button", name="Send link").click()
     expect(dialog.get_by_role("alert")).to_contain_text("Trying again is safe")
     dialog.get_by_role("button", name="Send link").click()
-    expect(desk.locator(".call--done")).to_contain_text("Reschedule link sent")
+    expect(desk.locator(".call--done")).to_contain_text("New time offered")
     assert Offer.objects.count() == 1
 
 
@@ -218,7 +218,7 @@ def test_every_button_of_a_row_can_be_pressed(desk: Any, live_server: Any) -> No
         offer(booking, now=timezone.now() - HOUR / 2)
     desk.goto(f"{live_server.url}/need-action/waiting/")
     row(desk).get_by_role("button", name="Resend link").click()
-    expect(desk.locator("#live")).to_have_text("Link sent again to Priya Nair.")
+    expect(desk.locator("#live")).to_have_text("Priya Nair gets the link again.")
     row(desk).get_by_role("button", name="Resend link").click()
     expect(row(desk).locator("xpath=..")).to_contain_text("Try again in ten minutes")
     row(desk).get_by_role("link", name="Withdraw offer").click()

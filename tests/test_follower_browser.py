@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 from playwright.sync_api import expect
 
@@ -183,3 +184,82 @@ def test_no_page_scrolls_sideways(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
         assert over <= 0, (purpose, name, width)
+
+
+# --- what a page says is over by itself ---------------------------------------------------------
+
+
+def time_is_up(page: Any, booking: Booking) -> None:
+    """As if the moment had come that the page names."""
+    waiting = Booking.objects.filter(pk=booking.pk, deadline_at__isnull=False)
+    waiting.update(deadline_at=timezone.now())
+    page.evaluate(
+        """() => { document.querySelector("main").dataset.until = "2001-01-01T00:00:00Z";
+        document.dispatchEvent(new Event("visibilitychange")); }"""
+    )
+
+
+@pytest.mark.parametrize("purpose", ["report", "status"])
+def test_a_promise_that_is_over_is_taken_back_by_the_page_itself(
+    page: Any, live_server: Any, complaints: list[str], purpose: str
+) -> None:
+    booking = reported()
+    page.goto(live_server.url + address(booking, purpose))
+    expect(page.locator("main")).to_contain_text("If there is no answer, you get ₹2,400 back")
+    time_is_up(page, booking)
+    expect(page.locator("main")).to_contain_text("Your refund of ₹2,400 is starting.")
+    expect(page.locator("main")).not_to_contain_text("If there is no answer")
+
+
+def test_a_calendar_nobody_uses_ends_with_its_offer(
+    page: Any, live_server: Any, complaints: list[str]
+) -> None:
+    booking = offered()
+    page.goto(live_server.url + address(booking, "pick"))
+    expect(page.get_by_role("button", name="Confirm new time")).to_be_visible()
+    time_is_up(page, booking)
+    expect(page.locator("main")).to_contain_text("The time to choose one is over.")
+    expect(page.get_by_role("button", name="Confirm new time")).to_have_count(0)
+
+
+def test_nothing_is_taken_from_somebody_who_chooses(
+    page: Any, live_server: Any, complaints: list[str]
+) -> None:
+    booking = offered()
+    page.goto(live_server.url + address(booking, "pick"))
+    page.locator(".slot").first.click()
+    chosen = page.locator("input[name=slot]:checked").input_value()
+    page.evaluate("document.activeElement.blur()")
+    time_is_up(page, booking)
+    expect(page.locator(".notice--changed")).to_contain_text("This page is out of date.")
+    assert page.locator("input[name=slot]:checked").input_value() == chosen
+    page.get_by_role("link", name="Show it as it is now").click()
+    expect(page.locator("main")).to_contain_text("The time to choose one is over.")
+
+
+@pytest.mark.parametrize("wait", ["typed", "focus"])
+def test_nothing_is_taken_from_somebody_who_writes(
+    page: Any, live_server: Any, complaints: list[str], wait: str
+) -> None:
+    booking = make_booking(now=timezone.now())
+    page.goto(live_server.url + address(booking, "report"))
+    words = page.get_by_label("Tell Maya what happened")
+    words.fill("I waited for 25 minutes." if wait == "typed" else "")
+    if wait == "typed":
+        page.evaluate("document.activeElement.blur()")
+    time_is_up(page, booking)
+    expect(page.locator(".notice--changed")).to_be_visible()
+    expect(words).to_have_value("I waited for 25 minutes." if wait == "typed" else "")
+    assert Axe().run(page).violations_count == 0
+
+
+def test_a_call_that_can_be_reported_from_now_on_says_so_itself(
+    page: Any, live_server: Any, complaints: list[str]
+) -> None:
+    now = timezone.now()
+    booking = make_booking(now=now - timedelta(hours=1), starts_at=now - timedelta(minutes=5))
+    page.goto(live_server.url + address(booking, "report"))
+    expect(page.locator("h1")).to_contain_text("You can report this call from")
+    Booking.objects.filter(pk=booking.pk).update(starts_at=now - timedelta(minutes=16))
+    time_is_up(page, booking)
+    expect(page.get_by_role("button", name="Report the no-show")).to_be_visible()

@@ -59,6 +59,20 @@ def test_the_calendar_file_names_the_new_time(client: Client) -> None:
     assert f"UID:{booking.code}@".encode() in file.content
 
 
+def test_the_same_form_with_another_time_says_which_one_was_picked(client: Client) -> None:
+    """Loading was stopped, and another time chosen: nobody is left to believe that it counts."""
+    booking = offered()
+    page = address(booking, "pick")
+    key = {"request_key": "one-and-the-same-form"}
+    client.post(page, {"slot": "2025-11-26T11:30Z", **key})
+    answer = client.post(page, {"slot": "2025-11-27T11:30Z", **key}, follow=True)
+    assert "You had picked a time already: Wednesday 26 November" in read(answer)
+    assert "It was not changed again." in read(answer)
+    assert "Your new time is set. Thursday" not in read(answer)
+    booking.refresh_from_db()
+    assert (booking.attempt, booking.starts_at.day) == (2, 26)
+
+
 def test_the_same_form_twice_moves_once_and_shows_the_result(client: Client) -> None:
     booking = offered()
     path = address(booking, "pick")

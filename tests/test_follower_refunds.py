@@ -94,6 +94,18 @@ def test_a_confirmed_refund_has_its_day_and_the_banks_reference(client: Client) 
     assert "Maya did not answer your report within 72 hours" in text
 
 
+@pytest.mark.parametrize("state", [RefundState.SENDING, RefundState.UNKNOWN])
+def test_without_an_answer_for_long_it_is_delayed_and_our_team_knows(
+    state: str, client: Client
+) -> None:
+    booking = unanswered()
+    refund_of(booking, state=state, alerted_at=LATER)
+    text = status(client, booking)
+    assert "Your refund is delayed" in text
+    assert "The payment provider has not confirmed it yet. Our team has been told" in text
+    assert "We are sending" not in text
+
+
 def test_a_declined_refund_is_delayed_and_not_lost(client: Client) -> None:
     booking = unanswered()
     refund_of(booking, state=RefundState.DECLINED, finished_at=LATER)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookings import formats
+from bookings.plain_text import one_line
 
 INSTANT = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)
 
@@ -119,12 +120,12 @@ def test_zones(zone: str, place: str, abbreviation: str) -> None:
 
 @given(st.text())
 def test_one_line_is_one_printable_line(text: str) -> None:
-    line = formats.one_line(text)
+    line = one_line(text)
     assert len(line.splitlines()) <= 1
     assert line == line.strip()
-    assert formats.one_line(line) == line
+    assert one_line(line) == line
 
 
 @pytest.mark.parametrize("name", ["Zoë Müller", "山田 太郎", "প্রিয়া", "👩‍👩‍👧 Family", "O’Neil-Çağ"])
 def test_real_names_stay_as_they_are(name: str) -> None:
-    assert formats.one_line(name) == name
+    assert one_line(name) == name

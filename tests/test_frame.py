@@ -45,7 +45,21 @@ def test_the_token_is_the_visitors_and_works() -> None:
     own = {**theirs, "csrfmiddlewaretoken": hers}
     assert maya.post("/theme/", own).status_code == 302
     assert 'data-theme="dark"' in page(maya)
-    assert "Light theme" in page(maya)
+    assert "Switch to light theme" in page(maya)
+    assert "Switch to dark theme" not in page(maya)
+
+
+def test_the_entry_for_the_theme_names_what_it_does() -> None:
+    maya = signed_in("Maya Fernandes")
+    for theme, offered in (("dark", ["light"]), ("light", ["dark"]), ("system", ["light", "dark"])):
+        maya.cookies["theme"] = theme
+        found = re.findall(r'name="theme" value="(\w+)"([^>]*)>Switch to (\w+) theme<', page(maya))
+        assert [value for value, _, _ in found] == offered
+        assert all(value == word for value, _, word in found)
+        # Where the device decides, the style sheet shows the one that is not there now.
+        classes = [attributes.strip() for _, attributes, _ in found]
+        alone = theme != "system"
+        assert classes == ([""] if alone else ['class="to-light"', 'class="to-dark"'])
 
 
 def test_the_address_is_the_one_of_this_page() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bookings.gateways import Status
+from bookings.gateways import Doubt, Status
 from bookings.standin.server import StandIn
 from tests.providers import Provider, find, moment, send, status
 
@@ -70,12 +70,57 @@ def test_m14_never_captured_is_declined(provider: Provider) -> None:
     assert "never captured" in answer.message
 
 
+def test_m14_refunded_by_whom_no_list_shows_yet_is_no_refusal(provider: Provider) -> None:
+    """Nothing is left of the payment; it is ours that has it, under an older key."""
+    gateway, request = provider.gateway(), provider.request(amount=5000)
+    provider.tell(list_lag=600)
+    assert send(gateway, request).status == Status.ACCEPTED
+    again = provider.request(request.payment_ref, 5000, refund_uuid=request.refund_uuid, epoch=2)
+    for answer in (find(gateway, again), send(gateway, again)):
+        assert answer is not None
+        assert (answer.status, answer.doubt) == (Status.UNKNOWN, Doubt.NONE)
+        assert "behind" in answer.message
+    provider.tell(advance=601)
+    assert send(gateway, again).status == Status.SUCCEEDED
+    assert len(provider.paid(request)) == 1
+
+
+def test_where_the_payment_cannot_be_read_the_list_alone_is_believed(provider: Provider) -> None:
+    gateway, request = provider.gateway(), provider.request()
+    provider.fault("gateway", match="^GET /v1/(payment_intents|payments)/[^/]+$")
+    assert find(gateway, request) is None
+
+
 def test_a_refusal_that_nothing_explains_is_unknown(provider: Provider) -> None:
     gateway, request = provider.gateway(), provider.request()
     provider.fault("refuse", status=400, code="something_new")
     answer = send(gateway, request)
-    assert answer.status == Status.UNKNOWN
+    assert (answer.status, answer.doubt) == (Status.UNKNOWN, Doubt.REFUSED)
     assert answer.message
+
+
+def test_a_refusal_that_the_key_keeps_says_so_when_it_is_repeated(provider: Provider) -> None:
+    gateway, request = provider.gateway(), provider.request()
+    provider.fault("refuse_kept", status=400, code="balance_insufficient")
+    doubts = [send(gateway, request).doubt for _ in range(3)]
+    assert doubts == [Doubt.REFUSED, Doubt.REFUSED_FOR_GOOD, Doubt.REFUSED_FOR_GOOD]
+    moved = provider.request(request.payment_ref, refund_uuid=request.refund_uuid, epoch=2)
+    assert send(gateway, moved).status == Status.ACCEPTED
+
+
+def test_m20_a_payment_nobody_knows_is_told_from_all_other_trouble(provider: Provider) -> None:
+    gateway = provider.gateway()
+    gone = provider.request("pi_gone" if provider.name == "stripe" else "pay_gone")
+    for answer in (send(gateway, gone), find(gateway, gone)):
+        assert answer is not None
+        assert (answer.status, answer.doubt) == (Status.UNKNOWN, Doubt.NO_SUCH_PAYMENT)
+        assert "does not know this payment" in answer.message
+    known = provider.request()
+    for status_, code in ((404, ""), (403, "resource_missing"), (401, ""), (500, "")):
+        provider.fault("refuse", status=status_, code=code, match=".*", calls=2)
+        answer = send(gateway, known)
+        assert (answer.status, answer.doubt == Doubt.NO_SUCH_PAYMENT) == (Status.UNKNOWN, False)
+        provider.tell(faults=[])
 
 
 def test_what_failed_is_not_counted_as_returned(provider: Provider) -> None:

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from bookings.gateways import Status
+from bookings.gateways import Doubt, Status
 from bookings.standin.server import StandIn
 from tests.providers import BRIEF, Provider, find, moment, send, status, until
 
@@ -57,12 +57,12 @@ def test_m02_slower_than_the_time_out_is_unknown_and_pays_once(
     provider.fault(kind, seconds=3 * BRIEF)
     answer = send(gateway, request)
     assert answer.status == Status.UNKNOWN
-    assert not answer.is_stored_failure
+    assert answer.doubt == Doubt.NONE
     if kind != "late":
         assert find(gateway, request) is None  # and yet it will be paid
     second = send(gateway, request)  # `slow`: 409, the first runs
     assert second.status == (Status.UNKNOWN if kind == "slow" else Status.ACCEPTED)
-    assert not second.is_stored_failure
+    assert second.doubt == Doubt.NONE
     time.sleep(3 * BRIEF)
     until(lambda: provider.paid(request))
     assert send(gateway, request).status == Status.ACCEPTED
@@ -74,7 +74,7 @@ def test_m03_a_stored_500_without_work_says_so_until_the_key_changes(provider: P
     provider.fault("error")
     for _ in range(3):
         answer = send(gateway, request)
-        assert (answer.status, answer.is_stored_failure) == (Status.UNKNOWN, True)
+        assert (answer.status, answer.doubt) == (Status.UNKNOWN, Doubt.FAILED_INSIDE)
         assert find(gateway, request) is None
     moved = provider.request(request.payment_ref, refund_uuid=request.refund_uuid, epoch=2)
     assert send(gateway, moved).status == Status.ACCEPTED
@@ -85,7 +85,7 @@ def test_m04_a_stored_500_after_the_work_is_found_in_the_list(provider: Provider
     gateway, request = provider.gateway(), provider.request()
     provider.fault("error_done")
     answer = send(gateway, request)
-    assert (answer.status, answer.is_stored_failure) == (Status.UNKNOWN, True)
+    assert (answer.status, answer.doubt) == (Status.UNKNOWN, Doubt.FAILED_INSIDE)
     assert status(gateway, request) == Status.ACCEPTED
     assert len(provider.paid(request)) == 1
 
@@ -95,7 +95,7 @@ def test_m05_in_progress_too_many_reset_and_502_keep_the_key(provider: Provider,
     gateway, request = provider.gateway(), provider.request()
     provider.fault(kind, seconds=7)
     answer = send(gateway, request)
-    assert (answer.status, answer.is_stored_failure) == (Status.UNKNOWN, False)
+    assert (answer.status, answer.doubt) == (Status.UNKNOWN, Doubt.NONE)
     wait = answer.retry_after.total_seconds() if answer.retry_after else 0
     assert wait == (7 if kind == "limit" else 0)
     assert send(gateway, request).status == Status.ACCEPTED
@@ -159,7 +159,7 @@ def test_a_list_that_fails_is_no_empty_list(provider: Provider, kind: str) -> No
     provider.on_lists(kind, seconds=9, calls=2)
     answer = find(gateway, request)
     assert answer is not None
-    assert (answer.status, answer.is_stored_failure) == (Status.UNKNOWN, False)
+    assert (answer.status, answer.doubt) == (Status.UNKNOWN, Doubt.NONE)
     wait = answer.retry_after.total_seconds() if answer.retry_after else 0
     assert wait == (9 if kind == "limit" else 0)
     with pytest.raises(Exception, match=r".*"):

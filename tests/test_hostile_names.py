@@ -16,6 +16,7 @@ from bookings.emails.rendering import address
 from bookings.models import OutboxEmail, Service, StoredMessage
 from tests import builders
 from tests.builders import NOW
+from tests.mail_settings import use_mail
 
 HOSTILE = [
     "Eve\r\nBcc: all@example.org",
@@ -34,7 +35,7 @@ HOSTILE = [
 @pytest.fixture(autouse=True)
 def kept(settings: Any) -> None:
     """What is sent can be read as StoredMessage; the test runner would keep it in memory."""
-    settings.EMAIL_BACKEND = "bookings.demo_inbox.Backend"
+    use_mail(settings)
 
 
 @pytest.mark.django_db

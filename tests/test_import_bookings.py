@@ -155,8 +155,8 @@ def test_a_long_file_with_a_bad_line_in_each_hundred(maya, write, run, tmp_path)
         ({"starts_at": "2026-01-20"}, "starts_at", "written like"),
         ({"starts_at": "2026-02-30T18:00Z"}, "starts_at", "written like"),
         ({"starts_at": "2026-01-20T18:00"}, "starts_at", "time_zone is empty"),
-        ({"starts_at": "0001-01-01T00:00+14:00"}, "starts_at", "usable date"),
-        ({"starts_at": "9999-12-31T23:59-12:00"}, "starts_at", "usable date"),
+        ({"starts_at": "0001-01-01T00:00+14:00"}, "starts_at", "three years from now"),
+        ({"starts_at": "9999-12-31T23:59-12:00"}, "starts_at", "three years from now"),
         ({"starts_at": "1999-12-31T18:00Z"}, "starts_at", "year 2000"),
         ({"price": "1e3"}, "price", "plain number"),
         ({"price": "2,400"}, "price", "plain number"),
@@ -182,6 +182,49 @@ def test_a_bad_value_is_refused_with_its_column_and_reason(
     assert reason in out
     assert not Booking.objects.exists()
     assert not Follower.objects.exists()
+
+
+WRONG_REFERENCES = {
+    "stripe": [
+        "cs_test_a1", "in_1Xy", "Visa 4242", "pi_1_secret_abc", "src_1Xy", "pm_1Xy", "re_1Xy",
+        "https://dashboard.stripe.com/payments/pi_3", "pi_", "pi_1 2", "PI_1", "pay_1", "pi_1,",
+        "pi_１", "xpi_1", "acct_1/pi_1",
+    ],
+    "razorpay": ["pay Nx", "order_1", "rfnd_1", "pay_", "pi_1", "pay_1/refund", "plink_1", "Pay_1"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("provider", "ref"), [(name, ref) for name, refs in WRONG_REFERENCES.items() for ref in refs]
+)
+def test_a_reference_by_which_nobody_can_refund_is_refused(maya, write, run, provider, ref) -> None:
+    path = write({}, {"external_ref": "order-2", "provider": provider, "payment_ref": ref})
+    for options in (["--dry-run"], []):
+        status, out = run(path, *options)
+        assert status == 1
+        assert f"Line 3, payment_ref: {provider.title()} cannot refund by this." in out
+        looks_like = "pay_ followed" if provider == "razorpay" else "pi_, ch_ or py_ followed"
+        assert looks_like in out
+    assert Payment.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("provider", "ref"),
+    [
+        ("stripe", "py_1Abc"), ("stripe", "ch_1Abc"), ("stripe", "pi_3PqR7sT8uV9wXyZa"),
+        ("razorpay", "pay_Nq7RsT8uV9wXyZ"), ("sandbox", "anything at all"),
+        ("manual", "Invoice 17, Visa 4242"), ("", "SEPA 1"),
+    ],
+)  # fmt: skip
+def test_a_reference_of_the_provider_or_of_a_person_is_taken(
+    maya, write, run, provider, ref
+) -> None:
+    assert run(write({"provider": provider, "payment_ref": ref}))[0] == 0
+    assert Payment.objects.get().provider_ref == ref
+
+
+def test_the_reference_of_a_free_call_is_not_looked_at(maya, write, run) -> None:
+    assert run(write({"price": "0", "payment_ref": "none, it was free"}))[0] == 0
 
 
 def test_all_that_is_wrong_with_a_line_is_told_at_once(maya, write, run) -> None:
@@ -228,7 +271,7 @@ def test_a_payment_whose_refund_would_be_another_amount_is_refused(
     "changes",
     [
         {"currency": "RSD", "provider": "manual"},
-        {"currency": "ISK", "provider": "razorpay"},
+        {"currency": "ISK", "provider": "razorpay", "payment_ref": "pay_1"},
         {"currency": "RSD", "price": "0"},
     ],
 )

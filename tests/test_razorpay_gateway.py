@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
-from bookings.gateways import Status, gateway_of
+from bookings.gateways import Doubt, Status, gateway_of
 from bookings.gateways.razorpay import RazorpayGateway, _listed
 from bookings.gateways.razorpay_wire import RazorpayError
 from tests.providers import Provider, moment, running
@@ -113,8 +113,13 @@ def test_a_list_must_say_that_it_is_one_and_complete(provider: Provider, text: s
 def test_what_is_no_id_is_not_even_asked_for(provider: Provider, ref: str) -> None:
     request = replace(provider.request(), payment_ref=ref)
     calls = listen(provider.server)
-    with pytest.raises(RazorpayError, match="not one of Razorpay's"):
-        provider.gateway().send(request, now=moment())
+    for answer in (
+        provider.gateway().send(request, now=moment()),
+        provider.gateway().find(request, now=moment()),
+    ):
+        assert answer is not None
+        assert (answer.status, answer.doubt) == (Status.UNKNOWN, Doubt.NO_SUCH_PAYMENT)
+        assert "not one of Razorpay's" in answer.message
     assert calls == []
 
 

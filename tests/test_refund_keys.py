@@ -11,9 +11,11 @@ import pytest
 
 from bookings import refunds
 from bookings.models import Booking, OutboxEmail, Refund, RefundState
+from bookings.refunds import pace
+from bookings.refunds.driving import request_of
 from bookings.states import TransitionNotAllowed
-from tests.builders import HOUR, NOW, staff
-from tests.engine import LATER, MINUTE, drive, lines, paid, refund_of
+from tests.builders import HOUR, staff
+from tests.engine import LATER, MINUTE, drive, is_left_to_staff, lines, paid, play, refund_of
 from tests.providers import Provider, until
 
 pytestmark = pytest.mark.django_db
@@ -32,15 +34,47 @@ def test_m03_a_stored_500_without_work_needs_one_new_key(provider: Provider) -> 
     assert paid(provider, refund) == [80000]
 
 
-def test_m03_the_key_does_not_change_before_a_minute_is_over(provider: Provider) -> None:
+def test_m03_the_key_does_not_change_before_an_absence_of_ten_minutes(provider: Provider) -> None:
     refund = refund_of(provider, part=80000)
     provider.fault("error")
     drive(refund)
-    drive(refund, LATER + timedelta(seconds=59))
+    drive(refund, LATER + timedelta(minutes=9, seconds=59))
     assert refund.epoch == 1
-    assert refund.stored_failure_at is not None
-    drive(refund, max(refund.next_attempt_at or NOW, LATER + 2 * MINUTE))
+    assert refund.stored_failure_at == LATER
+    at = LATER + 10 * MINUTE
+    Refund.objects.update(next_attempt_at=at)
+    drive(refund, at)
     assert refund.epoch == 2
+    assert refund.next_attempt_at == at + 2 * MINUTE, "and one more look before it is used"
+    drive(refund)
+    assert paid(provider, refund) == [80000]
+
+
+def test_m03_the_key_does_not_change_while_a_try_may_still_be_under_way(
+    provider: Provider,
+) -> None:
+    """A time-out in between: that try may do the work later, under the old key."""
+    refund = refund_of(provider, part=80000)
+    provider.fault("error")
+    drive(refund)
+    provider.fault("gateway")
+    drive(refund, LATER + 9 * MINUTE)
+    assert (refund.epoch, refund.stored_failure_at) == (1, None)
+    drive(refund, LATER + HOUR)
+    assert (refund.epoch, refund.stored_failure_at) == (1, LATER + HOUR)
+
+
+def test_m03_errors_without_end_use_up_three_keys_and_ask_a_person(provider: Provider) -> None:
+    refund = refund_of(provider, part=80000)
+    provider.fault("error", calls=10**6)
+    at = play(provider, refund, 20 * HOUR)
+    assert (refund.state, refund.next_attempt_at) == (RefundState.UNKNOWN, None)
+    assert (refund.epoch, paid(provider, refund)) == (pace.KEYS_AFTER_FAILURES, [])
+    is_left_to_staff(refund)
+    provider.tell(faults=[])
+    refunds.retry(refund.pk, actor=staff(), now=at, reason="They have mended it.")
+    play(provider, refund, HOUR, now=at)
+    assert (refund.state, paid(provider, refund)) == (RefundState.SUCCEEDED, [80000])
 
 
 def test_m04_a_stored_500_with_work_is_found_and_never_sent_again(provider: Provider) -> None:
@@ -81,7 +115,6 @@ def test_m18_what_is_sent_again_is_word_for_word_the_same(provider: Provider) ->
     refund.refresh_from_db()
     before = dict(refund.request)
     from bookings.gateways import gateway_of
-    from bookings.refunds.driving import request_of
 
     gateway = gateway_of(provider.name)
     assert gateway is not None

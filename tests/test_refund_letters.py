@@ -17,6 +17,7 @@ from bookings.links import Purpose
 from bookings.models import Booking, Refund, RefundState, StoredMessage
 from tests import builders
 from tests.builders import DAY, NOW
+from tests.mail_settings import use_mail
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -26,7 +27,7 @@ STARTED = ("has started", "is going back to", "On your account", "On its way")
 @pytest.fixture(autouse=True)
 def kept(settings: Any) -> None:
     """What is sent can be read as StoredMessage; the test runner would keep it in memory."""
-    settings.EMAIL_BACKEND = "bookings.demo_inbox.Backend"
+    use_mail(settings)
 
 
 def declined_at_once(**details: Any) -> Booking:

@@ -238,17 +238,6 @@ def test_reconcile_finds_what_nobody_told_us(provider: Provider, capsys: Any) ->
     assert refund.state == RefundState.VOID
 
 
-def test_a_refund_the_provider_does_not_know_is_loud(provider: Provider) -> None:
-    refund = drive(refund_of(provider))
-    provider.tell(advance=61)
-    drive(refund)
-    ref = refund.payment.provider_ref
-    provider.server.books.by_payment[ref].clear()
-    refetch(refund)
-    assert refund.alerted_at is not None
-    assert OutboxEmail.objects.filter(kind="staff_money_differs").count() == 1
-
-
 def test_a_refund_that_was_given_back_unsent_gives_way_to_other_money(
     provider: Provider,
 ) -> None:

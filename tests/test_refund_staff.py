@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from bookings import refunds
-from bookings.models import Refund, RefundState
+from bookings import refunds, timeline
+from bookings.models import Payment, Refund, RefundState
 from bookings.refunds.outcomes import ABSENT
-from bookings.states import Actor, ActorKind, State, TransitionNotAllowed
-from tests.builders import NOW, make_in_state, make_staff, staff
+from bookings.states import SYSTEM, Actor, ActorKind, State, TransitionNotAllowed
+from tests.builders import DAY, NOW, make_in_state, make_staff, staff
 from tests.staff_pages import act, fresh, url
 
 pytestmark = pytest.mark.django_db
@@ -24,19 +26,26 @@ VERBS: dict[refunds.StaffVerb, Callable[..., Refund]] = {
     "hold": refunds.hold,
     "release": refunds.release,
     "paid_by_hand": refunds.record_paid_by_hand,
+    "fit": refunds.fit,
 }
 ENDED = {"retry", "paid_by_hand"}
 ALLOWED: dict[str, set[str]] = {
     "due": {"hold"},
     "due, held": {"release"},
     "sending": set(),
+    "sending, old": {"paid_by_hand"},
     "accepted": set(),
+    "accepted, old": {"paid_by_hand"},
     "succeeded": set(),
+    "succeeded, missing": ENDED,
     "unknown": {"retry"},
+    "unknown, old": ENDED,
     "unknown, held": {"release"},
-    "unknown, missing": {"retry", "paid_by_hand"},
+    "unknown, missing": ENDED,
     "declined": ENDED,
+    "declined, its money gone": {"fit"},
     "reversed": ENDED,
+    "reversed, its money gone": {"fit"},
     "manual_due": {"paid_by_hand"},
     "manual_due, held": {"release", "paid_by_hand"},
     "void": set(),
@@ -44,16 +53,33 @@ ALLOWED: dict[str, set[str]] = {
 
 
 def a_refund(situation: str) -> Refund:
+    """As of the real clock, by which the pages go."""
+    now = timezone.now()
     state, _, more = situation.partition(", ")
-    refund = Refund.objects.get(booking=make_in_state(State.REFUNDED))
+    refund = Refund.objects.get(booking=make_in_state(State.REFUNDED, now=now))
+    sent_at = now - 30 * DAY if more == "old" else now
     is_missing = more == "missing"
     Refund.objects.filter(pk=refund.pk).update(
         state=state,
         hold_reason="bank dispute open" if more == "held" else "",
-        absent_at=NOW if is_missing else None,
-        next_attempt_at=None if more else NOW,
+        first_sent_at=sent_at,
+        accepted_at=sent_at if state == RefundState.ACCEPTED else None,
+        absent_at=now if is_missing else None,
+        alerted_at=now if is_missing else None,
+        next_attempt_at=None if more in ("held", "missing") else now,
         last_answer=ABSENT.message if is_missing else "",
     )
+    if "money gone" in more:  # by another refund of ours
+        gone = {"captured_minor": refund.amount_minor, "reserved_minor": refund.amount_minor}
+        Payment.objects.filter(pk=refund.payment_id).update(**gone)
+        other = Refund.objects.get(pk=refund.pk)
+        event = timeline.append(
+            refund.booking, "refund_reduced", actor=SYSTEM, at=now,
+            data={"refund_minor": other.amount_minor, "currency": other.currency},
+        )  # fmt: skip
+        other.pk, other.uuid, other.event, other.state = None, uuid4(), event, RefundState.DUE
+        other._state.adding = True
+        other.save()
     return Refund.objects.get(pk=refund.pk)
 
 
@@ -61,7 +87,7 @@ def acts(refund: Refund, verb: refunds.StaffVerb, actor: Actor) -> bool:
     details: dict[str, Any] = {"reference": "UTR 7788"} if verb == "paid_by_hand" else {}
     with transaction.atomic():
         try:
-            VERBS[verb](refund.pk, actor=actor, now=NOW, reason="Looked.", **details)
+            VERBS[verb](refund.pk, actor=actor, now=timezone.now(), reason="Looked.", **details)
         except TransitionNotAllowed:
             return False
         finally:

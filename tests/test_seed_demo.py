@@ -18,12 +18,13 @@ from bookings.demo import cast
 from bookings.models import Booking, Expert, OutboxEmail, Refund, StoredMessage, User
 from bookings.states import State
 from tests.effort import effort
+from tests.mail_settings import Mail, use_mail
 
 pytestmark = pytest.mark.django_db
 MONDAY_MORNING = datetime(2026, 11, 23, 6, 2, 33, 123456, tzinfo=UTC)
 
 
-WITH_INBOX = {"EMAIL_BACKEND": "bookings.demo_inbox.Backend", "DEMO_INBOX": True}
+WITH_INBOX = {**Mail().settings(), "DEMO_INBOX": True}
 
 
 @pytest.fixture(scope="class")
@@ -153,7 +154,7 @@ def test_a_site_with_real_mail_is_not_seeded_by_mistake(
     settings: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings.DEMO_INBOX = False
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    use_mail(settings, "django.core.mail.backends.locmem.EmailBackend")
 
     with pytest.raises(CommandError, match="Nothing was added"):
         call_command("seed_demo")

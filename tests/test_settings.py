@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import runpy
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -158,6 +160,51 @@ def test_mail_urls() -> None:
     assert postmark.backend == "anymail.backends.postmark.EmailBackend"
     assert postmark.anymail["POSTMARK_SERVER_TOKEN"] == "abc"
     assert mail_of().demo_inbox
+
+
+CONNECT = """
+import django
+django.setup()
+from bookings.emails.mailing import Connections
+[connection] = Connections()._idle
+names = ("host", "port", "username", "password", "use_tls", "use_ssl", "timeout")
+print(type(connection).__module__, [getattr(connection, name, None) for name in names])
+"""
+
+
+@pytest.mark.parametrize(
+    ("url", "module", "options"),
+    [
+        ("", "bookings.demo_inbox", [None] * 7),
+        ("console://", "django.core.mail.backends.console", [None] * 7),
+        (
+            "smtp://me:p%40ss@mail.example/?tls=1",
+            "django.core.mail.backends.smtp",
+            ["mail.example", 587, "me", "p@ss", True, False, 20],
+        ),
+        (
+            "smtps://mail.example",
+            "django.core.mail.backends.smtp",
+            ["mail.example", 465, "", "", False, True, 20],
+        ),
+        ("anymail://resend?api_key=k", "anymail.backends.resend", [None] * 6 + [(3, 20)]),
+    ],
+)
+def test_mail_leaves_as_its_url_says_and_no_setting_is_an_old_one(
+    root: Path, tmp_path: Path, url: str, module: str, options: list[Any]
+) -> None:
+    """With every warning of something that is going to be taken away as an error."""
+    strict = ["-W", "error::DeprecationWarning", "-W", "error::PendingDeprecationWarning"]
+    env = {"DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "topmate.settings"}
+    said = subprocess.run(
+        [sys.executable, *strict, "-c", CONNECT],
+        cwd=root,
+        env=env | ({"EMAIL_URL": url} if url else {}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (said.stderr, said.stdout) == ("", f"{module} {options}\n")
 
 
 def test_problems_are_raised_together() -> None:

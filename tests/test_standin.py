@@ -96,6 +96,22 @@ def test_a_disputed_payment_is_not_refunded_and_a_lost_one_is_returned(server: S
     ]
 
 
+def test_a_stripe_id_counts_only_under_the_name_of_its_kind(stripe: Provider) -> None:
+    server = stripe.server
+    for ref, names in (("pi_1", ("payment_intent",)), ("py_2", ("charge",))):
+        stripe.pay(id=ref)
+        for name in ("payment_intent", "charge"):
+            status = 200 if name in names else 404
+            form = {name: ref, "amount": "100"}
+            assert call(server, "POST", "/v1/refunds", form).status == status
+            assert call(server, "GET", f"/v1/refunds?{name}={ref}").status == status
+    [entry] = call(server, "GET", "/v1/refunds?charge=py_2").json["data"]
+    assert (entry["charge"], entry["payment_intent"]) == ("py_2", None)
+    assert call(server, "GET", "/v1/charges/py_2").json["amount_refunded"] == 100
+    error = call(server, "GET", "/v1/refunds?payment_intent=pi_gone").json["error"]
+    assert (error["code"], error["param"]) == ("resource_missing", "payment_intent")
+
+
 def test_lists_come_in_pages(server: StandIn) -> None:
     payment = Provider(server, "razorpay").pay()
     other = Provider(server, "stripe").pay()
@@ -112,6 +128,31 @@ def test_lists_come_in_pages(server: StandIn) -> None:
     rest = call(server, "GET", f"/v1/refunds?payment_intent={other}&starting_after={last}").json
     assert (len(rest["data"]), rest["has_more"]) == (2, False)
     assert call(server, "GET", f"/v1/refunds/{last}").json["id"] == last
+
+
+@pytest.mark.parametrize("name", ["stripe", "razorpay"])
+def test_lists_may_be_behind_the_books(server: StandIn, name: str) -> None:
+    provider = Provider(server, name)
+    payment = provider.pay()
+    provider.tell(list_lag=180)
+    made = refund(server, payment, 1000).json["id"]
+    path = "/v1/refunds?payment_intent=" + payment
+    one = f"/v1/refunds/{made}"
+    if name == "razorpay":
+        path, one = f"/v1/payments/{payment}/refunds", f"/v1/payments/{payment}/refunds/{made}"
+
+    def listed() -> list[str]:
+        found = call(server, "GET", path).json
+        return [entry["id"] for entry in found.get("data", found.get("items"))]
+
+    assert (listed(), call(server, "GET", one).json["id"]) == ([], made)
+    assert server.books.returned(payment) == 1000
+    provider.tell(advance=179)
+    assert listed() == []
+    provider.tell(advance=2, list_lag={"seconds": 300, "seed": 7})
+    assert listed() == [made]
+    refund(server, payment, 1000)
+    assert 0 < server.books.refunds_of(payment)[0]["listed_at"] - server.books.now() <= 300
 
 
 def test_wrong_keys_are_401_and_strange_calls_4xx(server: StandIn) -> None:

@@ -79,6 +79,21 @@ def test_a_refusal_that_was_executed_is_kept(stripe: Provider) -> None:
     assert refund(stripe.server, payment, key="second").headers["Idempotent-Replayed"] == "true"
 
 
+@pytest.mark.parametrize("name", ["stripe", "razorpay"])
+def test_a_refusal_on_demand_is_kept_or_leaves_no_trace(server: StandIn, name: str) -> None:
+    provider = Provider(server, name)
+    payment = provider.pay()
+    for kind, again in (("refuse", 200), ("refuse_kept", 400)):
+        provider.fault(kind, status=400, code="balance_insufficient")
+        first, second = (refund(server, payment, key=f"key-0000-{kind}") for _ in range(2))
+        assert (first.status, second.status) == (400, again)
+        assert "Idempotent-Replayed" not in first.headers
+        is_repeated = kind == "refuse_kept"
+        assert ("Idempotent-Replayed" in second.headers) is is_repeated
+        assert not is_repeated or first.json == second.json
+    assert server.books.returned(payment) == 1000
+
+
 def test_a_500_is_kept_with_or_without_the_work(stripe: Provider) -> None:
     for kind, paid in (("error", 0), ("error_done", 1000)):
         payment = stripe.pay()

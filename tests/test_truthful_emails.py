@@ -17,13 +17,14 @@ from bookings.models import OutboxEmail, OutboxState, Payment, StoredMessage
 from bookings.states import State
 from tests import builders
 from tests.builders import NOW
+from tests.mail_settings import use_mail
 from tests.outbox_rows import AFTER_UNDO, SECOND, only, reported
 
 
 @pytest.fixture(autouse=True)
 def kept(settings: Any) -> None:
     """What is sent can be read as StoredMessage; the test runner would keep it in memory."""
-    settings.EMAIL_BACKEND = "bookings.demo_inbox.Backend"
+    use_mail(settings)
 
 
 @pytest.mark.django_db

@@ -113,6 +113,10 @@ def no_deadline_is_missed() -> Booking:
     return change(report(make_booking()), deadline_at=NOW - timedelta(minutes=12))
 
 
+def limits_can_be_read() -> Booking:
+    return change(report(make_booking()), policy={"grace": "a minute"})
+
+
 def report_clock_is_full() -> Booking:
     booking = report(make_booking())
     booking.reports.update(due_at=F("due_at") - timedelta(seconds=1))
@@ -293,7 +297,8 @@ def sandbox_books_agree() -> Booking:
 
 
 PLANTED: list[Callable[[], Booking]] = [
-    waiting_has_a_clock, no_deadline_is_missed, report_clock_is_full, reported_has_its_report,
+    waiting_has_a_clock, no_deadline_is_missed, limits_can_be_read, report_clock_is_full,
+    reported_has_its_report,
     open_report_is_known, offered_has_its_offer, offer_keeps_the_way_back, open_offer_has_a_link,
     one_current_link, contested_has_its_contest, marked_has_its_mark, no_overlap,
     history_has_no_gap, state_is_where_history_ends, history_begins_with_booking,

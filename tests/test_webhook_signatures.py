@@ -37,7 +37,7 @@ def razorpay_headers(body: bytes = BODY, *, secret: str = SECRET) -> dict[str, s
 
 
 def check_stripe(headers: dict[str, str], body: bytes = BODY, *secrets: str) -> dict[str, Any]:
-    return verify_stripe(headers, body, secrets or [SECRET], now=NOW)
+    return verify_stripe(headers, body, secrets or [SECRET], now=lambda: NOW)
 
 
 def check_razorpay(headers: dict[str, str], body: bytes = BODY, *secrets: str) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def test_w01_stripe_may_send_two_signatures() -> None:
 def test_w01_without_a_secret_nothing_is_accepted() -> None:
     for secrets in ([], [""]):
         with pytest.raises(BadSignature):
-            verify_stripe(stripe_headers(secret=""), BODY, secrets, now=NOW)
+            verify_stripe(stripe_headers(secret=""), BODY, secrets, now=lambda: NOW)
         with pytest.raises(BadSignature):
             verify_razorpay(razorpay_headers(secret=""), BODY, secrets)
 

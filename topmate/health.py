@@ -1,23 +1,26 @@
-"""Is it alive, can it serve, and does the clock still tick?
+"""Is it alive, can it serve, do the sweeps run, and are the clocks right?
 
 /healthz       the process answers; for restarting it
 /readyz        the database answers; for a load balancer
-/healthz/deep  database, broker and the age of the last finished sweep; for an alarm
+/healthz/deep  database, broker, clocks and the age of the last finished sweep; for an alarm
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from django.apps import apps
 from django.conf import settings
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
+
+from bookings import clock_check, database_time
+from bookings.models import Heartbeat
 
 MISSED_SWEEPS = 3
 SHORTEST_ALARM = timedelta(seconds=60)
+LONGEST_AGE = timedelta(days=366)
+"""A heartbeat that seems to be older, or to come, was written by a wrong clock."""
 
 
 @require_safe
@@ -35,14 +38,21 @@ def readyz(request: HttpRequest) -> HttpResponse:
 @require_safe
 def deep(request: HttpRequest) -> HttpResponse:
     state = _state()
-    healthy = state["database"] == state["sweep"] == "ok" and state["broker"] in ("ok", "none")
+    is_well = state["database"] == state["sweep"] == state["clock"] == "ok"
+    healthy = is_well and state["broker"] in ("ok", "none")
     return JsonResponse(state, status=200 if healthy else 503)
 
 
 def _state() -> dict[str, str | int | None]:
     database = _database()
     ticking, age = sweep() if database == "ok" else ("unknown", None)
-    return {"database": database, "broker": _broker(), "sweep": ticking, "sweep_age_s": age}
+    return {
+        "database": database,
+        "broker": _broker(),
+        "sweep": ticking,
+        "sweep_age_s": age,
+        "clock": clock() if database == "ok" else "unknown",
+    }
 
 
 def _database() -> str:
@@ -72,18 +82,26 @@ def _broker() -> str:
 
 
 def sweep() -> tuple[str, int | None]:
-    """Only a finished sweep writes the heartbeat, so its age says what matters."""
-    heartbeat = apps.get_model("bookings", "Heartbeat")
+    """Only a finished sweep writes the heartbeat, so its age says what matters. It is told in the
+    database's time; an age that cannot be is not an age."""
     try:
-        last = (
-            heartbeat._default_manager.filter(name="sweep")
-            .values_list("finished_at", flat=True)
-            .first()
-        )
+        last = Heartbeat.objects.filter(name="sweep").values_list("finished_at", flat=True).first()
+        age = database_time.now() - last if last else None
     except Error:
         return "failed", None
-    if last is None:
+    if age is None:
         return "never", None
-    age = timezone.now() - last
+    if not -database_time.MOST_APART <= age <= LONGEST_AGE:
+        return "wrong", None
     limit = max(SHORTEST_ALARM, MISSED_SWEEPS * settings.SWEEP_EVERY)
-    return "ok" if age <= limit else "late", int(age.total_seconds())
+    return "ok" if age <= limit else "late", max(0, int(age.total_seconds()))
+
+
+def clock() -> str:
+    """Whether this process goes by the database's time, and every worker did lately."""
+    try:
+        found = database_time.compare()
+        is_well = found.agrees and not clock_check.is_any_wrong(found.database)
+    except Error:
+        return "failed"
+    return "ok" if is_well else "wrong"

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, quote, unquote
 
+import django
+
 from topmate.env import Env, password_of, query_of, user_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -25,6 +27,7 @@ ANYMAIL_PROVIDERS = (
     "sparkpost",
     "unisender_go",
 )
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
 SQLITE_OPTIONS = {
     # IMMEDIATE waits for its turn; Django's default fails at once on a read that turns to a write
     "transaction_mode": "IMMEDIATE",
@@ -143,15 +146,42 @@ def _database_number(env: Env, text: str) -> int:
 
 @dataclass(frozen=True)
 class Mail:
-    backend: str = "bookings.demo_inbox.NoMailServer"
-    demo_inbox: bool = False
+    backend: str = "bookings.demo_inbox.Backend"
+    demo_inbox: bool = True
     host: str = "localhost"
     port: int = 25
     user: str = ""
     password: str = ""
     use_tls: bool = False
     use_ssl: bool = False
+    timeout: float = 20
     anymail: dict[str, Any] = field(default_factory=dict)
+
+    def settings(self) -> dict[str, Any]:
+        """By the names this Django knows: 6.1 has MAILERS, and refuses the others beside it."""
+        if django.VERSION < (6, 1):
+            return {
+                "EMAIL_BACKEND": self.backend,
+                "EMAIL_HOST": self.host,
+                "EMAIL_PORT": self.port,
+                "EMAIL_HOST_USER": self.user,
+                "EMAIL_HOST_PASSWORD": self.password,
+                "EMAIL_USE_TLS": self.use_tls,
+                "EMAIL_USE_SSL": self.use_ssl,
+                "EMAIL_TIMEOUT": self.timeout,
+            }
+        mailer: dict[str, Any] = {"BACKEND": self.backend}
+        if self.backend == SMTP:
+            mailer["OPTIONS"] = {
+                "host": self.host,
+                "port": self.port,
+                "username": self.user,
+                "password": self.password,
+                "use_tls": self.use_tls,
+                "use_ssl": self.use_ssl,
+                "timeout": self.timeout,
+            }
+        return {"MAILERS": {"default": mailer}}
 
 
 def mail(env: Env, *, is_public: bool) -> Mail:
@@ -165,7 +195,7 @@ def mail(env: Env, *, is_public: bool) -> Mail:
                 "kept in the demo inbox, and whoever opens that has the links for new passwords. "
                 "Write EMAIL_URL=smtp://user:password@host:587/?tls=1."
             )
-        return Mail("bookings.demo_inbox.Backend", demo_inbox=True) if has_demo else Mail()
+        return Mail() if has_demo else Mail("bookings.demo_inbox.NoMailServer", demo_inbox=False)
     parts = env.url("EMAIL_URL", "", ("smtp", "smtps", "anymail", "console"))
     if not parts.scheme:
         return Mail()
@@ -183,7 +213,7 @@ def mail(env: Env, *, is_public: bool) -> Mail:
     tls = query_of(parts).get("tls", "") in ("1", "true", "yes")
     usual_port = 465 if parts.scheme == "smtps" else 587 if tls else 25
     return Mail(
-        backend="django.core.mail.backends.smtp.EmailBackend",
+        backend=SMTP,
         demo_inbox=False,
         host=parts.hostname or "localhost",
         port=parts.port or usual_port,

@@ -7,7 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from topmate import keys, logs, payments, private_files, services
+import django
+
+from topmate import keys, logs, payments, private_files, senders, services
 from topmate.env import Env
 from topmate.generics import allow_type_arguments
 from topmate.hosts import is_loopback
@@ -24,6 +26,7 @@ _address = "127.0.0.1" if _host in ("0.0.0.0", "::", "localhost") else _host  # 
 _site = env.url("SITE_URL", f"http://{_address}:{_port}", ("http", "https"))
 if not _site.hostname or _site.path.strip("/") or _site.query or _site.username:
     env.problem("SITE_URL must be a scheme and a host only, like https://calls.example.org.")
+_site = senders.site(env, _site)
 SITE_URL = f"{_site.scheme}://{_site.netloc}"
 SITE_NAME = env.text("SITE_NAME", "Topmate")
 IS_HTTPS = _site.scheme == "https"
@@ -41,6 +44,8 @@ SECRET_KEY_FALLBACKS = keys.fallbacks(env, is_public=IS_PUBLIC)
 if IS_PUBLIC and DEBUG:
     env.problem("DEBUG shows secrets to visitors; leave it out on a site that others can reach.")
 
+_partials = [] if django.VERSION >= (6, 0) else ["template_partials"]  # Django 6 has them itself
+
 # --- Applications -----------------------------------------------------------------------------
 INSTALLED_APPS = [
     "topmate.apps.StaffAdminConfig",
@@ -50,7 +55,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_htmx",
-    "template_partials",
+    *_partials,
     "axes",
     "anymail",
     "bookings",
@@ -58,6 +63,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "topmate.security.SecurityHeadersMiddleware",  # outermost: errors get the headers too
     "topmate.reading.ReadableRequestMiddleware",
+    "topmate.mailed_links.MailedLinkMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -83,9 +89,8 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.messages.context_processors.messages",
                 "topmate.context.site",
             ],
-            # Partials as they will be in Django 6: templates need no change then.
             "builtins": [
-                "template_partials.templatetags.partials",
+                *[f"{app}.templatetags.partials" for app in _partials],
                 "bookings.templatetags.kept",
                 "django.templatetags.static",
             ],
@@ -105,19 +110,12 @@ CACHES = _redis.caches()
 SWEEP_EVERY = env.duration("SWEEP_EVERY", "60s", high=timedelta(hours=1))
 
 _mail = services.mail(env, is_public=IS_PUBLIC)
-EMAIL_BACKEND, DEMO_INBOX = _mail.backend, _mail.demo_inbox
-EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
-EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
-EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.use_tls, _mail.use_ssl
-EMAIL_TIMEOUT = 20
+globals().update(_mail.settings())  # MAILERS, or EMAIL_* before Django 6.1
+DEMO_INBOX = _mail.demo_inbox
 MAIL_IN_FLIGHT = env.number("MAIL_IN_FLIGHT", 8, low=1, high=100)
 ANYMAIL = _mail.anymail
-_mail_host = "localhost" if _site.hostname in (None, "127.0.0.1", "::1") else _site.hostname
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"bookings@{_mail_host}")
-STAFF_EMAIL = env.items("STAFF_EMAIL", [])
-for _value in [DEFAULT_FROM_EMAIL, *STAFF_EMAIL]:
-    if "@" not in _value:
-        env.problem(f"{_value!r} in DEFAULT_FROM_EMAIL or STAFF_EMAIL is not an e-mail address.")
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = senders.sender(env, site_host=_site.hostname or "")
+STAFF_EMAIL = senders.staff(env)
 
 # --- Payment providers: a provider without keys has no gateway ---------------------------------
 STRIPE_SECRET_KEY = payments.stripe_key(env)

@@ -8,20 +8,28 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import BadRequest, FieldDoesNotExist, ValidationError
 from django.core.paginator import Paginator
+from django.db import DataError, models
 from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bookings import formats
+from bookings import database_time, formats
+from bookings.forms.text import AddressField, LineField, ParagraphsField
+from bookings.plain_text import one_line
 
 NONE = "–"
 """what an empty value shows"""
 M = TypeVar("M", bound=Model)
+LONGEST_SEARCH = 254
+"""characters: an e-mail address is the longest thing that is looked for"""
+NOT_READ = "The address of this list could not be read, so all rows are shown."
 LISTED_UP_TO = 5000
 """Rows a list can page through; an exact count of a million rows is what makes an admin slow."""
 
@@ -40,7 +48,46 @@ class BoundedPaginator(_Paginator):
         return len(rows)
 
 
-class StrictAdmin(admin.ModelAdmin[M]):
+CLEANED: dict[type[models.Field[Any, Any]], dict[str, Any]] = {
+    models.CharField: {"form_class": LineField},
+    models.SlugField: {"form_class": forms.SlugField},
+    models.EmailField: {"form_class": AddressField},
+    models.TextField: {"form_class": ParagraphsField},
+}
+"""Staff's texts are cleaned like everybody's."""
+
+
+class BoundedList(ChangeList):
+    """What nobody can mean narrows nothing, which is told: a search that is too long, whose words
+    stay in their field, or a part of the address that the database cannot compare with."""
+
+    def __init__(self, request: HttpRequest, *args: Any, **options: Any) -> None:
+        try:
+            super().__init__(request, *args, **options)
+        except (IncorrectLookupParameters, ValueError, OverflowError, DataError) as error:
+            messages.warning(request, NOT_READ)
+            raise IncorrectLookupParameters(error) from error  # Django drops all of it, then
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        typed = self.query
+        if len(typed) > LONGEST_SEARCH:
+            messages.warning(
+                request,
+                f"A search has at most {LONGEST_SEARCH} characters and yours has {len(typed):,}, "
+                "so it is left out.",
+            )
+            self.query = ""
+        found = super().get_queryset(request, exclude_parameters)
+        self.query = typed
+        return found
+
+
+class BoundedAdmin(admin.ModelAdmin[M]):
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return BoundedList
+
+
+class StrictAdmin(BoundedAdmin[M]):
     """What stands in an address is believed only where a link of ours could have put it there."""
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
@@ -71,6 +118,7 @@ class StrictAdmin(admin.ModelAdmin[M]):
 class KeptAdmin(StrictAdmin[M]):
     """Nothing is deleted here, whatever rights somebody has."""
 
+    formfield_overrides = CLEANED
     paginator = BoundedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # each facet would count a whole table
@@ -80,6 +128,13 @@ class KeptAdmin(StrictAdmin[M]):
 
     def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[M], search_term: str
+    ) -> tuple[QuerySet[M], bool]:
+        """Also of a field that is completed as somebody types."""
+        term = one_line(search_term[:LONGEST_SEARCH])
+        return super().get_search_results(request, queryset, term)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -142,19 +197,19 @@ def moment(instant: datetime | None) -> str:
     """In UTC: staff compares with logs and with other people's zones."""
     if instant is None:
         return NONE
-    words = formats.moment(instant, "UTC", "24", timezone.now())
+    words = formats.moment(instant, "UTC", "24", database_time.now())
     return format_html('<time class="num" datetime="{}">{}</time>', formats.utc_iso(instant), words)
 
 
 def age(since: datetime | None) -> str:
-    return NONE if since is None else formats.left(timezone.now() - since)
+    return NONE if since is None else formats.left(database_time.now() - since)
 
 
 def remaining(until: datetime | None) -> str:
     """Time left with the instant below, or how long it is over."""
     if until is None:
         return NONE
-    left = until - timezone.now()
+    left = until - database_time.now()
     words = f"{formats.left(left)} left" if left > timedelta(0) else f"over {formats.left(-left)}"
     tone = "bad" if left < timedelta(hours=6) else "warn" if left < timedelta(days=1) else ""
     return format_html("{}<br>{}", chip(words, tone), moment(until))

@@ -9,11 +9,10 @@ from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from bookings import clocks, formats, lifecycle, rules
+from bookings import clocks, database_time, formats, lifecycle, rules
 from bookings.admin.acting import ActingAdmin, StaffAction
 from bookings.admin.base import NONE, chip, moment, money, remaining
 from bookings.admin.filters import CallDate, Late, StateNow
@@ -37,7 +36,7 @@ PEOPLE_FOUND = 200
 
 
 def state_chip(booking: Booking) -> SafeString:
-    if booking.state == State.SCHEDULED and clocks.has_ended(booking, timezone.now()):
+    if booking.state == State.SCHEDULED and clocks.has_ended(booking, database_time.now()):
         return chip("Ended")  # as on the expert's pages, no state of its own
     return chip(state_words(booking.state), TONES[State(booking.state)])
 
@@ -110,6 +109,11 @@ def _people(term: str) -> tuple[QuerySet[Follower], QuerySet[Expert]]:
     return Follower.objects.filter(named), Expert.objects.filter(named)
 
 
+def _booked_as(name: str) -> QuerySet[Booking]:
+    """Those with a name of their own: few, and in an index."""
+    return Booking.objects.exclude(buyer_name="").filter(buyer_name__icontains=name)
+
+
 def _imported_as(reference: str) -> QuerySet[Booking]:
     """Asked for each expert: a reference alone is not what its index begins with."""
     of_experts = Booking.objects.filter(expert__in=Expert.objects.all(), external_ref=reference)
@@ -136,7 +140,8 @@ class BookingAdmin(ActingAdmin[Booking]):
             "The call",
             {
                 "fields": (
-                    "expert", "follower", "follower_email", "service_title", "call_at", "ends",
+                    "expert", "follower", "booked_by", "follower_email",
+                    "service_title", "call_at", "ends",
                     "place", "attempt",
                 )
             },
@@ -158,10 +163,12 @@ class BookingAdmin(ActingAdmin[Booking]):
         if code := as_code(term):
             return queryset.filter(code=code), False
         followers, experts = (_first_ids(people) for people in _people(term))
-        if PEOPLE_FOUND in (len(followers), len(experts)):
+        own = _first_ids(_booked_as(term))
+        if PEOPLE_FOUND in (len(followers), len(experts), len(own)):
             messages.warning(request, f"Only bookings of the first {PEOPLE_FOUND} people found.")
         found = Q(follower_id__in=followers) | Q(expert_id__in=experts)
-        return queryset.filter(found | Q(pk__in=_first_ids(_imported_as(term)))), False
+        others = [*own, *_first_ids(_imported_as(term))]
+        return queryset.filter(found | Q(pk__in=others)), False
 
     @admin.display(description="state", ordering="state")
     def state_now(self, row: Booking) -> SafeString:
@@ -185,7 +192,7 @@ class BookingAdmin(ActingAdmin[Booking]):
 
     @admin.display(description="expert and follower")
     def people(self, row: Booking) -> SafeString:
-        return format_html("{}<br>{}", row.expert.name, row.follower.name)
+        return format_html("{}<br>{}", row.expert.name, row.buyer.name)
 
     @admin.display(description="paid")
     def paid(self, row: Booking) -> SafeString:
@@ -200,6 +207,10 @@ class BookingAdmin(ActingAdmin[Booking]):
     @admin.display(description="deadline (UTC)")
     def deadline(self, row: Booking) -> str:
         return remaining(row.deadline_at)
+
+    @admin.display(description="name given with the booking")
+    def booked_by(self, row: Booking) -> str:
+        return row.buyer.name
 
     @admin.display(description="follower’s e-mail")
     def follower_email(self, row: Booking) -> str:

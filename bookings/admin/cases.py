@@ -80,7 +80,7 @@ class ContestAdmin(CodeSearch[Contest], NameSearch[Contest], ActingAdmin[Contest
         return row.booking.expert.name
 
     def follower(self, row: Contest) -> str:
-        return row.booking.follower.name
+        return row.booking.buyer.name
 
     def paid(self, row: Contest) -> SafeString:
         return money(row.booking.price_minor, row.booking.currency)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
-
-from bookings import formats
+from bookings import database_time, formats
 from bookings.models import TimelineEvent
 
 HIDDEN = {"before", "currency", "refund"}
@@ -37,6 +35,6 @@ def _value(key: str, value: Any, event: TimelineEvent) -> str:
     if key in CHOICES:
         return str(value).replace("_", " ")
     try:
-        return formats.moment(datetime.fromisoformat(value), "UTC", "24", timezone.now())
+        return formats.moment(datetime.fromisoformat(value), "UTC", "24", database_time.now())
     except (TypeError, ValueError):
         return str(value)

@@ -8,8 +8,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 
+from bookings import database_time
 from bookings.admin.rows import state_words
 from bookings.models import Booking
 from bookings.states import State
@@ -42,7 +42,7 @@ class CallDate(admin.SimpleListFilter):
         days = {"today": (-1, 1), "week": (0, 7), "past_week": (-7, 0), "past_month": (-30, 0)}
         if (value := self.value()) not in days:
             return queryset
-        now, (first, last) = timezone.now(), days[value]
+        now, (first, last) = database_time.now(), days[value]
         return queryset.filter(
             starts_at__gte=now + timedelta(days=first), starts_at__lt=now + timedelta(days=last)
         )
@@ -56,7 +56,7 @@ class Late(admin.SimpleListFilter):
         return [("soon", "Within 24 hours"), ("yes", "Over")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Booking]) -> QuerySet[Booking]:
-        now = timezone.now()
+        now = database_time.now()
         if self.value() == "yes":
             return queryset.filter(deadline_at__isnull=False, deadline_at__lte=now)
         if self.value() == "soon":

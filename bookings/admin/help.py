@@ -8,10 +8,9 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from bookings import helpdesk
+from bookings import database_time, helpdesk
 from bookings.admin.base import NONE, KeptAdmin, ReadOnlyAdmin, age, chip, moment
 from bookings.admin.searching import CodeSearch
 from bookings.forms.text import ParagraphsField
@@ -111,7 +110,7 @@ class SupportRequestAdmin(CodeSearch[SupportRequest], KeptAdmin[SupportRequest])
         self, request: HttpRequest, obj: SupportRequest, form: AnswerForm, change: bool
     ) -> None:
         assert isinstance(request.user, User)
-        text, now = form.cleaned_data["answer"], timezone.now()
+        text, now = form.cleaned_data["answer"], database_time.now()
         if not helpdesk.answer(obj.pk, text=text, by=request.user, now=now):
             messages.error(request, "Somebody has answered this meanwhile. Nothing was sent.")
 

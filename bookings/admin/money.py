@@ -45,7 +45,7 @@ def _not_by_breaker(row: Refund, actor: Actor, now: datetime) -> str:
 
 def _refusal(verb: refunds.StaffVerb) -> Callable[[Refund, Actor, datetime], str]:
     def say(row: Refund, actor: Actor, now: datetime) -> str:
-        refused = refunds.refusal(row, verb, actor)
+        refused = refunds.refusal(row, verb, actor, now)
         return refused.sentence if refused else ""
 
     return say
@@ -56,8 +56,9 @@ ACTIONS = (
         "retry",
         "Try again",
         "Asks the provider again. A refund without an answer keeps its key, so it is never paid "
-        "twice; one that was declined, came back, or was twice missing from the provider’s list "
-        "gets a new one. Look for a missing one in the provider’s dashboard first.",
+        "twice; one that was declined, came back, was refused again and again, or was twice "
+        "missing from the provider’s list gets a new one. Look for it in the provider’s dashboard "
+        "first.",
         _run(refunds.retry, "Tried again within a minute."),
         refusal=_refusal("retry"),
     ),
@@ -90,6 +91,14 @@ ACTIONS = (
         _run(refunds.record_paid_by_hand, "Recorded as paid by hand."),
         PaidByHandForm,
         _refusal("paid_by_hand"),
+    ),
+    StaffAction(
+        "fit",
+        "Reduce to what is left",
+        "For a refund that came to nothing while the money of its payment went back in another "
+        "way. Closes it; if anything is left of the payment, a smaller refund takes its place.",
+        _run(refunds.fit, "Closed; what is left of the payment is refunded in its place."),
+        refusal=_refusal("fit"),
     ),
 )
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
-from django.contrib.auth.models import Group
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
-from bookings import links
-from bookings.admin.base import NONE, KeptAdmin, StrictAdmin
+from bookings import database_time, links
+from bookings.admin.base import CLEANED, NONE, KeptAdmin
 from bookings.formats import local
 from bookings.forms.people import (
     ExpertForm,
+    HoursForm,
     NewPasswordForm,
     PersonForm,
     ServiceForm,
@@ -33,6 +31,7 @@ class ExpertsRows(admin.TabularInline[Any, Expert]):
     """A plain table with two empty lines at its end; every control has a name of its own."""
 
     template = "admin/bookings/editable_rows.html"
+    formfield_overrides = CLEANED
     extra = 2
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -44,6 +43,8 @@ class ExpertsRows(admin.TabularInline[Any, Expert]):
 
 class WeeklyHoursRows(ExpertsRows):
     model = WeeklyHours
+    form = HoursForm
+    is_in_the_experts_zone = True
     formset = WeekFormSet
 
 
@@ -62,7 +63,6 @@ class ExpertAdmin(KeptAdmin[Expert]):
     list_select_related = ("user",)
     search_fields = ("name", "user__email")
     prepopulated_fields = {"slug": ("name",)}
-    autocomplete_fields = ("user",)
     inlines = (ServiceRows, WeeklyHoursRows)
     readonly_fields = ("dates",)
     fieldsets = (
@@ -72,6 +72,19 @@ class ExpertAdmin(KeptAdmin[Expert]):
         ("Dates with hours of their own", {"fields": ("dates",), "classes": ("collapse",)}),
     )  # fmt: skip
 
+    def get_fieldsets(self, request: HttpRequest, obj: Expert | None = None) -> Any:
+        """An expert who is being added has no dates yet."""
+        found = super().get_fieldsets(request, obj)
+        return found if obj is not None else found[:1]
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A list to choose from, which works without scripts: only experts and staff are users."""
+        if db_field.name == "user":
+            kwargs["queryset"] = User.objects.filter(expert=None, is_active=True).order_by("email")
+            kwargs["empty_label"] = "Choose a user"
+            kwargs["help_text"] = "Who signs in. Users who are experts already are not in the list."
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
     def get_readonly_fields(self, request: HttpRequest, obj: Expert | None = None) -> Any:
         """Whose cases these are stays: nobody decides their own by handing them on for a while."""
         fields = super().get_readonly_fields(request, obj)
@@ -80,7 +93,7 @@ class ExpertAdmin(KeptAdmin[Expert]):
     @admin.display(description="from today on")
     def dates(self, row: Expert) -> str:
         """To read only: of 300 there would be more fields than a form may send."""
-        today = local(timezone.now(), row.time_zone).date()
+        today = local(database_time.now(), row.time_zone).date()
         rows = override_rows(row, today=today, clock=Clock.TWENTY_FOUR)
         lines = format_html_join("", "<li>{}: {}</li>", ((date.day, date.hours) for date in rows))
         return format_html("<ul>{}</ul>", lines) if lines else NONE
@@ -104,7 +117,7 @@ class FollowerAdmin(KeptAdmin[Follower]):
     def save_model(self, request: HttpRequest, obj: Follower, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if "email" in form.changed_data:
-            links.replace_all(obj.bookings.all(), now=timezone.now())
+            links.replace_all(obj.bookings.all(), now=database_time.now())
 
 
 @admin.register(User)
@@ -117,6 +130,7 @@ class UserAdmin(BaseUserAdmin[User], KeptAdmin[User]):
     list_display = ("email", "first_name", "last_name", "is_staff", "is_active")
     list_filter = ("is_staff", "is_superuser", "is_active")
     search_fields = ("email", "first_name", "last_name")
+    filter_horizontal = ()  # its two lists need scripts, and screen readers are told nonsense
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("email", "reason", "password")}),
@@ -177,11 +191,3 @@ class UserAdmin(BaseUserAdmin[User], KeptAdmin[User]):
             return told
         changed = [name for name in form.changed_data if name != "reason"] or ["password"]
         return f"Changed {', '.join(changed)}: {reason}"
-
-
-admin.site.unregister(Group)
-
-
-@admin.register(Group)
-class GroupAdmin(BaseGroupAdmin, StrictAdmin[Group]):
-    """Rights that several people of staff have."""

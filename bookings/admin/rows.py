@@ -59,7 +59,7 @@ def story(booking: Booking) -> str:
     """Who, when, how much, and what both sides wrote last: one paragraph each."""
     when = formats.moment(booking.starts_at, "UTC", "24")
     paid = formats.money(booking.price_minor, booking.currency)
-    lines = [f"{booking.expert.name} with {booking.follower.name}, {when} UTC, {paid}."]
+    lines = [f"{booking.expert.name} with {booking.buyer.name}, {when} UTC, {paid}."]
     if report := booking.reports.order_by("-id").first():
         lines.append(f"Reported: {report_words(report)}")
     if mark := booking.marks.filter(undone_at__isnull=True).order_by("-id").first():

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.conf import settings
 from django.urls import reverse
 
+from bookings import addresses
 from bookings.gateways import NotTaken, Order, till_of
 from bookings.models import (
     Checkout,
@@ -55,7 +56,7 @@ def _order(checkout: Checkout) -> Order:
         title=f"{checkout.service.title} with {checkout.expert.name}"[:250],
         amount_minor=checkout.price_minor,
         currency=checkout.currency,
-        email=checkout.email,
+        email=addresses.for_programs(checkout.email),
         created_at=checkout.created_at,
         success_url=f"{page}?paid=1",
         cancel_url=page,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from bookings import emails
 from bookings.checkouts.ordering import close_order, let_go
 from bookings.checkouts.settling import ask
 from bookings.checkouts.starting import FIRST_ASKED_AFTER
+from bookings.gateways import till_of
 from bookings.models import (
     Checkout,
     CheckoutState,
@@ -16,6 +18,8 @@ LATER = (3, 7, 15, 30, 60, 180, 1440, 4320)
 """minutes"""
 ASK_AFTER = [FIRST_ASKED_AFTER, *(timedelta(minutes=minutes) for minutes in LATER)]
 """since it began; the one at 15 minutes lets the time go"""
+WORRYING = 6
+"""asked so often, for an hour, and never with success"""
 KEPT_FOR = timedelta(days=90)
 """purchases that came to nothing hold a name and an address: no longer than this"""
 FORGET_AT_MOST = 1000
@@ -34,11 +38,25 @@ def poll(checkout_id: int, *, now: datetime) -> bool:
     if not claimed:
         return False
     try:
+        if checkout.provider_ref and till_of(checkout.provider) is None:
+            raise LookupError(f"There are no keys for {checkout.provider!r}.")
         checkout = ask(checkout, now=now)
+    except Exception as error:
+        _note(checkout, f"{type(error).__name__}: {error}", is_worrying=step >= WORRYING, now=now)
+        raise
     finally:
         if checkout.expires_at <= now and let_go(checkout, "not paid in time"):
             close_order(checkout)
     return True
+
+
+def _note(checkout: Checkout, why: str, *, is_worrying: bool, now: datetime) -> None:
+    """It could not be asked about, or what was said could not be written down. Somebody may have
+    paid: after a while staff is told, once."""
+    Checkout.objects.filter(pk=checkout.pk).update(last_error=why[:500])
+    if is_worrying:
+        facts = {"checkout": checkout.pk, "why": why[:500]}
+        emails.queue("staff_purchase_unclear", now=now, dedupe=str(checkout.pk), facts=facts)
 
 
 def forget_old(*, now: datetime) -> int:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
-from bookings import emails, intake, refunds, slots, timeline
+from bookings import addresses, emails, intake, refunds, slots, timeline
 from bookings.gateways import Paid, till_of
 from bookings.models import (
     Booking,
@@ -127,6 +127,7 @@ def _draft(
         payment=_facts(checkout, paid) if paid else None,
         state=state,
         origin=intake.CHECKOUT if state == State.SCHEDULED else "",
+        buyer=intake.BuyerFacts(checkout.name, checkout.time_zone, checkout.clock),
     )
 
 
@@ -154,7 +155,7 @@ def _follower(checkout: Checkout) -> Follower:
         with transaction.atomic():
             return Follower.objects.create(
                 name=checkout.name,
-                email=checkout.email,
+                email=addresses.kept(checkout.email),
                 time_zone=checkout.time_zone,
                 clock=checkout.clock,
             )

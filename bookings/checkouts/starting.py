@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
-from bookings import clocks, slots
+from bookings import addresses, clocks, formats, slots
+from bookings.checkouts.ordering import close_order, let_go
 from bookings.checkouts.settling import book
 from bookings.models import (
     Booking,
@@ -33,6 +34,24 @@ class Buyer:
     clock: str
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a form asks for."""
+
+    service: Service
+    starts_at: datetime
+    buyer: Buyer
+    provider: str
+
+    def is_of(self, checkout: Checkout) -> bool:
+        """Zone and clock apart: they change how a time is shown, not what is bought."""
+        who = self.buyer.name, self.buyer.email
+        return (self.service.pk, self.starts_at, *who, self.provider) == (
+            checkout.service_id, checkout.starts_at, checkout.name, checkout.email,
+            checkout.provider,
+        )  # fmt: skip
+
+
 def start(
     service: Service,
     *,
@@ -42,27 +61,57 @@ def start(
     request_key: str,
     now: datetime,
 ) -> Checkout:
-    """Keep the time; a free call is booked at once. The same form again: the same checkout."""
+    """Keep the time; a free call is booked at once.
+
+    The same form again is the same checkout; with something else in it, it takes its place.
+    """
+    wanted = Wanted(service, starts_at, buyer, provider if service.price_minor else "")
     try:
         with transaction.atomic():
-            return _start(service, starts_at, buyer, provider, request_key, now)
+            expert = Expert.objects.select_for_update(no_key=True).get(pk=service.expert_id)
+            before = Checkout.objects.filter(request_key=request_key).first()
+            if before is not None and wanted.is_of(before):
+                return _shown_as_asked(before, buyer)
+            if before is not None:
+                _make_room(before, wanted, now=now)
+            checkout = _start(expert, wanted, request_key, now)
     except IntegrityError as error:
-        if same := Checkout.objects.filter(request_key=request_key).first():
+        same = Checkout.objects.filter(request_key=request_key).first()
+        if same is not None and wanted.is_of(same):
             return same
         raise _taken() from error
+    if before is not None:
+        close_order(before)
+    return checkout
 
 
-def _start(
-    service: Service,
-    starts_at: datetime,
-    buyer: Buyer,
-    provider: str,
-    request_key: str,
-    now: datetime,
-) -> Checkout:
-    expert = Expert.objects.select_for_update(no_key=True).get(pk=service.expert_id)
-    if same := Checkout.objects.filter(request_key=request_key).first():
-        return same
+def _shown_as_asked(checkout: Checkout, buyer: Buyer) -> Checkout:
+    if (checkout.time_zone, checkout.clock) != (buyer.time_zone, buyer.clock):
+        checkout.time_zone, checkout.clock = buyer.time_zone, buyer.clock
+        checkout.save(update_fields=["time_zone", "clock"])
+    return checkout
+
+
+def _make_room(before: Checkout, wanted: Wanted, *, now: datetime) -> None:
+    """Let go of what the form was sent with first, unless that is booked."""
+    if before.service_id != wanted.service.pk:
+        raise TransitionNotAllowed(
+            "changed", "This form was sent for another call. Send it again to buy this one."
+        )
+    if before.state == CheckoutState.PAID:
+        at = formats.moment(before.starts_at, before.time_zone, before.clock, now)
+        raise TransitionNotAllowed(
+            "booked",
+            f"Your call is booked already: {at} ({formats.zone_place(before.time_zone)}), "
+            f"for {before.name}, {before.email}. Nothing else was booked. "
+            "Send the form again to book one more.",
+        )
+    let_go(before, "sent again with something else in it")
+    Checkout.objects.filter(pk=before.pk).update(request_key=f"replaced-{before.pk}")
+
+
+def _start(expert: Expert, wanted: Wanted, request_key: str, now: datetime) -> Checkout:
+    service, starts_at, buyer = wanted.service, wanted.starts_at, wanted.buyer
     if starts_at not in slots.free_of(service, now=now):
         raise _taken()
     is_free = service.price_minor == 0
@@ -82,7 +131,7 @@ def _start(
         ends_at=clocks.after(starts_at, timedelta(minutes=service.duration_minutes)),
         price_minor=service.price_minor,
         currency=service.currency,
-        provider="" if is_free else provider,
+        provider=wanted.provider,
         expires_at=now + HELD_FOR,
         next_poll_at=None if is_free else now + FIRST_ASKED_AFTER,
         created_at=now,
@@ -94,8 +143,10 @@ def _start(
 
 def _check_pace(expert: Expert, buyer: Buyer, *, is_free: bool, now: datetime) -> None:
     """A free call is never on its way to being paid: what counts of those is what is to come."""
-    kept = Checkout.objects.holding(now).filter(email__iexact=buyer.email).count()
-    if kept >= MOST_HELD:
+    mailbox = addresses.identity(buyer.email)
+    alike = Checkout.objects.holding(now).filter(email__istartswith=mailbox.partition("@")[0])
+    kept = [found for found in alike if addresses.identity(found.email) == mailbox]
+    if len(kept) >= MOST_HELD:
         raise TransitionNotAllowed(
             "too_often", "You are buying several calls already. Finish one of them first."
         )

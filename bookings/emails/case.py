@@ -13,12 +13,12 @@ from django.urls import NoReverseMatch, reverse
 from bookings import formats, links
 from bookings.emails.letter import Link
 from bookings.models import (
+    BookedFollower,
     Booking,
     Clock,
     CompletionMark,
     Contest,
     Expert,
-    Follower,
     NoShowReport,
     Offer,
     OutboxEmail,
@@ -28,6 +28,7 @@ from bookings.models import (
     TimelineEvent,
     User,
 )
+from bookings.plain_text import one_line
 
 
 @dataclass
@@ -51,8 +52,8 @@ class Case:
         return self.booking.expert
 
     @property
-    def follower(self) -> Follower:
-        return self.booking.follower
+    def follower(self) -> BookedFollower:
+        return self.booking.buyer
 
     # --- words in the reader's own time -----------------------------------------------------------
 
@@ -65,7 +66,7 @@ class Case:
         return self._reader.clock if self._reader else Clock.TWENTY_FOUR
 
     @property
-    def _reader(self) -> Expert | Follower | None:
+    def _reader(self) -> Expert | BookedFollower | None:
         if self.audience == OutboxEmail.Audience.FOLLOWER:
             return self.follower
         if self.audience == OutboxEmail.Audience.EXPERT and self.booking_or_none is not None:
@@ -97,7 +98,7 @@ class Case:
 
     @property
     def title(self) -> str:
-        return formats.one_line(self.booking.service_title)
+        return one_line(self.booking.service_title)
 
     @property
     def call(self) -> str:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.core.mail import BadHeaderError
 from django.db.models import F
 
 from bookings import clocks, lanes, leases
@@ -30,10 +29,10 @@ from bookings.models import OutboxEmail, OutboxState
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=210)
-"""30 until the last one is begun, and EMAIL_TIMEOUT for each answer of a mail server."""
+"""30 until the last one is begun, and 20 for each answer of a mail server."""
 RETRY_AFTER = [timedelta(seconds=s) for s in (30, 120, 600, 3600, 7200, 14400, 28800)]
 """After the last one the mail is given up; all together stay within 24 hours."""
-NO_RETRY = (BadHeaderError, Unsendable, UnicodeError)
+NO_RETRY = (Unsendable, UnicodeError)
 
 
 def deliver(email_id: int, *, now: datetime) -> bool:

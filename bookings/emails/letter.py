@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from django.conf import settings
 from django.template.loader import render_to_string
 
-from bookings.formats import one_line, without_controls
+from bookings.plain_text import cleaned, one_line
 
 WIDTH = 72
 BLANK_LINES, _ONE_BLANK_LINE = r"\n{3,}", "\n\n"
@@ -74,7 +74,7 @@ def without_tricks(letter: Letter) -> Letter:
         facts=tuple((one_line(name), one_line(value)) for name, value in letter.facts),
         policy=tuple(_clean_piece(piece) for piece in letter.policy),
         button=Link(one_line(button.label), button.url) if button else None,
-        quote=without_controls(letter.quote),
+        quote=cleaned(letter.quote).strip(),
         quoted=one_line(letter.quoted),
         why=one_line(letter.why),
     )

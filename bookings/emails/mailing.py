@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import smtplib
 from contextlib import suppress
+from email import policy
+from email.message import MIMEPart
 from email.mime.text import MIMEText
+from typing import Any
 
+import django
 from anymail.backends.base import AnymailBaseBackend
-from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core import mail as django_mail
+from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends import smtp
 from django.core.mail.backends.base import BaseEmailBackend
 
+from bookings.emails import headers
 from bookings.emails.letter import Rendered
+from bookings.emails.rendering import Unsendable
 
 
 class Connections:
@@ -23,19 +29,22 @@ class Connections:
     """
 
     def __init__(self) -> None:
-        # The time-out of SMTP is EMAIL_TIMEOUT, that of a provider ANYMAIL's.
-        self._idle = [get_connection(settings.EMAIL_BACKEND, fail_silently=False)]
+        # A time-out is among the settings: for SMTP with the mail server's, else with ANYMAIL's.
+        self._idle = [_connection()]
         self.is_remote = _is_remote(self._idle[0])
 
     def send(self, mail: Rendered, *, message_id: str) -> None:
+        message = message_of(mail, message_id)
         connection = self._take()
         try:
             if self.is_remote:
                 connection.open()  # by us, so that it stays open afterwards
-            if message_of(mail, message_id, connection).send() != 1:
+            if not message.recipients() or connection.send_messages([message]) != 1:
                 raise smtplib.SMTPException("The mail server took nothing.")
-        except BaseException:
+        except BaseException as error:
             _close(connection)
+            if isinstance(error, ValueError) and not _can_be_built(message):
+                raise Unsendable(str(error)) from error
             raise
         self._idle.append(connection)
 
@@ -47,7 +56,13 @@ class Connections:
         try:
             return self._idle.pop()
         except IndexError:
-            return get_connection(settings.EMAIL_BACKEND, fail_silently=False)
+            return _connection()
+
+
+def _connection() -> BaseEmailBackend:
+    if django.VERSION >= (6, 1):
+        return django_mail.mailers.default
+    return django_mail.get_connection()
 
 
 def _is_remote(connection: BaseEmailBackend) -> bool:
@@ -62,17 +77,39 @@ def _close(connection: BaseEmailBackend) -> None:
         connection.close()
 
 
-def message_of(
-    mail: Rendered, message_id: str, connection: BaseEmailBackend
-) -> EmailMultiAlternatives:
-    message = EmailMultiAlternatives(
+def _can_be_built(message: EmailMultiAlternatives) -> bool:
+    """Whether there is nothing in its headers that no mail may have."""
+    try:
+        message.message()
+    except ValueError:
+        return False
+    return True
+
+
+class _Message(EmailMultiAlternatives):
+    """With the header values of `headers`: Django and Python would decode and encode them anew,
+    into longer words, and leave alone what looks encoded already."""
+
+    def message(self, **options: Any) -> Any:
+        built = super().message(**options)
+        for name, value in (
+            ("Subject", headers.phrase(str(self.subject))),
+            ("From", self.from_email),
+            ("To", ", ".join(self.to)),
+        ):
+            del built[name]
+            built.set_raw(name, headers.folded(name, value))
+        return built
+
+
+def message_of(mail: Rendered, message_id: str) -> EmailMultiAlternatives:
+    message = _Message(
         subject=mail.subject,
         body=mail.text,
         from_email=mail.sender,
         to=list(mail.to),
         reply_to=list(mail.reply_to),
         headers={**mail.headers, "Message-ID": message_id},
-        connection=connection,
     )
     message.attach_alternative(mail.html, "text/html")
     if mail.calendar:
@@ -80,9 +117,20 @@ def message_of(
     return message
 
 
-def _calendar_part(mail: Rendered) -> MIMEText:
+def _calendar_part(mail: Rendered) -> Any:
     """The file also says its method in the header, as calendars expect."""
-    part = MIMEText(mail.calendar, "calendar", "utf-8")
-    part.set_param("method", mail.calendar_method)
-    part.add_header("Content-Disposition", "attachment", filename="call.ics")
-    return part
+    if django.VERSION < (6, 0):
+        part = MIMEText(mail.calendar, "calendar", "utf-8")
+        part.set_param("method", mail.calendar_method)
+        part.add_header("Content-Disposition", "attachment", filename="call.ics")
+        return part
+    modern = MIMEPart(policy=policy.SMTP)  # the lines of a calendar end with CR and LF
+    modern.set_content(
+        mail.calendar,
+        subtype="calendar",
+        cte="base64",
+        params={"method": mail.calendar_method},
+        disposition="attachment",
+        filename="call.ics",
+    )
+    return modern

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from bookings import calendar, compiled, links
+from bookings import addresses, calendar, compiled, links
 from bookings.emails.promises import kind_named, promised_kinds
 from bookings.models import Booking, OutboxEmail, OutboxState, PrivateLink, TimelineEvent
 
@@ -124,7 +124,7 @@ def _as_it_stands(booking: Booking) -> dict[str, Any]:
 def queue_password_reset(address: str, *, now: datetime) -> OutboxEmail:
     """For any address: whether it is somebody's is looked at when it is sent, so that asking takes
     as long for one that is not. One mail in a minute is enough."""
-    email = address.lower()
+    email = addresses.identity(address)
     digest = hashlib.sha256(email.encode()).hexdigest()[:32]
     return queue(
         "password_reset", now=now, dedupe=f"{digest}:{now:%Y%m%d%H%M}", facts={"email": email}

@@ -13,6 +13,7 @@ from bookings.emails import (
     to_follower_reports,
     to_follower_times,
     to_staff,
+    to_staff_troubles,
 )
 from bookings.emails.kinds import KINDS, Kind
 from bookings.models import TimelineEvent
@@ -26,6 +27,7 @@ WRITERS = (
     to_expert_cases,
     to_staff,
     to_account,
+    to_staff_troubles,
 )
 """Importing these modules fills the register."""
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
-from email.utils import formataddr, parseaddr
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 
-from bookings import calendar
+from bookings import addresses, calendar
 from bookings.calendar import Party
+from bookings.emails import headers
 from bookings.emails import letter as letters
 from bookings.emails.case import Case
 from bookings.emails.kinds import Audience
 from bookings.emails.letter import Rendered
 from bookings.emails.promises import kind_named
-from bookings.formats import one_line
 from bookings.models import Booking, TimelineEvent, User
+from bookings.plain_text import one_line
 
 
 class Unsendable(Exception):
@@ -51,7 +49,7 @@ def render_case(kind: str, case: Case) -> Rendered:
         html=letters.as_html(letter, greeting=greeting),
         sender=address(_sender(case)),
         to=tuple(address(party) for party in recipients),
-        reply_to=tuple(settings.STAFF_EMAIL[:1]),
+        reply_to=tuple(_on_the_wire(email) for email in settings.STAFF_EMAIL[:1]),
         headers=_headers(case),
         calendar=_calendar_file(case, recipients[0], method) if method else "",
         calendar_method=method,
@@ -60,12 +58,14 @@ def render_case(kind: str, case: Case) -> Rendered:
 
 def address(party: Party) -> str:
     """A name and an address as one header value; Unsendable when that is not one address."""
-    email = one_line(party.email)
+    return headers.mailbox(one_line(party.name), _on_the_wire(one_line(party.email)))
+
+
+def _on_the_wire(email: str) -> str:
     try:
-        validate_email(email)
-    except ValidationError as error:
+        return addresses.on_the_wire(email)
+    except addresses.NotAnAddress as error:
         raise Unsendable(f"Not an e-mail address: {email[:100]!r}") from error
-    return formataddr((one_line(party.name), email))
 
 
 def _recipients(case: Case) -> list[Party]:
@@ -91,7 +91,7 @@ def staff_addresses() -> list[str]:
 
 def _sender(case: Case) -> Party:
     """Followers know the expert's name, not ours. The address is always the site's own."""
-    name, email = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    name, email = addresses.read_mailbox(settings.DEFAULT_FROM_EMAIL)
     if case.audience == Audience.FOLLOWER:
         return Party(f"{one_line(case.expert.name)} via {settings.SITE_NAME}", email)
     return Party(name or settings.SITE_NAME, email)

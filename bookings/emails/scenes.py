@@ -132,6 +132,24 @@ def _sweep_late(stage: Stage) -> Told:
     return None, {"minutes": 12}
 
 
+def _clock_wrong(ahead_s: int, database: str) -> Scene:
+    def scene(stage: Stage) -> Told:
+        stage.is_about_a_booking = False
+        return None, {"host": "worker-2", "ahead_s": ahead_s, "database": database}
+
+    return scene
+
+
+def _set_aside(stage: Stage) -> Told:
+    stage.is_about_a_booking = False
+    return None, {"set_aside": 0, "why": "ValueError: 'later' is no number of seconds"}
+
+
+def _unclear(stage: Stage) -> Told:
+    stage.is_about_a_booking = False
+    return None, {"checkout": 1, "why": "This release does not know the provider 'paypal'."}
+
+
 def _held(stage: Stage) -> Told:
     stage.is_about_a_booking = False
     return None, {"reason": "unusually many refunds"}
@@ -231,6 +249,10 @@ SCENES: dict[str, Scene] = {
     "staff_refunds_held": _held,
     "staff_money_differs": lambda stage: (None, {}),
     "staff_sweep_late": _sweep_late,
+    "staff_clock_wrong-ahead": _clock_wrong(4 * 86400, "postgresql"),
+    "staff_clock_wrong-jumped": _clock_wrong(-5400, "sqlite"),
+    "staff_bookings_set_aside": _set_aside,
+    "staff_purchase_unclear": _unclear,
     "staff_support_request": _support(),
     "support_answer": _support("Only Lena can move it now. You can refund it, or mark it."),
     "password_reset": _password,

@@ -15,6 +15,7 @@ from bookings.emails.case import Case, page
 from bookings.emails.kinds import EXPERT, kind
 from bookings.emails.letter import Letter, Link
 from bookings.emails.words import site_name
+from bookings.plain_text import one_line
 
 NOT_EXPECTED = "If you did not expect this, answer this e-mail at once."
 
@@ -42,7 +43,7 @@ def password_reset(case: Case) -> Letter:
 
 @kind(EXPERT, "staff has changed the address somebody signs in with; sent to the old one")
 def address_changed_by_staff(case: Case) -> Letter:
-    new = formats.one_line(str(case.facts["new"]))
+    new = one_line(str(case.facts["new"]))
     return Letter(
         subject=f"Your e-mail address at {site_name()} was changed",
         preheader=f"From now on you sign in with {new}.",

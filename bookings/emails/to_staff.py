@@ -9,6 +9,8 @@ from bookings.emails.kinds import STAFF, kind
 from bookings.emails.letter import Letter, Link
 from bookings.emails.words import call_facts, site_name, why_staff
 from bookings.models import RefundState
+from bookings.models.money import NOT_LIVE
+from bookings.plain_text import one_line
 
 
 def _facts(case: Case) -> tuple[tuple[str, str], ...]:
@@ -38,7 +40,7 @@ def staff_refund_failed(case: Case) -> Letter:
         heading="A refund needs you",
         paragraphs=(f"the refund of {amount} for booking {case.booking.code} {problem}.",),
         quote=refund.last_answer,
-        quoted="Why" if refund.state == RefundState.MANUAL_DUE else "The provider’s answer",
+        quoted="The provider’s answer" if refund.state in NOT_LIVE else "Why",
         button=case.admin_link("Open the refund", "refund", refund.pk),
         facts=_facts(case),
         policy=("The follower is not paid until somebody acts.",),
@@ -49,7 +51,7 @@ def staff_refund_failed(case: Case) -> Letter:
 
 @kind(STAFF, "refunds are held: unusually many at once, or the site was restored from a backup")
 def staff_refunds_held(case: Case) -> Letter:
-    reason = formats.one_line(str(case.facts.get("reason", "on hold")))
+    reason = one_line(str(case.facts.get("reason", "on hold")))
     return Letter(
         subject=f"Refunds wait for you: {reason}",
         preheader="No follower is paid until somebody acts.",

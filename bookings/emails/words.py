@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from django.conf import settings
 
 from bookings.emails.case import Case
-from bookings.formats import one_line
 from bookings.models import CompletionMark, NoShowReport
+from bookings.plain_text import one_line
 
 BANK_DAYS = "5 to 10 working days"
 """Until a provider names a date."""

@@ -12,33 +12,40 @@ from django.contrib.auth.forms import (
     PasswordResetForm,
     SetPasswordForm,
 )
-from django.utils import timezone
 
-from bookings import emails, printed_passwords, tasks
+from bookings import addresses, database_time, emails, printed_passwords, tasks
 from bookings.forms.style import Styled
-from bookings.forms.text import NameField
+from bookings.forms.text import AddressField, NameField
 from bookings.forms.zones import zone_choices
 from bookings.models import Clock, Expert, User
 
 THEMES = [("system", "Like the device"), ("light", "Light"), ("dark", "Dark")]
 PRINTED_PASSWORD = "Everybody can read this password, so it opens nothing here."  # noqa: S105
+WRITE_ADDRESS = {
+    "required": "Write your e-mail address.",
+    "invalid": "Write an e-mail address like name@example.com.",
+}
 PASSWORD_HINT = "At least 10 characters. A few words in a row are easy to remember."  # noqa: S105
 
 
 class SignInForm(Styled, AuthenticationForm):
-    username = forms.EmailField(
+    username = AddressField(
         label="E-mail address",
-        max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
+        error_messages=WRITE_ADDRESS,
     )
     error_messages = {
         "invalid_login": "The e-mail address and the password do not match.",
         "inactive": "The e-mail address and the password do not match.",
     }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].error_messages["required"] = "Write your password."
+
     def clean_username(self) -> str:
         """One spelling only: the limit on wrong attempts counts by it."""
-        return str(self.cleaned_data["username"]).lower()
+        return addresses.identity(self.cleaned_data["username"])
 
     def clean(self) -> dict[str, Any]:
         if printed_passwords.opens_nothing(self.cleaned_data.get("password", "")):
@@ -47,10 +54,10 @@ class SignInForm(Styled, AuthenticationForm):
 
 
 class ResetPasswordForm(Styled, PasswordResetForm):
-    email = forms.EmailField(
+    email = AddressField(
         label="E-mail address",
-        max_length=254,
-        widget=forms.EmailInput(attrs={"autocomplete": "email", "autofocus": True}),
+        widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
+        error_messages=WRITE_ADDRESS,
     )
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -58,23 +65,42 @@ class ResetPasswordForm(Styled, PasswordResetForm):
         this request named. Also for those who never had a password: this is how staff invites an
         expert."""
         address = self.cleaned_data["email"]
-        tasks.wake_for(emails.queue_password_reset(address, now=timezone.now()))
+        tasks.wake_for(emails.queue_password_reset(address, now=database_time.now()))
+
+
+NOT_THE_SAME = {"password_mismatch": "The two new passwords are not the same."}
+
+
+def _say_how_to_choose(fields: dict[str, forms.Field]) -> None:
+    first, second = fields["new_password1"], fields["new_password2"]
+    first.help_text, second.help_text = PASSWORD_HINT, ""
+    second.label = "The new password again"
+    first.error_messages["required"] = "Write a new password."
+    second.error_messages["required"] = "Write the new password again."
 
 
 class ChoosePasswordForm(Styled, SetPasswordForm[User]):
+    error_messages = {**SetPasswordForm.error_messages, **NOT_THE_SAME}
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["new_password1"].help_text = PASSWORD_HINT
-        self.fields["new_password2"].label = "The new password again"
+        _say_how_to_choose(self.fields)
 
 
 class ChangePasswordForm(Styled, PasswordChangeForm):
+    error_messages = (
+        PasswordChangeForm.error_messages
+        | NOT_THE_SAME
+        | {"password_incorrect": "This is not your current password."}
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["old_password"].label = "Current password"
-        self.fields["old_password"].widget.attrs.pop("autofocus", None)
-        self.fields["new_password1"].help_text = PASSWORD_HINT
-        self.fields["new_password2"].label = "The new password again"
+        current = self.fields["old_password"]
+        current.label = "Current password"
+        current.error_messages["required"] = "Write your current password."
+        current.widget.attrs.pop("autofocus", None)
+        _say_how_to_choose(self.fields)
 
 
 class ThemeForm(forms.Form):
@@ -85,6 +111,7 @@ class AccountForm(Styled, forms.ModelForm[Expert]):
     name = NameField(
         max_length=80,
         help_text="As followers see it in e-mails and on their pages.",
+        error_messages={"required": "Write your name."},
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     time_zone = forms.ChoiceField(

@@ -11,11 +11,13 @@ from typing import Any
 from django import forms
 
 from bookings import formats
+from bookings.forms.fields import DayField
 from bookings.forms.style import Styled, style
 from bookings.free_times import Spell
 from bookings.models import Expert, WeeklyHours
 
 SPELLS_PER_DAY = 3
+NO_TIME = "Write a time as 09:30."
 OVERRIDES_AHEAD = timedelta(days=730)
 WEEKDAYS: list[tuple[int, str]] = list(
     WeeklyHours._meta.get_field("weekday").choices or []  # type: ignore[arg-type]
@@ -52,7 +54,7 @@ class MinuteField(forms.TimeField):
         super().__init__(
             required=False,
             widget=widget,
-            error_messages={"invalid": "Write a time as 09:30."},
+            error_messages={"invalid": f"{kwargs.get('label')}: write a time as 09:30."},
             **kwargs,
         )
         style(self)
@@ -98,7 +100,8 @@ class WeekForm(forms.Form):
             spells, problem = self._of_day(weekday)
             if problem := problem or problem_with(spells, self.clock):
                 self.problems[weekday] = problem
-                self.add_error(None, f"{name}: {problem}")
+                if problem != NO_TIME:  # its field says so already
+                    self.add_error(None, f"{name}: {problem}")
             self.spells += [(weekday, spell) for spell in spells]
         return data
 
@@ -107,7 +110,7 @@ class WeekForm(forms.Form):
         for n in range(SPELLS_PER_DAY):
             names = f"from_{weekday}_{n}", f"to_{weekday}_{n}"
             if any(name in self.errors for name in names):
-                problem = "Write a time as 09:30."
+                problem = NO_TIME
                 continue
             starts, ends = (self.cleaned_data.get(name) for name in names)
             if starts is not None and ends is not None:
@@ -142,10 +145,15 @@ def _initial(expert: Expert) -> dict[str, time]:
 class OverrideForm(Styled, forms.Form):
     """Other hours on one date, or a day off."""
 
-    day = forms.DateField(
+    day = DayField(
         label="Date",
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-        error_messages={"invalid": "Choose a date.", "required": "Choose a date."},
+        error_messages={
+            "invalid": "Choose a date.",
+            "required": "Choose a date.",
+            "past": "This date is in the past. Choose today or a later date.",
+            "too_far": "This date is too far ahead. Choose one within the next two years.",
+        },
     )
     kind = forms.ChoiceField(
         label="On that date",
@@ -168,10 +176,11 @@ class OverrideForm(Styled, forms.Form):
 
     def clean_day(self) -> date:
         chosen: date = self.cleaned_data["day"]
+        sentences = self.fields["day"].error_messages
         if chosen < self.today:
-            raise forms.ValidationError("Choose today or a later date.")
+            raise forms.ValidationError(sentences["past"])
         if chosen > self.today + OVERRIDES_AHEAD:
-            raise forms.ValidationError("Choose a date within the next two years.")
+            raise forms.ValidationError(sentences["too_far"])
         return chosen
 
     def clean(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from bookings.forms.follower import PickForm, new_request_key
-from bookings.forms.text import NameField
+from bookings.forms.text import AddressField, NameField
 from bookings.models import Checkout, Provider
 
 _name = Checkout._meta.get_field("name")
@@ -22,14 +22,10 @@ class BuyForm(PickForm):
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
         error_messages={"required": "Write your name."},
     )
-    email = forms.EmailField(
+    email = AddressField(
         label="Your e-mail address",
-        max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
-        error_messages={
-            "required": "Write your e-mail address.",
-            "invalid": "Write an e-mail address like name@example.com.",
-        },
+        error_messages={"required": "Write your e-mail address."},
     )
     way = forms.ChoiceField(
         label="Pay with",
@@ -47,10 +43,6 @@ class BuyForm(PickForm):
         else:
             self.fields["way"].choices = [(way.value, way.label) for way in ways]  # type: ignore[attr-defined]
         self.only_way = ways[0].value if ways else ""
-
-    def clean_email(self) -> str:
-        """One address that a header may hold; no name, no control signs."""
-        return "".join(str(self.cleaned_data["email"]).split())
 
     def renew_key(self) -> None:
         """What was sent has come to nothing: sent again, it is another purchase."""

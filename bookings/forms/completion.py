@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
 
 from bookings import rules
-from bookings.forms.fields import ActionForm, LocalDateTimeField
+from bookings.formats import local
+from bookings.forms.fields import OUR_TIME, ActionForm, LocalDateTimeField
 from bookings.forms.text import NoteField
 from bookings.models import Booking, CompletionMark
 
 Outcome = CompletionMark.Outcome
 Channel = CompletionMark.Channel
+LONG_AGO, FAR_AHEAD = (datetime(year, 1, 1, tzinfo=UTC) for year in OUR_TIME)
 ELSEWHERE = [choice for choice in Channel.choices if choice[0] != Channel.PLANNED]
 
 
@@ -39,8 +41,18 @@ class CompletionForm(ActionForm):
     def __init__(self, *args: Any, booking: Booking, now: datetime, **options: Any) -> None:
         super().__init__(*args, **options)
         self.booking, self.now = booking, now
-        self.fields["held_at"] = LocalDateTimeField(zone=booking.expert.time_zone, required=False)
+        self.planned = booking.starts_at.replace(second=0, microsecond=0)
+        self.fields["held_at"] = LocalDateTimeField(
+            zone=booking.expert.time_zone,
+            required=False,
+            initial=self.planned if booking.has_open_report else None,
+            error_messages={"past": self._why_not(LONG_AGO), "too_far": self._why_not(FAR_AHEAD)},
+        )
         self.order_fields(["outcome", "channel", "held_at", "minutes", "note"])
+
+    def _why_not(self, held_at: datetime) -> str:
+        no = rules.not_held_at(self.booking, held_at, now=self.now)
+        return no.sentence if no else ""
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -52,10 +64,21 @@ class CompletionForm(ActionForm):
         if outcome == Outcome.HELD_HERE:
             self.errors.pop("channel", None)
             data["channel"] = Channel.PLANNED
+            if self.booking.has_open_report and "held_at" not in self.errors:
+                data["held_at"] = data.get("held_at") or self.planned
         elif outcome == Outcome.HELD_ELSEWHERE and not data.get("channel"):
             self._require("channel", "Choose where the call took place.")
+        if (held_at := data.get("held_at")) and self._reads_as_planned(held_at):
+            data["held_at"] = self.planned
         self._check_time(data.get("held_at"), is_held=bool(outcome))
         return data
+
+    def _reads_as_planned(self, held_at: datetime) -> bool:
+        """Where the clocks go back a time comes twice: the planned one of the two is meant."""
+        zone = self.booking.expert.time_zone
+        return local(held_at, zone).replace(tzinfo=None) == local(self.planned, zone).replace(
+            tzinfo=None
+        )
 
     def _check_time(self, held_at: datetime | None, *, is_held: bool) -> None:
         if held_at is not None:

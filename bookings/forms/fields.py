@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
 
-LOCAL_FORMATS = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M")
 INPUT_FORMAT = "%Y-%m-%dT%H:%M"
 OUR_TIME = (1970, 2200)
 """years; beyond them date arithmetic ends in errors, and nobody means them"""
+_LOCAL = re.compile(
+    r"(\d{4,6})-(\d\d?)-(\d\d?)[T ](\d\d?):(\d\d)(?::\d\d(?:\.\d{1,6})?)?", re.ASCII
+)
+"""What browsers send; theirs count to the year 275760."""
+_DAY = re.compile(r"(\d{4,6})-\d\d?-\d\d?", re.ASCII)
+
+
+def check_year(field: forms.Field, year: int) -> None:
+    """A year that nobody means, said by the field's sentence `past` or `too_far`."""
+    if year < OUR_TIME[0]:
+        raise forms.ValidationError(field.error_messages["past"], code="past")
+    if year > OUR_TIME[1]:
+        raise forms.ValidationError(field.error_messages["too_far"], code="too_far")
+
+
+class DayField(forms.DateField):
+    """A date. One of another age is told as such, with one sentence for each direction."""
+
+    default_error_messages = {
+        "invalid": "Write a date, as in 2026-11-26.",
+        "past": "This date is in the past.",
+        "too_far": "This date is too far ahead.",
+    }
+
+    def to_python(self, value: Any) -> date | None:
+        if found := _DAY.fullmatch(str(value or "").strip()):
+            check_year(self, int(found[1]))
+        day = super().to_python(value)
+        if day is not None:
+            check_year(self, day.year)
+        return day
 
 
 class LocalDateTimeField(forms.Field):
@@ -22,6 +53,11 @@ class LocalDateTimeField(forms.Field):
     """
 
     widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=INPUT_FORMAT)
+    default_error_messages = {
+        "invalid": "Write a date and a time, as in 2026-11-26T16:00.",
+        "past": "This time is in the past.",
+        "too_far": "This time is too far ahead.",
+    }
 
     def __init__(self, *, zone: str = "UTC", **options: Any) -> None:
         self.zone = zone
@@ -44,16 +80,15 @@ class LocalDateTimeField(forms.Field):
             return value.astimezone(ZoneInfo(self.zone)).strftime(INPUT_FORMAT)
         return value
 
-    @staticmethod
-    def _parsed(text: str) -> datetime:
-        for form in LOCAL_FORMATS:
+    def _parsed(self, text: str) -> datetime:
+        if found := _LOCAL.fullmatch(text):
+            check_year(self, int(found[1]))
             try:
-                local = datetime.strptime(text[:25], form)  # noqa: DTZ007 - the zone comes after
+                year, month, day, hour, minute = map(int, found.groups())
+                return datetime(year, month, day, hour, minute)  # noqa: DTZ001 - the zone comes after
             except ValueError:
-                continue
-            if OUR_TIME[0] <= local.year <= OUR_TIME[1]:
-                return local.replace(second=0)
-        raise forms.ValidationError("Write a date and a time, as in 2026-11-26T16:00.")
+                pass
+        raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
 
 
 class ActionForm(forms.Form):

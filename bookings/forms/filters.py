@@ -1,4 +1,4 @@
-"""What narrows a list. A value nobody can mean is left out, never an error page."""
+"""What narrows a list. A value nobody can mean is left out, which is told, never an error page."""
 
 from __future__ import annotations
 
@@ -10,19 +10,43 @@ from zoneinfo import ZoneInfo
 from django import forms
 
 from bookings import lists
-from bookings.forms.fields import OUR_TIME
+from bookings.forms.fields import DayField
+from bookings.forms.text import LineField
 from bookings.models import Expert
+
+LONGEST_SEARCH = 80
+
+
+def _sentences(which: str) -> dict[str, str]:
+    return {
+        "invalid": f"The {which} day is no date such as 2026-11-26, so it is left out.",
+        "past": f"The {which} day is too far in the past, so it is left out.",
+        "too_far": f"The {which} day is too far ahead, so it is left out.",
+    }
 
 
 class SearchForm(forms.Form):
-    q = forms.CharField(required=False, max_length=80)
+    q = LineField(
+        required=False,
+        max_length=LONGEST_SEARCH,
+        error_messages={
+            "max_length": "A search has at most %(limit_value)d characters and yours has "
+            "%(show_value)d, so it is left out. Search for a name or the code of a booking."
+        },
+    )
     after = forms.CharField(required=False, max_length=60)
     shown = forms.IntegerField(required=False, min_value=0, max_value=10**9)
+    typed: tuple[str, ...] = ("q",)
 
     def value(self, name: str) -> Any:
         """The cleaned value; empty when it was refused."""
         self.is_valid()
         return self.cleaned_data.get(name) or ""
+
+    def problems(self) -> list[str]:
+        """What was typed and cannot be meant, told in sentences. What only links carry is not."""
+        self.is_valid()
+        return [str(sentence) for name in self.typed for sentence in self.errors.get(name, [])]
 
     def kept(self) -> dict[str, str]:
         """What narrows the list, as text for a link."""
@@ -43,8 +67,17 @@ class SearchForm(forms.Form):
 
 class PastFilterForm(SearchForm):
     outcome = forms.ChoiceField(choices=[*lists.OUTCOMES.items()], required=False)
-    date_from = forms.DateField(required=False)
-    date_to = forms.DateField(required=False)
+    date_from = DayField(required=False, error_messages=_sentences("first"))
+    date_to = DayField(required=False, error_messages=_sentences("last"))
+    typed = ("q", "date_from", "date_to")
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        first, last = data.get("date_from"), data.get("date_to")
+        if first and last and first > last:
+            del data["date_from"]
+            self.add_error("date_to", "The last day is before the first, so both are left out.")
+        return data
 
     def wanted(self, expert: Expert) -> lists.PastFilter:
         """Whole days on the expert's calendar; the last one is included."""
@@ -56,19 +89,6 @@ class PastFilterForm(SearchForm):
             starts_from=_midnight(self.value("date_from"), zone),
             starts_before=_midnight(until + timedelta(days=1), zone) if until else None,
         )
-
-    def clean_date_from(self) -> date | None:
-        return _of_our_time(self.cleaned_data["date_from"])
-
-    def clean_date_to(self) -> date | None:
-        return _of_our_time(self.cleaned_data["date_to"])
-
-
-def _of_our_time(day: date | None) -> date | None:
-    """Near the ends of the calendar a zone's midnight has no UTC."""
-    if day and not OUR_TIME[0] <= day.year <= OUR_TIME[1]:
-        raise forms.ValidationError("Write a date of our time.")
-    return day
 
 
 def _midnight(day: date | str | None, zone: ZoneInfo) -> datetime | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django import forms
 
-from bookings.forms.fields import OUR_TIME
+from bookings.forms.fields import OUR_TIME, check_year
 from bookings.forms.style import Styled
 from bookings.forms.text import ParagraphsField
 from bookings.models import Contest, NoShowReport
@@ -26,7 +26,7 @@ def new_request_key() -> str:
 class ActForm(Styled, forms.Form):
     """A form whose button acts. A key that is missing or odd is replaced by a fresh one."""
 
-    request_key = forms.CharField(required=False, widget=forms.HiddenInput)
+    request_key = forms.Field(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["initial"] = {"request_key": new_request_key(), **(kwargs.get("initial") or {})}
@@ -72,25 +72,35 @@ class ContestForm(ActForm):
 
 def parse_slot(text: str) -> datetime | None:
     """An instant as `presenters.slot_picker.slot_value` writes it; None for anything else."""
+    slot = _instant(text)
+    return slot if slot and OUR_TIME[0] <= slot.year <= OUR_TIME[1] else None
+
+
+def _instant(text: str) -> datetime | None:
     try:
-        slot = datetime.strptime(text, "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC)
+        return datetime.strptime(text, "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC)
     except ValueError:
         return None
-    return slot if OUR_TIME[0] <= slot.year <= OUR_TIME[1] else None
 
 
 class SlotField(forms.CharField):
+    default_error_messages = {
+        "invalid": "Choose one of the times below.",
+        "past": "This time is in the past. Choose one of the times below.",
+        "too_far": "This time is too far ahead. Choose one of the times below.",
+    }
+
     def to_python(self, value: Any) -> Any:
         text = str(super().to_python(value) or "")
-        slot = parse_slot(text)
-        if text and slot is None:
-            raise forms.ValidationError("Choose one of the times below.")
+        slot = _instant(text)
+        if slot is not None:
+            check_year(self, slot.year)
+        elif text:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
         return slot
 
 
 class PickForm(ActForm):
-    """Zone and clock are those the page was shown in; they are kept with the choice."""
+    """Beside it the page sends the zone and the clock it was shown in, which its view reads."""
 
     slot = SlotField(label="Time", error_messages={"required": "Choose a time."})
-    tz = forms.CharField(required=False)
-    clock = forms.CharField(required=False)

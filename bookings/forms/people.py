@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Any
+from typing import Any, ClassVar
 
 from babel.numbers import list_currencies
 from django import forms
 from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
 from django.forms import BaseInlineFormSet
-from django.utils import timezone
 
-from bookings import emails, tasks, zones
+from bookings import addresses, database_time, emails, tasks, zones
 from bookings.forms.availability import problem_with
-from bookings.forms.text import LineField, ParagraphsField
+from bookings.forms.text import NameField, ParagraphsField
 from bookings.forms.zones import zone_choices
 from bookings.gateways import selling_with, why_not
-from bookings.models import Clock, Service, User, WeeklyHours
+from bookings.models import Clock, Expert, Service, User, WeeklyHours
 
 WHY = "Mailed to the address the account has now, and kept in the history."
 
 
 class PersonForm(forms.ModelForm[Any]):
-    name = LineField(max_length=80)
+    name = NameField(max_length=80)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -30,26 +29,44 @@ class PersonForm(forms.ModelForm[Any]):
             given = self.initial.get("time_zone") or ""
             current = given if zones.is_known(given) else "UTC"
             self.fields["time_zone"] = forms.ChoiceField(
-                choices=zone_choices(current=current, now=timezone.now())
+                choices=zone_choices(current=current, now=database_time.now()), initial=current
             )
+
+
+def _number(name: str, label: str, *, low: int, high: int) -> forms.IntegerField:
+    """Within limits, and filled in with what an expert begins with."""
+    field: Any = Expert._meta.get_field(name)
+    initial = field.get_default()
+    return forms.IntegerField(label=label, min_value=low, max_value=high, initial=initial)
 
 
 class ExpertForm(PersonForm):
     """Within the limits of the form that experts have themselves: free times are worked out for
     all the days ahead, in these steps."""
 
-    step_minutes = forms.IntegerField(
-        label="Minutes between possible starts", min_value=5, max_value=240
+    step_minutes = _number("step_minutes", "Minutes between possible starts", low=5, high=240)
+    buffer_minutes = _number("buffer_minutes", "Minutes kept free after a call", low=0, high=240)
+    min_notice_minutes = _number(
+        "min_notice_minutes", "Minimum notice in minutes", low=0, high=30 * 24 * 60
     )
-    buffer_minutes = forms.IntegerField(
-        label="Minutes kept free after a call", min_value=0, max_value=240
-    )
-    min_notice_minutes = forms.IntegerField(
-        label="Minimum notice in minutes", min_value=0, max_value=30 * 24 * 60
-    )
-    window_days = forms.IntegerField(
-        label="Days ahead that can be booked", min_value=1, max_value=365
-    )
+    window_days = _number("window_days", "Days ahead that can be booked", low=1, high=365)
+
+    class Meta:
+        labels: ClassVar[dict[str, str]] = {"slug": "Public address"}
+        help_texts: ClassVar[dict[str, str]] = {
+            "slug": "The last part of the address of the public page, as in /with/maya-fernandes/.",
+        }
+
+
+class HoursForm(forms.ModelForm[WeeklyHours]):
+    """Wall times of the expert: the browser's own field for them, which knows no zone."""
+
+    class Meta:
+        labels: ClassVar[dict[str, str]] = {"starts_local": "Starts", "ends_local": "Ends"}
+        widgets: ClassVar[dict[str, Any]] = {
+            name: forms.TimeInput(format="%H:%M", attrs={"type": "time"})
+            for name in ("starts_local", "ends_local")
+        }
 
 
 class UserForm(UserChangeForm[User]):
@@ -64,7 +81,7 @@ class UserForm(UserChangeForm[User]):
     )
 
     def clean_email(self) -> str:
-        return str(self.cleaned_data["email"]).lower()
+        return addresses.identity(self.cleaned_data["email"])
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
@@ -75,7 +92,7 @@ class UserForm(UserChangeForm[User]):
     @property
     def has_new_address(self) -> bool:
         new = self.cleaned_data.get("email")
-        return new is not None and new != str(self.initial.get("email", "")).lower()
+        return new is not None and new != addresses.identity(str(self.initial.get("email", "")))
 
     def tell_old_address(self) -> None:
         user, old = self.instance, str(self.initial["email"])
@@ -102,7 +119,7 @@ class NewPasswordForm(AdminPasswordChangeForm[User]):
 
 def _tell(kind: str, user: User, data: dict[str, Any], **facts: Any) -> None:
     """The owner of an account, of what staff has changed about it."""
-    now = timezone.now()
+    now = database_time.now()
     known = {"user": user.pk, "reason": data["reason"], **facts}
     email = emails.queue(kind, now=now, dedupe=f"{user.pk}:{now.isoformat()}", facts=known)
     tasks.wake_for(email)

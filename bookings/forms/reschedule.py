@@ -9,7 +9,7 @@ from django import forms
 
 from bookings.forms.fields import ActionForm, LocalDateTimeField
 from bookings.forms.text import NoteField
-from bookings.lifecycle.offers import MAX_LISTED_SLOTS
+from bookings.lifecycle.offers import MAX_LISTED_SLOTS, latest_listed
 from bookings.models import Booking, Offer
 
 
@@ -30,7 +30,10 @@ class RescheduleForm(ActionForm):
         self.booking, self.now = booking, now
         for number in range(1, MAX_LISTED_SLOTS + 1):
             self.fields[f"slot_{number}"] = LocalDateTimeField(
-                zone=booking.expert.time_zone, required=False, label=f"Time {number}"
+                zone=booking.expert.time_zone,
+                required=False,
+                label=f"Time {number}",
+                error_messages={"past": _past(number), "too_far": _too_far(number)},
             )
 
     def slots(self) -> list[forms.BoundField]:
@@ -51,7 +54,9 @@ class RescheduleForm(ActionForm):
             if start is None:
                 continue
             if start <= self.now:
-                self.add_error(f"slot_{number}", f"Time {number} is in the past.")
+                self.add_error(f"slot_{number}", _past(number))
+            elif start > latest_listed(self.now):
+                self.add_error(f"slot_{number}", _too_far(number))
             elif start in starts:
                 self.add_error(f"slot_{number}", f"Time {number} is in the list already.")
             else:
@@ -60,6 +65,14 @@ class RescheduleForm(ActionForm):
         if not self.errors and len(starts) < least:
             self.add_error("slot_1", f"Add at least {least} free times before you send the link.")
         return starts
+
+
+def _past(number: int) -> str:
+    return f"Time {number} is in the past."
+
+
+def _too_far(number: int) -> str:
+    return f"Time {number} is too far ahead. Suggest times within the next year."
 
 
 class BulkRescheduleForm(ActionForm):

@@ -7,20 +7,31 @@ from typing import Any
 from django import forms
 
 from bookings.forms.style import Styled
-from bookings.forms.text import LineField, ParagraphsField, one_line
+from bookings.forms.text import LineField, ParagraphsField
 from bookings.models import Booking, Expert, HelpFeedback
 
 
 class SupportForm(Styled, forms.Form):
-    subject = LineField(max_length=120, label="What is it about?")
-    code = forms.CharField(
+    subject = LineField(
+        max_length=120,
+        label="What is it about?",
+        error_messages={"required": "Say in a few words what it is about."},
+    )
+    code = LineField(
         label="Booking",
         required=False,
         max_length=20,
         help_text="Its code, as in TM-7KQ4X9M, if it is about one call.",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}
+        ),
     )
-    message = ParagraphsField(max_length=5000, rows=7, label="What happened?")
+    message = ParagraphsField(
+        max_length=5000,
+        rows=7,
+        label="What happened?",
+        error_messages={"required": "Say what happened."},
+    )
 
     def __init__(self, *args: Any, expert: Expert, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -28,7 +39,7 @@ class SupportForm(Styled, forms.Form):
         self.booking: Booking | None = None
 
     def clean_code(self) -> str:
-        code = one_line(self.cleaned_data["code"]).upper()
+        code = str(self.cleaned_data["code"]).upper()
         if code:
             self.booking = self.own_booking(code)
             if self.booking is None:

@@ -9,7 +9,8 @@ from django.conf import settings
 from bookings.gateways.currencies import is_counted_alike, why_not
 from bookings.gateways.exchange import Ask, kept_open
 from bookings.gateways.exchange import exchange as once
-from bookings.gateways.port import Answer, Gateway, ListedRefund, RefundRequest, Status
+from bookings.gateways.port import Answer, Doubt, Gateway, ListedRefund, RefundRequest, Status
+from bookings.gateways.references import why_no_reference
 from bookings.gateways.sandbox import SandboxGateway
 from bookings.gateways.till import NotTaken, Opened, Order, Paid, Till
 from bookings.models import Provider
@@ -17,6 +18,7 @@ from bookings.models import Provider
 __all__ = [
     "Answer",
     "Ask",
+    "Doubt",
     "Gateway",
     "ListedRefund",
     "NotTaken",
@@ -33,6 +35,7 @@ __all__ = [
     "selling_with",
     "takers_of",
     "till_of",
+    "why_no_reference",
     "why_not",
 ]
 

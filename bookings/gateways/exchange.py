@@ -135,6 +135,11 @@ def _content(answer: urllib3.BaseHTTPResponse, ends: float) -> bytes:
     return bytes(content)
 
 
+def is_replayed(headers: Mapping[str, str]) -> bool:
+    """Whether the provider says that it only repeats its first answer to this key."""
+    return headers.get("Idempotent-Replayed", "").strip().lower() == "true"
+
+
 def retry_after(headers: Mapping[str, str], *, now: datetime) -> timedelta | None:
     """Retry-After in seconds or as a date; at least a second, at most an hour."""
     value = headers.get("Retry-After", "").strip()

@@ -36,6 +36,17 @@ def answer_of(entry: ListedRefund, request: RefundRequest, *, is_new: bool = Fal
     )
 
 
+def if_behind(listed: list[ListedRefund], returned_minor: int) -> Answer | None:
+    """UNKNOWN when more of the payment went back than its list shows: what is not listed may
+    have been paid all the same. `returned_minor` is what the payment itself says; failed refunds
+    may be in it, so they count here, too."""
+    shown = sum(entry.amount_minor for entry in listed)
+    if returned_minor <= shown:
+        return None
+    said = f"Of this payment {returned_minor} went back, its list of refunds shows {shown}"
+    return Answer(Status.UNKNOWN, message=f"{said}: the list is behind.")
+
+
 def live_minor(listed: list[ListedRefund]) -> int:
     """Sum of all that went back, or is going back, by whomever."""
     return sum(entry.amount_minor for entry in listed if entry.is_live)

@@ -36,6 +36,24 @@ class Status(StrEnum):
     """no trustworthy answer: a time-out, a reset, a 5xx. Neither success nor failure."""
 
 
+class Doubt(StrEnum):
+    """Why an answer is UNKNOWN, where that decides about the next key or asks for a person."""
+
+    NONE = ""
+    """a time-out, a reset, nonsense, a 409 or 429, a gateway's 502: the same key again"""
+    FAILED_INSIDE = "failed_inside"
+    """the provider itself answered 5xx: it may repeat that for as long as it remembers the key,
+    whether or not it did the work"""
+    REFUSED = "refused"
+    """it said no, and neither its code nor the payment tells why; nothing is listed"""
+    REFUSED_FOR_GOOD = "refused_for_good"
+    """the same, and it says that it only repeats its first answer to this key"""
+    NO_SUCH_PAYMENT = "no_such_payment"
+    """it does not know the payment: another account, another mode, or no id of a payment"""
+    NOT_LISTED = "not_listed"
+    """asked for so long ago that the key may be forgotten, and not in its list"""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     status: Status
@@ -45,9 +63,7 @@ class Answer:
     message: str = ""
     """for staff, at most a few hundred characters"""
     retry_after: timedelta | None = None
-    is_stored_failure: bool = False
-    """UNKNOWN, and the provider itself answered 5xx: it may repeat that for as long as it
-    remembers the key, whether or not it did the work. A gateway's 502 in between is not this."""
+    doubt: Doubt = Doubt.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +100,8 @@ class Gateway(Protocol):
         ...
 
     def find(self, request: RefundRequest, *, now: datetime) -> Answer | None:
-        """What became of this refund; None when the provider certainly has none. UNKNOWN, or
-        an exception, when it could not be asked."""
+        """What became of this refund; None when the provider does not list it, and returned no
+        more of the payment than it lists. UNKNOWN, or an exception, when it could not be asked."""
         ...
 
     def list_refunds(self, payment_ref: str, *, now: datetime) -> list[ListedRefund]:

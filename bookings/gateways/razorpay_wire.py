@@ -57,9 +57,13 @@ def order_path_of(order_ref: str) -> str:
     return f"orders/{_id(order_ref)}"
 
 
+def is_reference(ref: str) -> bool:
+    return bool(re.fullmatch(r"[A-Za-z0-9_-]+", ref))
+
+
 def _id(ref: str) -> str:
     """Raises for what is no id: it must not become another path."""
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", ref):
+    if not is_reference(ref):
         raise RazorpayError("The reference is not one of Razorpay's.")
     return ref
 
@@ -71,6 +75,12 @@ def as_object(reply: Reply) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def is_own_refusal(reply: Reply) -> bool:
+    """Of Razorpay itself, not of a machine in between, and of what was asked: not of the keys,
+    nor because there was too much at once. Whatever is unknown to it is a 400, too."""
+    return reply.status == 400 and isinstance(as_object(reply).get("error"), dict)
 
 
 def said_in(found: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """Refunds through Stripe: the SDK over our own HTTP client, its retries and telemetry off.
 
-`payment_ref` is a payment intent (or a charge, `ch_…`). States, codes and the meaning of the
-idempotency key are described in docs/providers.md.
+`payment_ref` is a payment intent (`pi_…`) or a charge (`ch_…`, `py_…`). States, codes and the
+meaning of the idempotency key are described in docs/providers.md.
 """
 
 from __future__ import annotations
@@ -12,9 +12,17 @@ from typing import Any
 
 import stripe
 
-from bookings.gateways.exchange import READ_SECONDS, Ask, Reply, exchange, retry_after
-from bookings.gateways.listing import answer_of, find_in, live_minor
-from bookings.gateways.port import Answer, ListedRefund, RefundRequest, Status
+from bookings.gateways.exchange import (
+    READ_SECONDS,
+    Ask,
+    Reply,
+    exchange,
+    is_replayed,
+    retry_after,
+)
+from bookings.gateways.listing import answer_of, find_in, if_behind, live_minor
+from bookings.gateways.port import Answer, Doubt, ListedRefund, RefundRequest, Status
+from bookings.gateways.references import is_charge
 from bookings.gateways.stripe_wire import Wire
 
 _STATUS = {
@@ -25,7 +33,6 @@ _STATUS = {
     "canceled": Status.REVERSED,
 }
 _REFUSALS = {
-    "charge_already_refunded": "Already refunded elsewhere.",
     "charge_disputed": "The payment is disputed at the bank.",
     "refund_disputed_payment": "The payment is disputed at the bank.",
     "charge_not_refundable": "The payment can no longer be refunded.",
@@ -55,18 +62,23 @@ class StripeGateway:
             refund = self._client(wire).v1.refunds.create(
                 params, {"idempotency_key": request.idempotency_key}
             )
-        except stripe.InvalidRequestError as error:
-            return self._refused(request, error, now=now)
         except stripe.StripeError as error:
+            if wire.reply and wire.reply.status in (400, 402) and error.error is not None:
+                return self._refused(request, error, wire.reply, now=now)
             return _no_answer(error, wire.reply, now=now)
         return answer_of(_listed(refund.to_dict()), request, is_new=True)
 
     def find(self, request: RefundRequest, *, now: datetime) -> Answer | None:
         wire = Wire(self.read_seconds, self.ask)
         try:
-            return find_in(self._list(request.payment_ref, wire), request)
+            listed = self._list(request.payment_ref, wire)
         except stripe.StripeError as error:
-            return replace(_no_answer(error, wire.reply, now=now), is_stored_failure=False)
+            answer = _no_answer(error, wire.reply, now=now)
+            is_failure = answer.doubt == Doubt.FAILED_INSIDE  # of the list, not of our key
+            return replace(answer, doubt=Doubt.NONE) if is_failure else answer
+        if found := find_in(listed, request):
+            return found
+        return if_behind(listed, self._returned_minor(request.payment_ref))
 
     def list_refunds(self, payment_ref: str, *, now: datetime) -> list[ListedRefund]:
         return self._list(payment_ref, Wire(self.read_seconds, self.ask))
@@ -90,43 +102,68 @@ class StripeGateway:
         return wire.client(api_base=self.api_base, secret_key=self.secret_key)
 
     def _refused(
-        self, request: RefundRequest, error: stripe.InvalidRequestError, *, now: datetime
+        self, request: RefundRequest, error: stripe.StripeError, reply: Reply, *, now: datetime
     ) -> Answer:
         """A no is believed only after looking: the refund may be one we asked for before."""
-        if error.http_status == 404:
-            message = "Stripe does not know this payment: keys of another account or mode?"
-            return Answer(Status.UNKNOWN, message=message)
         listed = self.list_refunds(request.payment_ref, now=now)
         if answer := find_in(listed, request):
             return answer
-        said = f"{error.code or 'no code'}: {error.user_message}"
-        if reason := _REFUSALS.get(error.code or ""):
+        code = _code(error)
+        said = f"{code or 'no code'}: {error.user_message}"
+        if reason := _REFUSALS.get(code):
             return Answer(Status.DECLINED, message=f"{reason} ({said})"[:400])
         if live_minor(listed) + request.amount_minor > self._captured_minor(request.payment_ref):
             return Answer(Status.DECLINED, message=f"Already refunded elsewhere. ({said})"[:400])
-        return Answer(Status.UNKNOWN, message=said[:400])
+        if code == "charge_already_refunded":  # by whom, no list shows yet: perhaps by us
+            return Answer(Status.UNKNOWN, message=f"The list of refunds is behind. ({said})"[:400])
+        doubt = Doubt.REFUSED_FOR_GOOD if is_replayed(reply.headers) else Doubt.REFUSED
+        return Answer(Status.UNKNOWN, message=f"Stripe refused it. ({said})"[:400], doubt=doubt)
 
-    def _captured_minor(self, payment_ref: str) -> int:
+    def _captured_minor(self, ref: str) -> int:
         services = self._client(Wire(self.read_seconds, self.ask)).v1
-        if payment_ref.startswith("ch_"):
-            return services.charges.retrieve(payment_ref).amount_captured
-        return services.payment_intents.retrieve(payment_ref).amount_received
+        if is_charge(ref):
+            return services.charges.retrieve(ref).amount_captured
+        return services.payment_intents.retrieve(ref).amount_received
+
+    def _returned_minor(self, ref: str) -> int:
+        """What the charge itself says went back; 0 when it cannot be read. It is more than is
+        needed: without it an absence is believed by its age alone."""
+        services = self._client(Wire(self.read_seconds, self.ask)).v1
+        try:
+            if is_charge(ref):
+                return services.charges.retrieve(ref).amount_refunded
+            params: Any = {"expand": ["latest_charge"]}
+            intent = services.payment_intents.retrieve(ref, params).to_dict()
+            return int(intent["latest_charge"]["amount_refunded"])
+        except Exception:  # an old list is no reason to stop
+            return 0
 
 
 def _payment(ref: str) -> dict[str, str]:
-    return {"charge" if ref.startswith("ch_") else "payment_intent": ref}
+    return {"charge" if is_charge(ref) else "payment_intent": ref}
+
+
+def _code(error: stripe.StripeError) -> str:
+    return str((error.error and error.error.code) or "")
 
 
 def _no_answer(error: stripe.StripeError, reply: Reply | None, *, now: datetime) -> Answer:
     status = reply.status if reply else 0
     message = f"{type(error).__name__} {status or ''}: {error.user_message}"
+    doubt = Doubt.FAILED_INSIDE if status >= 500 and error.error is not None else Doubt.NONE
     if status in (401, 403):
         message = f"STRIPE_SECRET_KEY is wrong or may not refund: {message}"
+    if status == 404 and _code(error) == "resource_missing":
+        doubt = Doubt.NO_SUCH_PAYMENT
+        message = (
+            "Stripe does not know this payment; it may belong to another account, or to the "
+            f"other mode (test or live) of this one. ({error.user_message})"
+        )
     return Answer(
         Status.UNKNOWN,
         message=message[:400],
         retry_after=retry_after(reply.headers, now=now) if reply else None,
-        is_stored_failure=status >= 500 and error.error is not None,
+        doubt=doubt,
     )
 
 

@@ -55,8 +55,7 @@ def import_file(
     A rehearsal does the same in one transaction and takes it back, so that it cannot differ.
     """
     outcome = Outcome()
-    lines = table.read(path)
-    with transaction.atomic() if is_rehearsal else nullcontext():
+    with table.opened(path) as lines, transaction.atomic() if is_rehearsal else nullcontext():
         while batch := list(islice(lines, BATCH)):
             _Batch(outcome, tell=tell, now=now).take(batch)
             progress(outcome)
@@ -151,6 +150,7 @@ class _Batch:
             place=call.place,
             actor=SYSTEM,
             state=call.state,
+            buyer=intake.BuyerFacts(call.follower_name, call.follower_time_zone),
         )
 
     def _write(self, drafts: list[tuple[Call, intake.NewBooking]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from bookings import addresses
 from bookings.imports.lines import Call
 from bookings.models import Booking, Expert, Follower, Payment, Service
 from bookings.states import HOLDS_A_SLOT
@@ -12,7 +13,7 @@ from bookings.states import HOLDS_A_SLOT
 def experts_of(calls: list[Call]) -> dict[str, Expert]:
     emails = {call.expert_email for call in calls}
     found = Expert.objects.with_address(*emails).select_related("user")
-    return {expert.user.email.lower(): expert for expert in found}
+    return {addresses.identity(expert.user.email): expert for expert in found}
 
 
 def references_used(
@@ -86,7 +87,7 @@ class Followers:
     @staticmethod
     def _find(emails: dict[str, Call]) -> dict[str, Follower]:
         found = Follower.objects.with_address(*emails)
-        return {follower.email.lower(): follower for follower in found}
+        return {addresses.identity(follower.email): follower for follower in found}
 
     def forget_unused(self) -> None:
         """A refused line leaves nobody behind."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from bookings.gateways import why_not
+from bookings.gateways import why_no_reference, why_not
 from bookings.imports import values
 from bookings.models import Provider
+from bookings.plain_text import is_blank, one_line
 from bookings.states import State
 
 T = TypeVar("T")
@@ -58,7 +59,7 @@ def understand(
 ) -> tuple[Call | None, list[Problem]]:
     """The call, or every reason why there is none."""
     line = _Reader(number, texts)
-    zone = line.text("time_zone")
+    zone = one_line(line.text("time_zone"))
     currency = line.take("currency", values.currency_code, default="")
     starts_at = line.take("starts_at", lambda text: values.starts_at(text, zone, now), default=now)
     minutes = line.take("duration_minutes", values.duration, default=30)
@@ -68,7 +69,7 @@ def understand(
         line=number,
         external_ref=line.take("external_ref", values.short_text(100), default=""),
         expert_email=line.take("expert_email", values.email, default=""),
-        follower_name=line.take("follower_name", values.short_text(80), default=""),
+        follower_name=line.take("follower_name", values.name, default=""),
         follower_email=line.take("follower_email", values.email, default=""),
         follower_time_zone=line.take_optional("follower_time_zone", values.time_zone, default=""),
         service_title=line.take("service_title", values.short_text(120), default=""),
@@ -104,14 +105,17 @@ class _Reader:
         return self.texts.get(column, "")
 
     def take(self, column: str, reading: Callable[[str], T], *, default: T) -> T:
-        if not self.text(column):
+        if not (text := self.text(column)):
             self.refuse(column, "It is empty.")
+            return default
+        if is_blank(text):
+            self.refuse(column, "It holds nothing but signs that cannot be seen.")
             return default
         return self.take_optional(column, reading, default=default)
 
     def take_optional(self, column: str, reading: Callable[[str], T], *, default: T) -> T:
         text = self.text(column)
-        if not text:
+        if is_blank(text):
             return default
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
             self.refuse(column, "It holds a control character, such as a line break or NUL.")
@@ -120,7 +124,7 @@ class _Reader:
             self.refuse(column, "It holds a sign that turns the direction of the text around it.")
             return default
         try:
-            return reading(text)
+            return reading(one_line(text))
         except values.Refused as refused:
             self.refuse(column, str(refused))
             return default
@@ -145,7 +149,11 @@ def _payment_problems(call: Call) -> list[Problem]:
                 call.line, "payment_ref", f"It is empty, and {call.provider} needs it to refund."
             )
         )
+    elif why := why_no_reference(call.provider, call.payment_ref):
+        problems.append(Problem(call.line, "payment_ref", f"{why} {_BY_HAND}", call.payment_ref))
     if why := why_not(call.provider, call.price_minor, call.currency):
-        advice = "Write manual as the provider: then staff pays its refund by hand."
-        problems.append(Problem(call.line, "currency", f"{why} {advice}", call.currency))
+        problems.append(Problem(call.line, "currency", f"{why} {_BY_HAND}", call.currency))
     return problems
+
+
+_BY_HAND = "Write manual as the provider: then staff pays its refund by hand."

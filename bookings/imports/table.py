@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import difflib
+import io
+import re
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO
+
+from bookings.imports import source
+from bookings.imports.source import FileRefused
+from bookings.plain_text import is_blank, one_line
 
 REQUIRED = (
     "external_ref",
@@ -33,38 +40,60 @@ OPTIONAL = (
     "place",
 )
 LONGEST_FIELD = 10_000
-_CHUNK = 1024 * 1024
-
-
-class FileRefused(Exception):
-    """The file cannot be used; `str()` is a sentence. Nothing was imported."""
+LONGEST_HEADER = 100_000
+SHOWN = 5
+"""unknown columns, of however many"""
+_SEPARATOR = re.compile(r'"?sep=(.)"?[,;\t ]*', re.IGNORECASE)
+"""What spreadsheets write above the header, to tell each other what stands between the values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     number: int
-    """of its first line in the file, the header being 1"""
+    """of its first line in the file, whose very first one is 1"""
     values: dict[str, str]
     error: str = ""
     """why the line has no values"""
 
 
-def read(path: Path) -> Iterator[Line]:
-    """Every line but the header and empty ones; one line in memory at a time."""
-    _check_encoding(path)
-    with _open(path) as file, _field_limit(LONGEST_FIELD):
-        delimiter = _delimiter(file)
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
+@contextmanager
+def opened(path: Path) -> Iterator[Iterator[Line]]:
+    """Every line behind the header but empty ones; one line in memory at a time."""
+    with source.opened(path) as file, _field_limit(LONGEST_FIELD):
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
         try:
-            header = next(reader)
-        except (StopIteration, csv.Error):
-            raise FileRefused("The first line must name the columns.") from None
-        names = _columns(header)
-        yield from _lines(reader, names)
+            yield _read(text)
+        finally:
+            text.detach()
 
 
-def _lines(reader: Iterator[list[str]], names: list[str]) -> Iterator[Line]:
-    number = reader.line_num  # type: ignore[attr-defined]
+def _read(file: IO[str]) -> Iterator[Line]:
+    above, separator = 0, ""
+    while not _columns_in(first := file.readline(LONGEST_HEADER)):
+        if not first:
+            raise FileRefused("The first line must name the columns.")
+        if found := _SEPARATOR.fullmatch(first.strip("\ufeff\r\n")):
+            separator = found[1]
+        above += 1
+    if separator not in first or not separator:
+        separator = max(",;\t", key=first.count)
+    reader = csv.reader(chain([first], file), delimiter=separator, strict=True)
+    try:
+        header = next(reader)
+    except csv.Error:
+        raise FileRefused("The first line must name the columns.") from None
+    return _lines(reader, _columns(header), above=above)
+
+
+def _columns_in(line: str) -> bool:
+    """Not in an empty one, nor in one of empty values."""
+    is_separator = _SEPARATOR.fullmatch(line.strip("\ufeff\r\n"))
+    return not is_separator and not is_blank(re.sub(r'[,;\t"]', "", line))
+
+
+def _lines(reader: Iterator[list[str]], names: list[str], *, above: int) -> Iterator[Line]:
+    """`above`: so many lines stand above the header."""
+    number = above + reader.line_num  # type: ignore[attr-defined]
     while True:
         first, values = number + 1, None
         error = ""
@@ -74,17 +103,28 @@ def _lines(reader: Iterator[list[str]], names: list[str]) -> Iterator[Line]:
             return
         except csv.Error as problem:
             error = _csv_sentence(str(problem))
-        number = reader.line_num  # type: ignore[attr-defined]
+        number = above + reader.line_num  # type: ignore[attr-defined]
         if values is None:
             if number > first:
                 error += f" Lines {first} to {number} were taken for one."
             yield Line(first, {}, error)
-        elif len(values) == len(names):
-            if any(value.strip() for value in values):
-                yield Line(first, {n: v.strip(" \t") for n, v in zip(names, values, strict=True)})
         elif any(value.strip() for value in values):
-            found = "1 value" if len(values) == 1 else f"{len(values)} values"
-            yield Line(first, {}, f"It has {found}, the header names {len(names)} columns.")
+            yield _line(first, values, names)
+
+
+def _line(number: int, values: list[str], names: list[str]) -> Line:
+    """Spreadsheets leave out empty values at the end of a line, or add some."""
+    found = "1 value" if len(values) == 1 else f"{len(values)} values"
+    while len(values) > len(names) and is_blank(values[-1]):
+        values.pop()
+    left_out = names[len(values) :]
+    if len(values) > len(names) or any(name in REQUIRED for name in left_out):
+        return Line(number, {}, f"It has {found}, the header names {len(names)} columns.")
+    texts = [value.strip(" \t") for value in values] + [""] * len(left_out)
+    for at, (name, text) in enumerate(zip(names, texts, strict=True), start=1):
+        if not name and not is_blank(text):
+            return Line(number, {}, f"It has a value in column {at}, which has no name.")
+    return Line(number, {name: text for name, text in zip(names, texts, strict=True) if name})
 
 
 def _csv_sentence(problem: str) -> str:
@@ -99,21 +139,31 @@ def _csv_sentence(problem: str) -> str:
 
 
 def _columns(header: list[str]) -> list[str]:
-    names = [name.strip().lower() for name in header]
+    names = [_column(text) for text in header]
+    while names and not names[-1]:
+        names.pop()
     known = (*REQUIRED, *OPTIONAL)
-    if unknown := [name for name in names if name not in known]:
-        hints = [_hint(name, known) for name in unknown]
+    if unknown := [name for name in names if name and name not in known]:
+        hints = [_hint(name, known) for name in unknown[:SHOWN]]
+        if len(unknown) > SHOWN:
+            hints.append(f"and {len(unknown) - SHOWN:,} more")
         raise FileRefused(f"Unknown {_plural('column', hints)} in the first line: {_and(hints)}.")
     if missing := [name for name in REQUIRED if name not in names]:
         raise FileRefused(f"The file lacks the {_plural('column', missing)} {_and(missing)}.")
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if twice := sorted({name for name in names if name and names.count(name) > 1}):
         raise FileRefused(f"Named twice in the first line: {_and(twice)}.")
     return names
 
 
+def _column(text: str) -> str:
+    """follower_name, also for Follower Name and for one with signs in it that cannot be seen."""
+    plain = unicodedata.normalize("NFKC", one_line(text[:LONGEST_FIELD])).lower()
+    return re.sub(r"[\W_]+", "_", plain).strip("_")
+
+
 def _hint(name: str, known: tuple[str, ...]) -> str:
     shown = repr(name[:60])
-    close = difflib.get_close_matches(name, known, n=1)
+    close = difflib.get_close_matches(name[:60], known, n=1)
     return f"{shown} (did you mean {close[0]}?)" if close else shown
 
 
@@ -123,44 +173,6 @@ def _and(names: list[str]) -> str:
 
 def _plural(word: str, items: list[str]) -> str:
     return word if len(items) == 1 else f"{word}s"
-
-
-def _delimiter(file: IO[str]) -> str:
-    """Spreadsheets write a semicolon or a tab in some countries."""
-    first = file.readline(LONGEST_FIELD)
-    file.seek(0)
-    return max(",;\t", key=first.count)
-
-
-def _open(path: Path) -> IO[str]:
-    try:
-        return path.open(encoding="utf-8-sig", newline="")
-    except OSError as error:
-        raise FileRefused(f"{path} cannot be read: {error.strerror}.") from None
-
-
-def _check_encoding(path: Path) -> None:
-    """Before anything is imported: all of the file is UTF-8."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    line = 1
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                if line == 1 and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                    raise FileRefused("The file is UTF-16; save it as CSV UTF-8.")
-                try:
-                    decoder.decode(chunk)
-                except UnicodeDecodeError as error:
-                    line += error.object[: error.start].count(b"\n")
-                    raise FileRefused(
-                        f"Line {line} is not UTF-8. Save the file as CSV UTF-8 and try again."
-                    ) from None
-                line += chunk.count(b"\n")
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        raise FileRefused("The file ends in the middle of a UTF-8 character.") from None
-    except OSError as error:
-        raise FileRefused(f"{path} cannot be read: {error.strerror}.") from None
 
 
 @contextmanager

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel.numbers import get_currency_precision, list_currencies
 from django.core.exceptions import ValidationError
-from django.core.validators import EmailValidator
 
-from bookings import zones
+from bookings import addresses, zones
 from bookings.models import Provider, validate_time_zone
+from bookings.plain_text import has_link, person_name
 from bookings.states import State
 
 STATES = (State.SCHEDULED, State.COMPLETED, State.REFUNDED, State.CANCELLED)
 """Those a call may come with; the others are only reached here, with a history."""
 _MOMENT = re.compile(
-    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)\s?(Z|[+-]\d\d:?\d\d)?", re.ASCII
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)"
+    r"(?:\s?(?:(Z|UTC|GMT)|(?:UTC|GMT)?([+\u2212-])(\d\d?)(?::([0-5]\d)|(?<=\d\d)([0-5]\d))?))?",
+    re.ASCII | re.IGNORECASE,
 )
+_FURTHEST = timedelta(hours=14)
+"""from UTC that a clock anywhere is"""
 _PRICE = re.compile(r"(\d{1,12})(?:\.(\d{1,6}))?", re.ASCII)
 _MINUTES = re.compile(r"\d{1,4}", re.ASCII)
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST_AHEAD = timedelta(days=3 * 366)
-_is_email = EmailValidator()
 
 
 class Refused(Exception):
@@ -42,19 +45,20 @@ def short_text(longest: int) -> Callable[[str], str]:
     return reading
 
 
+def name(text: str) -> str:
+    """Of a person: e-mails begin with it."""
+    found = short_text(80)(person_name(text))
+    if has_link(found):
+        raise Refused("It holds a web address, an e-mail address or a telephone number.")
+    return found
+
+
 @lru_cache(maxsize=10_000)
-def _valid_email(text: str) -> bool:
-    try:
-        _is_email(text)
-    except ValidationError:
-        return False
-    return len(text) <= 254
-
-
 def email(text: str) -> str:
-    if not _valid_email(text):
-        raise Refused("It is not an e-mail address.")
-    return text.lower()
+    try:
+        return addresses.identity(addresses.read(text))
+    except addresses.NotAnAddress as error:
+        raise Refused(str(error)) from None
 
 
 @lru_cache(maxsize=1000)
@@ -128,18 +132,26 @@ def _instant(text: str, zone: str) -> datetime:
     """2026-11-20T18:00+05:30, or 2026-11-20 18:00 as the wall clock of the column time_zone."""
     found = _MOMENT.fullmatch(text)
     try:
-        written = (
-            datetime.fromisoformat(f"{found[1]}T{found[2]}{found[3] or ''}") if found else None
-        )
+        written = datetime.fromisoformat(f"{found[1]}T{found[2]}") if found else None
     except ValueError:
         written = None
-    if written is None:
+    offset = _offset(found) if found else None
+    if written is None or (offset is not None and abs(offset) > _FURTHEST):
         raise Refused("It must be written like 2026-11-20T18:00+05:30.")
-    if written.tzinfo is not None:
-        return _to_utc(written)
+    if offset is not None:
+        return _to_utc(written.replace(tzinfo=timezone(offset)))
     if not zone:
         raise Refused("It has no offset such as +05:30, and the column time_zone is empty.")
     return _from_wall_clock(written, time_zone(zone))
+
+
+def _offset(found: re.Match[str]) -> timedelta | None:
+    """+05:30, also as +0530 and +5:30; +00, +0 and Z; None where there is none."""
+    utc, sign, hours, minutes = *found.group(3, 4, 5), found[6] or found[7]
+    if not sign:
+        return timedelta(0) if utc else None
+    offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
+    return offset if sign == "+" else -offset
 
 
 def _from_wall_clock(written: datetime, zone: str) -> datetime:
@@ -152,7 +164,8 @@ def _from_wall_clock(written: datetime, zone: str) -> datetime:
 
 
 def _to_utc(written: datetime) -> datetime:
+    """At the ends of the calendar an offset may lead beyond it: such a time is refused without."""
     try:
         return written.astimezone(UTC)
     except OverflowError:
-        raise Refused("It is not a usable date.") from None
+        return written.replace(tzinfo=UTC)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Exists, F, Max, OuterRef, Q, RowRange, Window
 
+from bookings import set_aside
 from bookings.invariants.register import codes, each_limit, every_booking, invariant
 from bookings.models import Booking, CompletionMark, Contest, NoShowReport, Offer, PrivateLink
 from bookings.states import HOLDS_A_SLOT, State
@@ -29,6 +30,18 @@ def no_deadline_is_missed(now: datetime) -> Iterator[str]:
     running = every_booking().filter(deadline_at__lt=now - PATIENCE)
     for bookings, grace in each_limit(running, "grace"):
         yield from codes(bookings.filter(deadline_at__lt=now - PATIENCE - grace), "code")
+
+
+@invariant("The limits of every booking with a clock can be read.")
+def limits_can_be_read(now: datetime) -> Iterator[str]:
+    with_a_clock = every_booking().filter(
+        Q(deadline_at__isnull=False) | Q(next_reminder_at__isnull=False)
+    )
+    if all(map(set_aside.is_readable, with_a_clock.values_list("policy", flat=True).distinct())):
+        return  # there are only a few different ones in any database
+    for code, policy in with_a_clock.values_list("code", "policy").iterator():
+        if not set_aside.is_readable(policy):
+            yield code
 
 
 @invariant("A report's clock is the full time to answer that its booking promises.")

@@ -53,8 +53,12 @@ def each_limit(
     for seconds in rows.order_by().values_list(key, flat=True).distinct():
         if seconds is None:
             yield rows.filter(**{f"{key}__isnull": True}), getattr(Policy.in_force(), name)
-        else:
-            yield rows.filter(**{key: seconds}), timedelta(seconds=seconds)
+            continue
+        try:
+            limit = timedelta(seconds=seconds)
+        except (TypeError, ValueError, OverflowError):
+            continue  # see `limits_can_be_read`
+        yield rows.filter(**{key: seconds}), limit
 
 
 def every_booking() -> QuerySet[Booking]:

@@ -23,6 +23,8 @@ from bookings.models import Booking, NoShowReport, Offer, OfferedSlot, TimelineE
 from bookings.states import Actor, State, TransitionNotAllowed, Verb
 
 MAX_LISTED_SLOTS = 8
+LISTED_AHEAD = timedelta(days=365)
+"""as far as an expert can be booked at most; who picks waits that long, and so does the money"""
 RESEND_AFTER = timedelta(minutes=10)
 MAX_OFFERS, OFFERS_WITHIN = 4, timedelta(days=1)
 
@@ -76,6 +78,10 @@ def offer_reschedule(
     tell(event, booking, now=now)
 
 
+def latest_listed(now: datetime) -> datetime:
+    return clocks.after(now, LISTED_AHEAD)
+
+
 def _check_pace(booking: Booking, *, now: datetime) -> None:
     """Offering and withdrawing in turns would mail the follower each time."""
     lately = booking.offers.filter(offered_at__gt=now - OFFERS_WITHIN)
@@ -91,6 +97,8 @@ def _check_slots(booking: Booking, listed: Sequence[datetime], *, mode: str, now
     if mode == Offer.Mode.LISTED:
         if len(listed) > MAX_LISTED_SLOTS:
             raise TransitionNotAllowed("too_many_slots", f"List at most {MAX_LISTED_SLOTS} times.")
+        if any(start > latest_listed(now) for start in listed):
+            raise TransitionNotAllowed("too_far", "Suggest times within the next year.")
         # The time it already has cannot be picked: it does not count.
         new = [at for at in listed if at > now and at != booking.starts_at]
         free = slots.still_free(booking, new, now=now)

@@ -96,20 +96,24 @@ def several(expert: Expert, codes: list[str]) -> list[Booking]:
 
 @dataclass(frozen=True, slots=True)
 class Stake:
-    """The calls that need action and were paid in one currency."""
+    """The calls of a list that were paid in one currency."""
 
     currency: str
     calls: int
     next_deadline_at: datetime | None
     """of those whose time is not up"""
     minor: int
-    """what goes back if nothing is done"""
+    """what goes back of those if nothing is done"""
 
 
-def open_calls(expert: Expert, *, now: datetime) -> tuple[list[Stake], int]:
-    """What the next COUNTED_UP_TO calls that need action are about, and how many wait."""
-    calls, waiting = _by_deadline(expert, NEED_ACTION), _by_deadline(expert, WAITING)
-    found = calls.sums(now, COUNTED_UP_TO, beside=waiting)
+def open_calls(
+    expert: Expert, *, now: datetime, are_waiting: bool = False
+) -> tuple[list[Stake], int]:
+    """What the next COUNTED_UP_TO calls that need action are about, and how many wait for the
+    follower; or the other way round."""
+    need, waiting = _by_deadline(expert, NEED_ACTION), _by_deadline(expert, WAITING)
+    calls, others = (waiting, need) if are_waiting else (need, waiting)
+    found = calls.sums(now, COUNTED_UP_TO, beside=others)
     stakes = [
         Stake(currency, count, aware(deadline_at) if deadline_at else None, int(minor))
         for currency, count, deadline_at, minor in found
@@ -118,14 +122,14 @@ def open_calls(expert: Expert, *, now: datetime) -> tuple[list[Stake], int]:
     return stakes, next(count for currency, count, _, _ in found if currency is None)
 
 
+def codes(expert: Expert, *, are_waiting: bool = False) -> list[str]:
+    """Of the calls that need action, or wait for the follower; the next deadline first."""
+    return _by_deadline(expert, WAITING if are_waiting else NEED_ACTION).codes(COUNTED_UP_TO)
+
+
 def need_count(expert: Expert) -> int:
     """Counts no further than is shown: an exact count gets slower with every call."""
     return _by_deadline(expert, NEED_ACTION).count(COUNTED_UP_TO)
-
-
-def queue(expert: Expert) -> list[str]:
-    """Codes of the calls that need action, the next deadline first."""
-    return _by_deadline(expert, NEED_ACTION).codes(COUNTED_UP_TO)
 
 
 def _by_deadline(expert: Expert, state: str) -> Statement:

@@ -22,6 +22,8 @@ from bookings.lists.keyset import Position
 from bookings.models import Booking, Expert
 
 _NOT_SHOWN = {
+    "buyer_zone",
+    "buyer_clock",
     "service",
     "place",
     "external_ref",
@@ -81,7 +83,8 @@ class Statement:
         pattern = f"%{_like(text)}%"
         lower = LOWER[connection.vendor]
         self.where(
-            f"({lower}(f.name) LIKE {lower}(%s) ESCAPE '!'"
+            f"({lower}(CASE WHEN b.buyer_name = '' THEN f.name ELSE b.buyer_name END)"
+            f" LIKE {lower}(%s) ESCAPE '!'"
             " OR LOWER(b.code) LIKE LOWER(%s) ESCAPE '!')",
             pattern,
             pattern,
@@ -106,14 +109,16 @@ class Statement:
         return [code for (code,) in self._run(sql)]
 
     def sums(self, now: datetime, up_to: int, *, beside: Statement) -> list[tuple[Any, ...]]:
-        """By currency: how many calls, the next deadline, and the money that is still ours.
+        """By currency: how many calls, the next deadline, and the money that goes back then.
         A row without a currency has the number of calls in `beside`, which starts nowhere."""
-        stakes = f"""SELECT b.currency, b.deadline_at, COALESCE(
-                p.captured_minor - p.reserved_minor - p.returned_external_minor, 0) AS minor
+        stakes = f"""SELECT b.currency,
+                CASE WHEN b.deadline_at > %s THEN b.deadline_at END AS ends_at,
+                CASE WHEN b.has_open_report THEN p.captured_minor - p.reserved_minor
+                    - p.returned_external_minor END AS minor
             FROM bookings_booking b
             LEFT JOIN bookings_payment p ON p.booking_id = b.id {self._chosen(up_to)}"""
-        sql = f"""SELECT currency, count(*), min(CASE WHEN deadline_at > %s THEN deadline_at END),
-                sum(CASE WHEN minor > 0 THEN minor ELSE 0 END)
+        sql = f"""SELECT currency, count(*), min(ends_at),
+                sum(CASE WHEN ends_at IS NOT NULL AND minor > 0 THEN minor ELSE 0 END)
             FROM ({stakes}) s GROUP BY currency
             UNION ALL SELECT NULL, count(*), NULL, NULL
             FROM (SELECT 1 FROM bookings_booking b {beside._chosen(up_to)}) c ORDER BY 1"""

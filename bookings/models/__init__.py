@@ -1,6 +1,6 @@
 """The tables, by subject: people, schedule, booking, cases, money, records."""
 
-from bookings.models.booking import Booking, as_code, new_code
+from bookings.models.booking import BookedFollower, Booking, as_code, new_code
 from bookings.models.cases import (
     CompletionMark,
     Contest,
@@ -17,6 +17,7 @@ from bookings.models.records import (
     HelpFeedback,
     OutboxEmail,
     OutboxState,
+    SetAside,
     StoredMessage,
     SupportRequest,
     TimelineEvent,
@@ -24,6 +25,7 @@ from bookings.models.records import (
 from bookings.models.schedule import DateOverride, Service, WeeklyHours
 
 __all__ = [
+    "BookedFollower",
     "Booking",
     "Checkout",
     "CheckoutState",
@@ -48,6 +50,7 @@ __all__ = [
     "RefundState",
     "SandboxRefund",
     "Service",
+    "SetAside",
     "StoredMessage",
     "SupportRequest",
     "TimelineEvent",

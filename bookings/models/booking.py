@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import models
@@ -11,7 +12,7 @@ from django.db.models import F, Q
 from django.utils.functional import cached_property
 
 from bookings.models.due import DueQuerySet
-from bookings.models.people import Expert, Follower
+from bookings.models.people import Expert, Follower, first_word
 from bookings.models.schedule import Service
 from bookings.policy import Policy
 from bookings.states import State
@@ -70,6 +71,34 @@ class BookingQuerySet(DueQuerySet["Booking"]):
         return further.exclude(**{column: place[0], "id__lte": place[1]})
 
 
+@dataclass(frozen=True, slots=True)
+class BookedFollower:
+    """The follower as this booking names them. Each is looked up when it is read: a list reads
+    the name only."""
+
+    booking: Booking
+
+    @property
+    def name(self) -> str:
+        return self.booking.buyer_name or self.booking.follower.name
+
+    @property
+    def first_name(self) -> str:
+        return first_word(self.name)
+
+    @property
+    def email(self) -> str:
+        return self.booking.follower.email
+
+    @property
+    def time_zone(self) -> str:
+        return self.booking.buyer_zone or self.booking.follower.time_zone
+
+    @property
+    def clock(self) -> str:
+        return self.booking.buyer_clock or self.booking.follower.clock
+
+
 class Booking(models.Model):
     """A reschedule moves this row (`attempt` + 1); it never makes a second one.
 
@@ -80,6 +109,11 @@ class Booking(models.Model):
     expert = models.ForeignKey(Expert, on_delete=models.PROTECT, related_name="bookings")
     follower = models.ForeignKey(Follower, on_delete=models.PROTECT, related_name="bookings")
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="bookings")
+    # As given with this booking, where they differ from what is kept of the follower: anybody can
+    # write an address into a form, and is shown nothing that belongs to it.
+    buyer_name = models.CharField(max_length=80, blank=True, default="", db_default="")
+    buyer_zone = models.CharField(max_length=64, blank=True, default="", db_default="")
+    buyer_clock = models.CharField(max_length=2, blank=True, default="", db_default="")
     service_title = models.CharField(max_length=120)
     place = models.CharField(max_length=300, blank=True)
     price_minor = models.PositiveBigIntegerField(help_text="minor units of the currency")
@@ -138,6 +172,7 @@ class Booking(models.Model):
                 condition=Q(deadline_at__isnull=False),
                 name="booking_deadline",
             ),
+            models.Index(fields=["id"], condition=~Q(buyer_name=""), name="booking_with_a_name"),
             models.Index(
                 fields=["next_reminder_at", "id"],
                 condition=Q(next_reminder_at__isnull=False),
@@ -172,6 +207,10 @@ class Booking(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+    @property
+    def buyer(self) -> BookedFollower:
+        return BookedFollower(self)
 
     @cached_property
     def limits(self) -> Policy:

@@ -104,7 +104,13 @@ NOT_LIVE = ("declined", "reversed", "void")
 """Refunds in these states hold no money of the payment."""
 
 
-_NEEDS_STAFF = Q(state__in=["unknown", "declined", "reversed", "manual_due"]) | ~Q(hold_reason="")
+_NEEDS_STAFF = (
+    Q(state__in=["unknown", "declined", "reversed", "manual_due"])
+    | ~Q(hold_reason="")
+    | Q(state="accepted", alerted_at__isnull=False)
+    | Q(state="succeeded", alerted_at__isnull=False, absent_at__isnull=False)
+)
+"""The last two: with the bank for too long, and paid by our books but not by the provider's."""
 
 
 class RefundQuerySet(DueQuerySet["Refund"]):
@@ -143,10 +149,14 @@ class Refund(models.Model):
     lease_token = models.UUIDField(null=True, blank=True)
     first_sent_at = models.DateTimeField(null=True, blank=True)
     stored_failure_at = models.DateTimeField(
-        null=True, blank=True, help_text="when the provider's own error came for this key"
+        null=True,
+        blank=True,
+        help_text="since when the provider answers this key with its own error, or with no",
     )
     absent_at = models.DateTimeField(
-        null=True, blank=True, help_text="sent long ago, and not in the provider's list"
+        null=True,
+        blank=True,
+        help_text="since when the provider does not know it, and a person may decide",
     )
 
     provider_refund_id = models.CharField(max_length=120, blank=True)

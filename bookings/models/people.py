@@ -10,9 +10,14 @@ from django.db import models
 from django.db.models import Value
 from django.db.models.functions import Lower
 
-from bookings import zones
+from bookings import addresses, zones
 
 M = TypeVar("M", bound=models.Model, covariant=True)
+
+
+def first_word(name: str) -> str:
+    """How somebody of that name is addressed."""
+    return name.split()[0] if name.strip() else name
 
 
 def validate_time_zone(name: str) -> None:
@@ -25,9 +30,10 @@ class AddressedQuerySet(models.QuerySet[M]):
 
     address = "email"
 
-    def with_address(self, *addresses: str) -> Self:
-        """In any case. The database lowers both, as it does for the index; `iexact` uses none."""
-        lowered = [Lower(Value(address)) for address in addresses]
+    def with_address(self, *wanted: str) -> Self:
+        """In any spelling. The database lowers both, as for the index; `iexact` uses none."""
+        spellings = {spelling for one in wanted for spelling in addresses.spellings(one)}
+        lowered = [Lower(Value(spelling)) for spelling in sorted(spellings)]
         found: Self = self.alias(lowered=Lower(self.address)).filter(lowered__in=lowered)
         return found
 
@@ -38,7 +44,7 @@ class UserManager(BaseUserManager["User"]):
         return super().get_queryset().select_related("expert")
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user = self.model(email=addresses.identity(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -47,7 +53,7 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> User:
-        return self.get(email=(username or "").lower())
+        return self.get(email=addresses.identity(username or ""))
 
 
 class User(AbstractUser):
@@ -65,6 +71,11 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.email
+
+    def clean(self) -> None:
+        """One spelling, by which they sign in."""
+        super().clean()
+        self.email = addresses.identity(self.email)
 
 
 class Clock(models.TextChoices):
@@ -103,7 +114,7 @@ class Expert(models.Model):
 
     @property
     def first_name(self) -> str:
-        return self.name.split()[0] if self.name.strip() else self.name
+        return first_word(self.name)
 
 
 class FollowerQuerySet(AddressedQuerySet["Follower"]):
@@ -129,4 +140,4 @@ class Follower(models.Model):
 
     @property
     def first_name(self) -> str:
-        return self.name.split()[0] if self.name.strip() else self.name
+        return first_word(self.name)

@@ -142,6 +142,36 @@ class Heartbeat(models.Model):
         return f"{self.name}: {self.finished_at:%Y-%m-%d %H:%M:%S}"
 
 
+class SetAsideQuerySet(DueQuerySet["SetAside"]):
+    def due(self, now: datetime) -> SetAsideQuerySet:
+        return self.due_by("next_attempt_at", now)
+
+
+class SetAside(models.Model):
+    """A booking with which the sweep could not do what was due: left out, so that it neither
+    stops nor slows the others, and tried again alone. Gone when that has worked."""
+
+    class Step(models.TextChoices):
+        DEADLINE = "deadline_at", "What its deadline asks for"
+        REMINDER = "next_reminder_at", "A reminder"
+
+    booking = models.ForeignKey(Booking, on_delete=models.PROTECT, related_name="set_aside")
+    step = models.CharField(max_length=20, choices=Step, help_text="the column it was due by")
+    attempts = models.PositiveIntegerField(default=1)
+    since = models.DateTimeField()
+    next_attempt_at = models.DateTimeField()
+    last_error = models.CharField(max_length=500)
+
+    objects = SetAsideQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "bookings set aside"
+        constraints = (models.UniqueConstraint(fields=["booking", "step"], name="set_aside_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.booking}: {self.get_step_display()}"
+
+
 class HelpFeedback(models.Model):
     """Was this article helpful?"""
 

@@ -49,7 +49,7 @@ def as_expert(booking: Booking, request_key: str = "") -> Actor:
 
 
 def names(booking: Booking, *verbs: Verb, now: datetime) -> tuple[str, ...]:
-    """The buttons for those of `verbs` that are allowed now, in this order.
+    """The buttons for those of `verbs` that a page offers now, in this order.
 
     Most verbs are out of the question in most states; those need no sentence from the rules.
     """
@@ -57,7 +57,7 @@ def names(booking: Booking, *verbs: Verb, now: datetime) -> tuple[str, ...]:
     return tuple(
         NAMES[verb]
         for verb in verbs
-        if booking.state in TABLE[verb].sources and rules.allows(booking, verb, actor, now=now)
+        if booking.state in TABLE[verb].sources and rules.shows(booking, verb, actor, now=now)
     )
 
 

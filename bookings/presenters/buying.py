@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.urls import reverse
 
-from bookings import formats, slots
+from bookings import addresses, formats, links, slots
 from bookings.gateways.razorpay_till import HOSTED_CHECKOUT
 from bookings.models import Checkout, CheckoutState, Expert, Provider, Service
+from bookings.presenters.follower import room_url
 from bookings.presenters.people import hue, initials
 from bookings.presenters.reader import Reader
 from bookings.states import State
@@ -56,7 +57,7 @@ WAITED_FOR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """One checkout, as its page shows it. `stage` is pay, wait, booked, over or back."""
+    """One checkout, as its page shows it. `stage` is pay, wait, booked, changed, over or back."""
 
     stage: str
     buyer: str
@@ -75,14 +76,23 @@ class Purchase:
     is_sandbox: bool
     is_opened: bool
     """there is something to pay at the provider"""
-    has_calendar: bool
+    bought_on: str
+    code: str
+    """of the booking, where there is one; so with the next three"""
+    where: str
+    room_url: str
+    """where it is a link one may follow"""
+    status_url: str
 
 
 def purchase(checkout: Checkout, *, has_come_back: bool, now: datetime) -> Purchase:
     reader = Reader(checkout.time_zone, checkout.clock, now)
     is_hosted = checkout.provider == Provider.RAZORPAY
+    stage = _stage(checkout, has_come_back=has_come_back, now=now)
+    booking = checkout.booking
+    place = booking.place if booking and stage == "booked" else ""
     return Purchase(
-        stage=_stage(checkout, has_come_back=has_come_back, now=now),
+        stage=stage,
         buyer=checkout.name,
         email=checkout.email,
         title=checkout.service.title,
@@ -96,21 +106,39 @@ def purchase(checkout: Checkout, *, has_come_back: bool, now: datetime) -> Purch
         form_fields=_razorpay_fields(checkout) if is_hosted else (),
         is_sandbox=checkout.provider == Provider.SANDBOX,
         is_opened=bool(checkout.provider_ref),
-        has_calendar=has_calendar(checkout, now=now),
+        bought_on=reader.day(checkout.created_at),
+        code=booking.code if booking else "",
+        where=place.removeprefix("https://").removeprefix("http://"),
+        room_url=room_url(place),
+        status_url=_status_url(checkout),
     )
 
 
-def has_calendar(checkout: Checkout, *, now: datetime) -> bool:
-    """While the call stands as it was bought; what became of it since, private links show."""
+def is_as_bought(checkout: Checkout, *, now: datetime) -> bool:
+    """Whether the call is still to come, as it was bought."""
     booking = checkout.booking
-    is_as_bought = booking is not None and booking.state == State.SCHEDULED and booking.attempt == 1
-    return is_as_bought and now < checkout.starts_at
+    is_unchanged = booking is not None and booking.state == State.SCHEDULED and booking.attempt == 1
+    return is_unchanged and now < checkout.starts_at
+
+
+def _status_url(checkout: Checkout) -> str:
+    """The private page of the booking, where it tells nothing that was not written into the form.
+    An address can be anybody's: of who is known by it already, that page knows more.
+    """
+    if (booking := checkout.booking) is None:
+        return ""
+    follower = booking.follower
+    known = follower.name, follower.email.lower(), follower.time_zone
+    if known != (checkout.name, checkout.email.lower(), checkout.time_zone):
+        return ""
+    link = links.current(booking, links.Purpose.STATUS)
+    return reverse("status", kwargs={"token": links.token(link)}) if link else ""
 
 
 def _stage(checkout: Checkout, *, has_come_back: bool, now: datetime) -> str:
     match CheckoutState(checkout.state):
         case CheckoutState.PAID:
-            return "booked"
+            return "booked" if is_as_bought(checkout, now=now) else "changed"
         case CheckoutState.REFUNDED:
             return "back"
     if has_come_back and now < checkout.expires_at + WAITED_FOR:
@@ -134,7 +162,7 @@ def _razorpay_fields(checkout: Checkout) -> tuple[tuple[str, str], ...]:
         ("name", settings.SITE_NAME),
         ("description", f"{checkout.service.title} with {checkout.expert.name}"[:250]),
         ("prefill[name]", checkout.name),
-        ("prefill[email]", checkout.email),
+        ("prefill[email]", addresses.for_programs(checkout.email)),
         ("callback_url", f"{page}back/"),
         ("cancel_url", page),
     )

@@ -20,7 +20,7 @@ class Then:
 
 
 def of_offer(booking: Booking, reader: Reader) -> tuple[Then, ...]:
-    name = booking.follower.first_name
+    name = booking.buyer.first_name
     until = reader.moment(clocks.after(reader.now, booking.limits.offer_window))
     money = at_stake(booking)
     unused = f"If {name} picks no time by {until},"
@@ -46,7 +46,7 @@ def of_offer(booking: Booking, reader: Reader) -> tuple[Then, ...]:
 
 
 def of_mark(booking: Booking) -> tuple[Then, ...]:
-    name, limits = booking.follower.first_name, booking.limits
+    name, limits = booking.buyer.first_name, booking.limits
     return (
         Then("mail", f"{name} gets an e-mail with what you write here."),
         Then(
@@ -58,7 +58,7 @@ def of_mark(booking: Booking) -> tuple[Then, ...]:
 
 
 def of_refund(booking: Booking) -> tuple[Then, ...]:
-    name, money = booking.follower.first_name, at_stake(booking)
+    name, money = booking.buyer.first_name, at_stake(booking)
     undo = words(booking.limits.undo_window)
     if not money:
         return (Then("info", f"There is nothing to refund. {name} gets an e-mail."),)
@@ -69,7 +69,7 @@ def of_refund(booking: Booking) -> tuple[Then, ...]:
 
 
 def of_cancellation(booking: Booking, reader: Reader) -> tuple[Then, ...]:
-    name, money = booking.follower.first_name, at_stake(booking)
+    name, money = booking.buyer.first_name, at_stake(booking)
     back = f"{name} gets {money} back in full." if money else "There is nothing to refund."
     return (
         Then("calendar", f"{reader.moment(booking.starts_at)} becomes free again."),
@@ -79,7 +79,7 @@ def of_cancellation(booking: Booking, reader: Reader) -> tuple[Then, ...]:
 
 
 def of_withdrawal(booking: Booking, reader: Reader) -> tuple[Then, ...]:
-    name = booking.follower.first_name
+    name = booking.buyer.first_name
     gone = Then("x", f"The link {name} has stops working.")
     if not booking.has_open_report or booking.resume_deadline_at is None:
         return (gone, Then("info", "Nothing else changes."))

@@ -53,7 +53,7 @@ def countdown(booking: Booking, reader: Reader) -> Countdown | None:
         left=left,
         text=over if is_over else _text(booking, left),
         over=over,
-        until="time is up" if is_over else f"until {reader.near(booking.deadline_at)}",
+        until=reader.until(booking.deadline_at),
         is_over=is_over,
         is_paused=booking.state != State.NO_SHOW_REPORTED,
     )
@@ -84,7 +84,7 @@ def share(remaining: timedelta, whole: timedelta) -> str:
 
 def _text(booking: Booking, left: str) -> str:
     if booking.state == State.RESCHEDULE_OFFERED:
-        return f"Waiting for {booking.follower.first_name}"
+        return f"Waiting for {booking.buyer.first_name}"
     return "Our team decides" if booking.state == State.CONTESTED else f"{left} left"
 
 

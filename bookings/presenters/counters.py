@@ -1,4 +1,4 @@
-"""What stands above the Need action list. Counts stop where the page stops counting."""
+"""What stands above a list of calls with deadlines. Counts stop where the page stops counting."""
 
 from __future__ import annotations
 
@@ -15,21 +15,46 @@ class Counters:
     need_count: int
     need: str
     waiting: str
+    lead: str
+    next_label: str
     next_iso: str
     next_left: str
+    money_label: str
     money: str
 
 
-def counters(stakes: Sequence[Stake], waiting: int, reader: Reader) -> Counters:
+YOUR_TURN = (
+    "These followers say the call did not happen. Offer a new time, or mark it as completed.",
+    "These followers say the call did not happen. The time to answer has ended.",
+    "Next deadline",
+    "Refunded if you do nothing",
+)
+THEIR_TURN = (
+    "You offered these followers a new time. They have not picked one yet.",
+    "You offered these followers a new time. They did not pick one, and their links have ended.",
+    "Next link ends in",
+    "Refunded if nobody picks",
+)
+
+
+def counters(
+    stakes: Sequence[Stake], others: int, reader: Reader, *, are_waiting: bool = False
+) -> Counters:
+    """`stakes` are of the list that is shown, `others` are in the other one."""
     count = sum(stake.calls for stake in stakes)
+    need, waiting = (others, count) if are_waiting else (count, others)
+    lead, late_lead, next_label, money_label = THEIR_TURN if are_waiting else YOUR_TURN
     deadlines = [stake.next_deadline_at for stake in stakes if stake.next_deadline_at]
     first = min(deadlines, default=None)
     return Counters(
-        need_count=count,
-        need=bounded(count),
+        need_count=need,
+        need=bounded(need),
         waiting=bounded(waiting),
+        lead="" if not count else lead if first else late_lead,
+        next_label=next_label,
         next_iso=formats.utc_iso(first) if first else "",
         next_left=formats.left(first - reader.now) if first else "",
+        money_label=money_label,
         money=_total(stakes, count),
     )
 

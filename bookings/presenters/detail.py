@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bookings import clocks, formats
 from bookings.models import Booking, NoShowReport, Refund, TimelineEvent
-from bookings.presenters import addresses, labels, people, timeline
+from bookings.presenters import addresses, labels, people, timeline, told
 from bookings.presenters.facts import Fact, facts, limits
 from bookings.presenters.future import next_step
 from bookings.presenters.labels import Chip
@@ -44,6 +44,7 @@ class Detail:
     code: str
     title: str
     name: str
+    first_name: str
     initials: str
     hue: str
     chip: Chip
@@ -56,6 +57,10 @@ class Detail:
     back_label: str
     back_name: str
     neighbours: Neighbours | None
+    until: str
+    """when the page is out of date by itself; empty if that never happens"""
+    is_moving: bool
+    """something is under way that ends in a minute or two"""
 
 
 def detail(
@@ -69,14 +74,18 @@ def detail(
     said_in = _said_in(booking, events)
     quoted_id = said_in.pk if said_in else 0
     section, back_name, back_label = _back(booking, reader)
+    decision = panel(booking, reader, refund=refunds[-1] if refunds else None)
+    is_over = decision.countdown is not None and decision.countdown.is_over
+    until = clocks.next_change_at(booking, reader.now)
     return Detail(
         code=booking.code,
-        title=f"{booking.service_title} with {booking.follower.name}",
-        name=booking.follower.name,
-        initials=people.initials(booking.follower.name),
+        title=f"{booking.service_title} with {booking.buyer.name}",
+        name=booking.buyer.name,
+        first_name=booking.buyer.first_name,
+        initials=people.initials(booking.buyer.name),
         hue=people.hue(booking.follower_id),
         chip=chip,
-        panel=panel(booking, reader, refund=refunds[-1] if refunds else None),
+        panel=decision,
         said=_said(said_in, booking, reader) if said_in else None,
         entries=(
             *filter(None, [coming]),
@@ -88,6 +97,8 @@ def detail(
         back_label=back_label,
         back_name=back_name,
         neighbours=_neighbours(booking.code, queue),
+        until=formats.utc_iso(until) if until else "",
+        is_moving=is_over or any(map(told.is_on_its_way, events)),
     )
 
 
@@ -120,12 +131,12 @@ def _said_in(booking: Booking, events: Sequence[TimelineEvent]) -> TimelineEvent
 def _said(event: TimelineEvent, booking: Booking, reader: Reader) -> Said:
     reason = event.data.get("reason", "")
     label = str(NoShowReport.Reason(reason).label) if reason in NoShowReport.Reason.values else ""
-    silent = f"{booking.follower.first_name} gave no details."
+    silent = f"{booking.buyer.first_name} gave no details."
     return Said(
         text=event.note,
         without=f"{label}. {silent}" if label else silent,
         reason=label,
-        who=booking.follower.name,
+        who=booking.buyer.name,
         when=reader.moment(event.at),
         when_iso=formats.utc_iso(event.at),
     )

@@ -42,7 +42,7 @@ def _unbroken(times: str) -> str:
 
 def _theirs(booking: Booking) -> str:
     """The follower's own time, where it differs."""
-    follower, expert = booking.follower, booking.expert
+    follower, expert = booking.buyer, booking.expert
     place = formats.zone_place(follower.time_zone)
     theirs = formats.local(booking.starts_at, follower.time_zone)
     ours = formats.local(booking.starts_at, expert.time_zone)
@@ -95,7 +95,7 @@ def _attempt(booking: Booking) -> tuple[Fact, ...]:
 
 def limits(booking: Booking) -> tuple[str, ...]:
     """The rules this booking was made under, in sentences both sides can hold us to."""
-    name, rules = booking.follower.first_name, booking.limits
+    name, rules = booking.buyer.first_name, booking.limits
     return (
         f"{name} can report a no-show from {words(rules.report_opens_after)} after the start "
         f"until {words(rules.report_window)} after the end.",

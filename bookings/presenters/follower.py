@@ -87,11 +87,18 @@ def room_url(place: str) -> str:
 def _reported(case: Case) -> Standing:
     heading = f"You reported this call on {case.reported_on}"
     if case.is_deadline_over:
-        money = f"Your refund of {case.back} is starting." if case.back else "It is being closed."
-        return Standing(
-            Chip("No answer", "bad"), heading, (f"The time to answer is over. {money}",)
-        )
+        over = ("The time to answer is over.", *_ending(case))
+        return Standing(Chip("No answer", "bad"), heading, over)
     return Standing(Chip("No-show reported", "warn"), heading, waiting(case))
+
+
+def _ending(case: Case) -> tuple[str, ...]:
+    """A deadline has passed: what happens now, within minutes."""
+    if not case.booking.has_open_report and case.booking.state != State.CONTESTED:
+        return ("Nothing else changes.",)
+    if not case.back:
+        return ("The booking is being closed.",)
+    return (f"Your refund of {case.back} is starting.",)
 
 
 def waiting(case: Case) -> tuple[str, ...]:
@@ -104,11 +111,12 @@ def waiting(case: Case) -> tuple[str, ...]:
 
 
 def _offered(case: Case) -> Standing:
+    if case.is_deadline_over:
+        over = ("The time to choose one is over.", *_ending(case))
+        return Standing(Chip("Link ended", "plain"), "The link to pick a new time has ended", over)
     note, by = (case.offer.note, case.expert) if case.offer else ("", "")
     heading = f"{case.expert} would like to find a new time with you"
     sentence = f"You can choose one until {case.deadline}. {without_a_pick(case)}"
-    if case.is_deadline_over:
-        sentence = "The time to choose one is over."
     return Standing(Chip("Waiting for you", "info"), heading, (sentence,), said=note, said_by=by)
 
 
@@ -147,12 +155,17 @@ def _completed(case: Case) -> Standing:
 
 def _contested(case: Case) -> Standing:
     money = f", you get {case.back} back" if case.back else ", the case is closed"
+    then: tuple[str, ...] = (
+        f"You hear from us by {case.deadline}. If nobody decides by then{money}.",
+    )
+    if case.is_deadline_over:
+        then = ("The time to decide is over.", *_ending(case))
     return Standing(
         Chip("With our team", "info"),
         "Our team is looking at it",
         (
             f"{says(case)}. You told us that this is not right.",
-            f"You hear from us by {case.deadline}. If nobody decides by then{money}.",
+            *then,
         ),
         said=case.mark.note if case.mark else "",
         said_by=case.expert,

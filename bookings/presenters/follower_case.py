@@ -110,8 +110,7 @@ class Case:
 
     @property
     def is_deadline_over(self) -> bool:
-        limits = self.booking.limits
-        return clocks.is_over(self.booking.deadline_at, grace=limits.grace, now=self.reader.now)
+        return clocks.has_passed(self.booking.deadline_at, self.reader.now)
 
     @property
     def avatar(self) -> tuple[str, str]:
@@ -120,4 +119,4 @@ class Case:
 
 
 def load(booking: Booking, *, now: datetime) -> Case:
-    return Case(booking=booking, reader=Reader.of(booking.follower, now=now))
+    return Case(booking=booking, reader=Reader.of(booking.buyer, now=now))

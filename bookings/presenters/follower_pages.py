@@ -118,7 +118,17 @@ def new_time(booking: Booking, zone: str, clock: str) -> str:
     day = formats.long_day(booking.starts_at, zone)
     at = formats.time_of_day(booking.starts_at, zone, clock)
     place = formats.zone_place(zone)
-    return f"Your new time is set. {day}, {at} ({place}). We sent you a calendar file."
+    return f"Your new time is set. {day}, {at} ({place}). A calendar file comes by e-mail."
+
+
+def picked_before(booking: Booking, zone: str, clock: str) -> str:
+    """The form was sent twice, with another time each time: the first one counted."""
+    day = formats.long_day(booking.starts_at, zone)
+    at = formats.time_of_day(booking.starts_at, zone, clock)
+    return (
+        f"You had picked a time already: {day}, {at} ({formats.zone_place(zone)}). "
+        "It was not changed again."
+    )
 
 
 def link_ended(case: Case, link: PrivateLink) -> str:

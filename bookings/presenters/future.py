@@ -7,7 +7,7 @@ from datetime import datetime
 from bookings import clocks, formats
 from bookings.models import Booking
 from bookings.presenters.labels import is_unconfirmed
-from bookings.presenters.reader import Reader
+from bookings.presenters.reader import Reader, words
 from bookings.presenters.stake import at_stake
 from bookings.presenters.timeline import Entry
 from bookings.states import State
@@ -30,9 +30,12 @@ def next_step(booking: Booking, reader: Reader) -> Entry | None:
 
 
 def _next(booking: Booking, reader: Reader) -> tuple[datetime | None, str, str]:
-    name = booking.follower.first_name
+    name = booking.buyer.first_name
     money = at_stake(booking)
     end = f"Refund of {money} starts" if money else "The booking is closed"
+    if clocks.has_passed(booking.deadline_at, reader.now):
+        is_loss = booking.state != State.RESCHEDULE_OFFERED or booking.has_open_report
+        return booking.deadline_at, "bank", end if is_loss else f"The link {name} has ends"
     match State(booking.state):
         case State.NO_SHOW_REPORTED:
             return booking.deadline_at, "bank", f"{end} if you do nothing"
@@ -60,9 +63,11 @@ def contestable_until(booking: Booking, reader: Reader) -> datetime | None:
     return until
 
 
-def if_nothing_happens(booking: Booking) -> str:
+def if_nothing_happens(booking: Booking, reader: Reader) -> str:
     """If you do nothing, Priya gets ₹2,400 back automatically."""
-    name, money = booking.follower.first_name, at_stake(booking)
+    if clocks.has_passed(booking.deadline_at, reader.now):
+        return f"{ended(booking)}."
+    name, money = booking.buyer.first_name, at_stake(booking)
     gets = f"{name} gets {money} back automatically" if money else "the booking is closed"
     match State(booking.state):
         case State.NO_SHOW_REPORTED:
@@ -74,3 +79,17 @@ def if_nothing_happens(booking: Booking) -> str:
         case State.CONTESTED:
             return f"If nobody decides by then, {gets}."
     return ""
+
+
+def ended(booking: Booking) -> str:
+    """The 72 hours have ended, so the refund starts now. For a deadline that has passed."""
+    name, limits = booking.buyer.first_name, booking.limits
+    then = "the refund starts now" if at_stake(booking) else "the booking is closed now"
+    match State(booking.state):
+        case State.RESCHEDULE_OFFERED if booking.has_open_report:
+            return f"{name} picked no time, so {then}"
+        case State.RESCHEDULE_OFFERED:
+            return f"{name} picked no time, so nothing changes"
+        case State.CONTESTED:
+            return f"Our team has not decided in {words(limits.decide_window)}, so {then}"
+    return f"The {words(limits.no_show_window)} have ended, so {then}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
@@ -11,12 +11,13 @@ from urllib.parse import urlencode
 
 from django.utils.safestring import SafeString
 
+from bookings import clocks, formats
 from bookings.lists import OUTCOMES
 from bookings.models import Booking
 from bookings.policy import Policy
 from bookings.presenters import markup
 from bookings.presenters.reader import Reader, words
-from bookings.presenters.rows import Row
+from bookings.presenters.rows import WITH_DEADLINE, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Group:
     title: str
     rows: list[Row]
     html: SafeString
+    until: str
+    """when one of the rows is out of date by itself; empty where the rows look again themselves"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,18 @@ def grouped(
     """In the order of the rows."""
     titles = (_title(booking, reader, source) for booking in bookings)
     found: list[Group] = []
-    for title, pairs in groupby(zip(titles, rows, strict=True), key=itemgetter(0)):
-        members = [row for _, row in pairs]
+    for title, triples in groupby(zip(titles, rows, bookings, strict=True), key=itemgetter(0)):
+        _, members, theirs = zip(*triples, strict=True)
         html = markup.html(members, source=source, csrf_token=csrf_token)
-        found.append(Group(f"g-{members[0].code}", title, members, html))
+        until = "" if source in WITH_DEADLINE else _until(theirs, reader)
+        found.append(Group(f"g-{members[0].code}", title, list(members), html, until))
     return found
+
+
+def _until(bookings: Iterable[Booking], reader: Reader) -> str:
+    changes = (clocks.next_change_at(booking, reader.now) for booking in bookings)
+    first = min(filter(None, changes), default=None)
+    return formats.utc_iso(first) if first else ""
 
 
 def _title(booking: Booking, reader: Reader, source: str) -> str:
@@ -93,10 +103,10 @@ def _query(values: Mapping[str, str]) -> str:
     return f"?{urlencode({name: value for name, value in values.items() if value})}"
 
 
-def announcement(count: int, search: str, *, has_more: bool) -> str:
+def announcement(count: int, search: str, *, has_more: bool, problems: Sequence[str] = ()) -> str:
     """What the live region says after a search."""
     found = f"{'more than ' if has_more else ''}{count} {'call' if count == 1 else 'calls'}"
-    return f"{found} for “{search}”" if search else found
+    return " ".join([*problems, f"{found} for “{search}”" if search else found])
 
 
 def answer_time() -> str:

@@ -41,7 +41,7 @@ def chip(booking: Booking, reader: Reader, refund: Mapping[str, Any] | None = No
         case State.NO_SHOW_REPORTED:
             return Chip("No-show reported", "bad")
         case State.RESCHEDULE_OFFERED:
-            return Chip(f"Waiting for {booking.follower.first_name}", "info")
+            return Chip(f"Waiting for {booking.buyer.first_name}", "info")
         case State.COMPLETED:
             return Chip("Completed", "ok")
         case State.CONTESTED:
@@ -87,7 +87,7 @@ def detail(
         case State.SCHEDULED:
             return _scheduled_detail(booking, reader)
         case State.NO_SHOW_REPORTED | State.RESCHEDULE_OFFERED | State.CONTESTED:
-            return f"until {reader.near(booking.deadline_at)}" if booking.deadline_at else ""
+            return reader.until(booking.deadline_at) if booking.deadline_at else ""
         case State.COMPLETED:
             return _completed_detail(booking, last)
         case State.REFUNDED:
@@ -112,14 +112,14 @@ def _completed_detail(booking: Booking, last: Mapping[str, Any]) -> str:
         return ""
     channel = last["channel"] or ""
     if last["outcome"] == "follower_absent":
-        return f"{booking.follower.first_name} did not come"
+        return f"{booking.buyer.first_name} did not come"
     return f"{CHANNELS[channel]}, by you" if channel in CHANNELS else "marked by you"
 
 
 def _refunded_detail(
     booking: Booking, last: Mapping[str, Any], refund: Mapping[str, Any] | None
 ) -> str:
-    first_name, limits, money = booking.follower.first_name, booking.limits, money_chip(refund)
+    first_name, limits, money = booking.buyer.first_name, booking.limits, money_chip(refund)
     if money in IN_OUR_HANDS:
         return IN_OUR_HANDS[money]
     by = by_whom(last["actor_kind"])

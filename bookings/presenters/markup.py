@@ -73,6 +73,7 @@ def _row(row: Row, source: str, around: dict[str, Any]) -> str:
         "" if clock is None else "paused" if clock.is_paused else clock.over,
         clock is not None and clock.is_over,
         bool(around["notice"]),
+        row.is_settled,
     )
     filled = dict(zip(names, _escaped(words(row)), strict=True))
     return pattern.format_map(filled | around)
@@ -88,11 +89,12 @@ def _pattern(
     clock: str,
     is_over: bool,
     has_notice: bool,
+    is_settled: bool = False,
 ) -> str:
     context: dict[str, Any] = {
         "source": source,
         "has_deadline": source in WITH_DEADLINE,
-        "look": LOOKS.get(source, "call past"),
+        "look": LOOKS.get(source, "call past") + (" call--settled" if is_settled else ""),
         "is_selectable": is_selectable,
         "has_said": has_said,
         "has_then": has_then,

@@ -12,8 +12,9 @@ from bookings.formats import zone_abbreviation, zone_place
 from bookings.models import Expert
 from bookings.presenters.counters import bounded
 from bookings.presenters.people import initials
+from bookings.presenters.rows import WITH_DEADLINE
 
-SECTIONS = {"waiting": "need_action", "availability": "account"}
+SECTIONS = {"waiting": "need_action", "availability": "account", "password_change": "account"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +25,20 @@ class Navigation:
     name: str
     initials: str
     zone_hint: str
+    source: str = ""
+    """the list with deadlines that stands below, if one does"""
 
 
-def navigation(expert: Expert, *, section: str, count: int, now: datetime) -> Navigation:
+def navigation(
+    expert: Expert, *, section: str, count: int, now: datetime, source: str = ""
+) -> Navigation:
     return Navigation(
         count=bounded(count) if count else "",
         section=SECTIONS.get(section, section),
         name=expert.name,
         initials=initials(expert.name),
         zone_hint=_zone_hint(expert.time_zone, now),
+        source=source if source in WITH_DEADLINE else "",
     )
 
 

@@ -50,6 +50,7 @@ VERBS: dict[State, tuple[Verb, ...]] = {
 def panel(booking: Booking, reader: Reader, *, refund: Refund | None = None) -> Panel:
     """`refund` is the latest one that was not undone."""
     clock = countdown(booking, reader)
+    is_over = clock is not None and clock.is_over
     state = State(booking.state)
     verbs = VERBS.get(state, ())
     shown = buttons.allowed(booking, *verbs, now=reader.now, source=SOURCE)
@@ -62,13 +63,13 @@ def panel(booking: Booking, reader: Reader, *, refund: Refund | None = None) -> 
     if not leads:  # neither end is ours to suggest
         shown, refund_now = (*_as_buttons(refund_now, booking), *shown), ()
     return Panel(
-        title=_title(booking, reader),
+        title="The time is up" if is_over else _title(booking, reader),
         countdown=clock,
         started=_started(booking, reader),
         ends=_capital(reader.near(booking.deadline_at)) if booking.deadline_at else "",
         gone=f"{100 - float(clock.ring):.1f}" if clock else "0",
         headline=_headline(booking, reader, refund),
-        text=_text(booking, reader, refund),
+        text=if_nothing_happens(booking, reader) if is_over else _text(booking, reader, refund),
         buttons=shown,
         leads=leads,
         refund=refund_now[0] if refund_now and not is_cancellable else None,
@@ -88,7 +89,7 @@ def _title(booking: Booking, reader: Reader) -> str:
         case State.NO_SHOW_REPORTED:
             return "Time to decide"
         case State.RESCHEDULE_OFFERED:
-            return f"Waiting for {booking.follower.first_name}"
+            return f"Waiting for {booking.buyer.first_name}"
         case State.CONTESTED:
             return "Our team decides within"
         case State.SCHEDULED if not clocks.has_started(booking, reader.now):
@@ -114,7 +115,7 @@ def _headline(booking: Booking, reader: Reader, refund: Refund | None) -> str:
 
 
 def _text(booking: Booking, reader: Reader, refund: Refund | None) -> str:
-    name = booking.follower.first_name
+    name = booking.buyer.first_name
     match State(booking.state):
         case State.REFUNDED | State.CANCELLED:
             return refunds.progress(refund, booking, reader) if refund else ""
@@ -132,9 +133,9 @@ def _text(booking: Booking, reader: Reader, refund: Refund | None) -> str:
         case State.NO_SHOW_REPORTED if booking.offers_after_report:
             return (
                 f"You offered a new time before, so only {name} can choose to move the call "
-                f"again. {if_nothing_happens(booking)}"
+                f"again. {if_nothing_happens(booking, reader)}"
             )
-    return if_nothing_happens(booking)
+    return if_nothing_happens(booking, reader)
 
 
 def _colour(booking: Booking, refund: Refund | None) -> str:

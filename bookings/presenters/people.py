@@ -1,6 +1,10 @@
-"""Names as the pages show them."""
+"""Names as the pages show them, and letters to people."""
 
 from __future__ import annotations
+
+from urllib.parse import quote
+
+from bookings import addresses
 
 AVATAR_HUES = 5
 
@@ -19,3 +23,9 @@ def hue(person_id: int) -> str:
 
 def first_name(name: str) -> str:
     return name.split()[0] if name.split() else name
+
+
+def mailto(person: str, subject: str) -> str:
+    """The link that begins a letter. `person` is an address, with or without a name."""
+    _, address = addresses.read_mailbox(person)
+    return f"mailto:{quote(addresses.for_programs(address), safe='@')}?subject={quote(subject)}"

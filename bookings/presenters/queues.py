@@ -11,7 +11,16 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from bookings.lists import COUNTED_UP_TO
-from bookings.models import Booking, Contest, OutboxEmail, OutboxState, Refund, SupportRequest, User
+from bookings.models import (
+    Booking,
+    Contest,
+    OutboxEmail,
+    OutboxState,
+    Refund,
+    SetAside,
+    SupportRequest,
+    User,
+)
 from bookings.presenters.counters import bounded
 
 
@@ -24,6 +33,8 @@ class Queue:
     url: str
 
 
+SELDOM = {"setaside"}
+"""Shown only where something waits."""
 CALM = {"booking": "The sweep closes these as they fall due."}
 """Hints that would alarm where nothing waits."""
 
@@ -34,6 +45,8 @@ def queues(user: User | AnonymousUser, *, now: datetime) -> list[Queue]:
     for model, label, hint, query, rows in _sources(now):
         if user.has_perm(f"bookings.view_{model}"):
             count = _counted(rows)
+            if model in SELDOM and not count:
+                continue
             hint = hint if count else CALM.get(model, hint)
             found.append(
                 Queue(label, count, hint, reverse(f"admin:bookings_{model}_changelist") + query)
@@ -56,6 +69,13 @@ def _sources(now: datetime) -> list[tuple[str, str, str, str, QuerySet[Any]]]:
             "Declined, sent back, on hold, without an answer, or to be paid by hand.",
             "?needs=staff",
             Refund.objects.needing_staff(),
+        ),
+        (
+            "setaside",
+            "Bookings set aside",
+            "The sweep cannot go on with these. See why, then have them tried again.",
+            "",
+            SetAside.objects.all(),
         ),
         (
             "outboxemail",

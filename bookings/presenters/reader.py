@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from bookings import formats
-from bookings.models import Expert, Follower
+from bookings.models import BookedFollower, Expert
 
 WEEKDAY_IS_ENOUGH = timedelta(days=5)
 
@@ -20,7 +20,7 @@ class Reader:
     """`now` on the reader's wall; to read, never to count with"""
 
     @classmethod
-    def of(cls, person: Expert | Follower, *, now: datetime) -> Reader:
+    def of(cls, person: Expert | BookedFollower, *, now: datetime) -> Reader:
         return cls(zone=person.time_zone, clock=person.clock, now=now)
 
     def __post_init__(self) -> None:
@@ -58,6 +58,10 @@ class Reader:
         if timedelta(0) < instant - self.now < WEEKDAY_IS_ENOUGH:
             return f"{at:%a}, {self.time(at)}"
         return self.moment(at)
+
+    def until(self, deadline_at: datetime) -> str:
+        """until today, 6:40 pm; afterwards that the time is up."""
+        return f"until {self.near(deadline_at)}" if deadline_at > self.now else "time is up"
 
     def distance(self, instant: datetime) -> str:
         """yesterday, in 3 days, 2 weeks ago."""

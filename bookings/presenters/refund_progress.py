@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from email.utils import parseaddr
-from urllib.parse import quote
 
 from django.conf import settings
 
@@ -13,6 +11,7 @@ from bookings import formats
 from bookings.emails.words import BANK_DAYS, BANK_TAKES
 from bookings.models import Booking, Contest, NoShowReport, Payment, Refund, RefundState
 from bookings.presenters.labels import Chip
+from bookings.presenters.people import mailto
 from bookings.presenters.reader import Reader, words
 from bookings.states import ActorKind, Verb
 
@@ -80,9 +79,8 @@ def progress(
 
 def _letter_to_support(refund: Refund) -> str:
     """To where a reply to one of our e-mails goes as well."""
-    _, address = parseaddr([*settings.STAFF_EMAIL, settings.DEFAULT_FROM_EMAIL][0])
-    subject = f"The refund for booking {refund.booking.code} came back"
-    return f"mailto:{quote(address, safe='@')}?subject={quote(subject)}"
+    us = [*settings.STAFF_EMAIL, settings.DEFAULT_FROM_EMAIL][0]
+    return mailto(us, f"The refund for booking {refund.booking.code} came back")
 
 
 def _words(refund: Refund, payment: Payment, reader: Reader) -> tuple[Chip, str, tuple[str, ...]]:
@@ -96,6 +94,15 @@ def _words(refund: Refund, payment: Payment, reader: Reader) -> tuple[Chip, str,
         case RefundState.SUCCEEDED:
             sent = f"{amount} went back{to} on {_day(refund.finished_at, reader)}."
             return DONE, "Refunded", (sent, "It can take a few days to show on your statement.")
+        case RefundState.SENDING | RefundState.UNKNOWN if refund.alerted_at is not None:
+            return (
+                DELAYED,
+                "Your refund is delayed",
+                (
+                    "The payment provider has not confirmed it yet. Our team has been told; we "
+                    "write to you as soon as it is sent. You need do nothing.",
+                ),
+            )
         case RefundState.DECLINED:
             return (
                 DELAYED,

@@ -18,7 +18,7 @@ def label(refund: Refund) -> str:
 
 def progress(refund: Refund, booking: Booking, reader: Reader) -> str:
     """One sentence: what happens next."""
-    name = booking.follower.first_name
+    name = booking.buyer.first_name
     money = formats.money(refund.amount_minor, refund.currency)
     if refund.state in FAILED:
         return f"Our team finds another way to send {money} to {name}. You need to do nothing."
@@ -27,7 +27,8 @@ def progress(refund: Refund, booking: Booking, reader: Reader) -> str:
     if refund.state == RefundState.SUCCEEDED:
         when = f" on {reader.day(refund.finished_at)}" if refund.finished_at else ""
         return f"{money} went back to {name}{when}."
-    return f"{money} is on its way to {name}. Banks usually take {BANK_DAYS}."
+    goes = "is on its way" if refund.state == RefundState.ACCEPTED else "goes back"
+    return f"{money} {goes} to {name}. Banks usually take {BANK_DAYS}."
 
 
 def urgency(refund: Refund) -> str:

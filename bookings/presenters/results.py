@@ -8,9 +8,9 @@ from bookings import clocks, formats, rules
 from bookings.models import Booking
 from bookings.presenters import addresses
 from bookings.presenters.buttons import as_expert
-from bookings.presenters.future import if_nothing_happens
-from bookings.presenters.reader import Reader, adjective, words
-from bookings.presenters.stake import at_stake
+from bookings.presenters.future import ended, if_nothing_happens
+from bookings.presenters.reader import Reader, adjective
+from bookings.presenters.told import later
 from bookings.states import State, TransitionNotAllowed, Verb
 
 
@@ -46,23 +46,26 @@ def done(verb: Verb, booking: Booking, reader: Reader, *, money: str, source: st
 
 
 def _words(verb: Verb, booking: Booking, reader: Reader, money: str) -> tuple[str, str]:
-    follower = booking.follower
+    follower = booking.buyer
     name = follower.first_name
     match verb:
         case Verb.OFFER_RESCHEDULE:
-            clock = f"Your {adjective(booking.limits.no_show_window)} clock has stopped."
-            stopped = f"{clock} " if booking.has_open_report else ""
-            tell = f"We will tell you when {name} picks a time."
-            return f"Reschedule link sent to {follower.name}", f"{stopped}{tell}"
+            clock = f"Your {adjective(booking.limits.no_show_window)} clock has stopped. "
+            stopped = clock if booking.has_open_report else ""
+            gets_it = later(booking, f"{name} gets the link")
+            return f"New time offered to {follower.name}", f"{stopped}{gets_it}."
         case Verb.MARK_COMPLETED:
-            return f"Marked as completed: {follower.name}", f"We told {name} what you wrote."
+            text = later(booking, f"we tell {name} what you wrote")
+            return f"Marked as completed: {follower.name}", f"{text}."
         case Verb.REFUND_NOW if money:
-            return f"Refund of {money} to {follower.name} has started", f"We told {name} by e-mail."
+            text = later(booking, f"we tell {name} by e-mail")
+            return f"Refund of {money} to {follower.name} has started", f"{text}."
         case Verb.REFUND_NOW:
             return f"Booking of {follower.name} closed", "There was nothing to refund."
         case Verb.CANCEL:
-            gets = f"{name} gets {money} back, and" if money else f"{name} gets"
-            return f"Call with {follower.name} cancelled", f"{gets} an e-mail with your reason."
+            back = f"{name} gets {money} back. " if money else ""
+            text = later(booking, f"we tell {name} your reason")
+            return f"Call with {follower.name} cancelled", f"{back}{text}."
         case Verb.WITHDRAW_OFFER:
             return (
                 f"Offer withdrawn: {follower.name}",
@@ -72,7 +75,7 @@ def _words(verb: Verb, booking: Booking, reader: Reader, money: str) -> tuple[st
 
 
 def undone(undone_verb: str, booking: Booking, reader: Reader) -> Result:
-    name = booking.follower.first_name
+    name = booking.buyer.first_name
     title = {
         "offer_reschedule": f"Link cancelled. {name} did not get an e-mail",
         "withdraw_offer": "The offer is open again. The link works as before",
@@ -87,17 +90,12 @@ def _left(booking: Booking, reader: Reader) -> str:
     if booking.state != State.NO_SHOW_REPORTED or booking.deadline_at is None:
         return ""
     if booking.deadline_at <= reader.now:
-        return f"{_ended(booking)}."
+        return f"{ended(booking)}."
     return f"{formats.left(booking.deadline_at - reader.now)} left to decide."
 
 
-def _ended(booking: Booking) -> str:
-    then = "the refund starts now" if at_stake(booking) else "the booking is closed now"
-    return f"The {words(booking.limits.no_show_window)} have ended, so {then}"
-
-
 def resent(booking: Booking) -> Result:
-    return Result(title=f"Link sent again to {booking.follower.name}", code=booking.code)
+    return Result(title=f"{booking.buyer.name} gets the link again", code=booking.code)
 
 
 MOVED_ON = {"state", "changed", "too_late", "taken"}
@@ -109,7 +107,7 @@ def refused(refusal: TransitionNotAllowed, booking: Booking, reader: Reader) -> 
     has_run_out = refusal.code in MOVED_ON and _has_run_out(booking, reader)
     tells_more = refusal.code in MOVED_ON and not has_run_out
     return Result(
-        title=_ended(booking) if has_run_out else _why(refusal, booking),
+        title=ended(booking) if has_run_out else _why(refusal, booking),
         text=_now(booking, reader) if tells_more else "",
         is_bad=True,
         code=booking.code,
@@ -120,8 +118,7 @@ def refused(refusal: TransitionNotAllowed, booking: Booking, reader: Reader) -> 
 def _has_run_out(booking: Booking, reader: Reader) -> bool:
     """The time to answer a report, whether or not the sweep has been there."""
     is_reported = booking.state == State.NO_SHOW_REPORTED
-    grace = booking.limits.grace
-    return is_reported and clocks.is_over(booking.deadline_at, grace=grace, now=reader.now)
+    return is_reported and clocks.has_passed(booking.deadline_at, reader.now)
 
 
 def _why(refusal: TransitionNotAllowed, booking: Booking) -> str:
@@ -129,7 +126,7 @@ def _why(refusal: TransitionNotAllowed, booking: Booking) -> str:
         return refusal.sentence.removesuffix(".")
     last = booking.events.exclude(from_state="").order_by("-id").first()
     if last is not None and last.verb in (Verb.PICK_TIME, Verb.MOVE_INSTEAD):
-        return f"{booking.follower.first_name} picked a new time while you were here"
+        return f"{booking.buyer.first_name} picked a new time while you were here"
     return "This booking has changed while you were here"
 
 
@@ -137,7 +134,7 @@ def _now(booking: Booking, reader: Reader) -> str:
     if booking.state == State.SCHEDULED and booking.starts_at > reader.now:
         return f"The call is on {reader.moment(booking.starts_at)}."
     if booking.state in (State.NO_SHOW_REPORTED, State.RESCHEDULE_OFFERED):
-        return if_nothing_happens(booking)
+        return if_nothing_happens(booking, reader)
     return STANDS.get(State(booking.state), "")
 
 

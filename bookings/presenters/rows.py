@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from bookings import formats
+from bookings import clocks, formats
 from bookings.models import Booking, NoShowReport
 from bookings.presenters import buttons, labels, people
 from bookings.presenters.countdown import Countdown, countdown
@@ -17,11 +17,13 @@ VERBS = {
     "need_action": (Verb.MARK_COMPLETED, Verb.OFFER_RESCHEDULE),
     "waiting": (Verb.WITHDRAW_OFFER,),
     "completed_calls": (Verb.MARK_COMPLETED, Verb.OFFER_RESCHEDULE),
-    "upcoming": (Verb.CANCEL, Verb.OFFER_RESCHEDULE),
+    "upcoming": (Verb.CANCEL, Verb.OFFER_RESCHEDULE, Verb.WITHDRAW_OFFER),
 }
 """The buttons of a row by the list it is in, where the rules allow them."""
-WITH_DEADLINE = ("need_action", "waiting")
-"""Lists whose rows show the time that is left instead of a label."""
+WITH_DEADLINE = {"need_action": State.NO_SHOW_REPORTED, "waiting": State.RESCHEDULE_OFFERED}
+"""Lists whose rows show the time that is left instead of a label, and the state of their calls."""
+
+CAN_RESEND = ("waiting", "upcoming")
 
 
 class Row(NamedTuple):
@@ -46,11 +48,13 @@ class Row(NamedTuple):
     """names of `buttons`"""
     gone_at: str
     is_selectable: bool
+    is_settled: bool
+    """left its list since the page was made: it stays there without buttons"""
 
 
 def row(booking: Booking, reader: Reader, *, source: str) -> Row:
     """`booking` comes from `lists`, which loads what is read here."""
-    name = booking.follower.name
+    name = booking.buyer.name
     actions = _actions(booking, reader, source)
     starts_at = reader.local(booking.starts_at)
     clock = countdown(booking, reader) if source in WITH_DEADLINE else None
@@ -58,7 +62,7 @@ def row(booking: Booking, reader: Reader, *, source: str) -> Row:
     return Row(
         code=booking.code,
         name=name,
-        first_name=booking.follower.first_name,
+        first_name=booking.buyer.first_name,
         initials=people.initials(name),
         hue=people.hue(booking.follower_id),
         what=f"{booking.service_title}, {booking.duration_minutes} min",
@@ -67,23 +71,30 @@ def row(booking: Booking, reader: Reader, *, source: str) -> Row:
         distance="" if clock else reader.distance(starts_at),
         money=price(booking),
         said=said(booking),
-        then=if_nothing_happens(booking) if source == "waiting" else "",
+        then=if_nothing_happens(booking, reader) if source == "waiting" else "",
         countdown=clock,
         chip=None if clock else labels.chip(booking, reader, refund),
         detail="" if clock else labels.detail(booking, reader, change, refund),
         actions=actions,
         gone_at=buttons.gone_at(booking),
         is_selectable=source == "need_action" and "reschedule" in actions,
+        is_settled=_is_settled(booking, source),
     )
 
 
+def _is_settled(booking: Booking, source: str) -> bool:
+    return source in WITH_DEADLINE and booking.state != WITH_DEADLINE[source]
+
+
 def _actions(booking: Booking, reader: Reader, source: str) -> tuple[str, ...]:
-    shown = buttons.names(booking, Verb.UNDO, *VERBS[source], now=reader.now)
+    verbs = () if _is_settled(booking, source) else VERBS[source]
+    shown = buttons.names(booking, Verb.UNDO, *verbs, now=reader.now)
     if booking.state == State.SCHEDULED and not labels.is_unconfirmed(booking, reader):
         # It counts as completed already; its own page has the mark for who wants it on record.
         return tuple(name for name in shown if name != "mark_completed")
-    if source == "waiting" and shown:
-        return shown[:1] if shown[0] == "undo" else ("resend_offer", *shown)
+    if source in CAN_RESEND and booking.state == State.RESCHEDULE_OFFERED:
+        is_over = clocks.has_passed(booking.deadline_at, reader.now)
+        return shown if is_over else shown[:1] if "undo" in shown else ("resend_offer", *shown)
     return shown
 
 

@@ -25,7 +25,7 @@ def says(text: str) -> Say:
     def say(event: TimelineEvent, booking: Booking, reader: Reader) -> str:
         return text.format(
             who=who(event, booking),
-            name=booking.follower.first_name,
+            name=booking.buyer.first_name,
             money=amount(event, booking),
             window=words(booking.limits.no_show_window),
             decide=words(booking.limits.decide_window),
@@ -37,7 +37,7 @@ def says(text: str) -> Say:
 def who(event: TimelineEvent, booking: Booking) -> str:
     return {
         ActorKind.EXPERT.value: "You",
-        ActorKind.FOLLOWER.value: booking.follower.first_name,
+        ActorKind.FOLLOWER.value: booking.buyer.first_name,
         ActorKind.STAFF.value: "Our team",
     }.get(event.actor_kind, "The system")
 
@@ -53,7 +53,7 @@ AMOUNTS = ("amount_minor", "refund_minor", "price_minor")
 
 def booked(event: TimelineEvent, booking: Booking, reader: Reader) -> str:
     paid = event.data.get("price_minor", booking.price_minor)
-    name = booking.follower.first_name
+    name = booking.buyer.first_name
     return f"{name} booked and paid {amount(event, booking)}" if paid else f"{name} booked"
 
 
@@ -71,7 +71,7 @@ def offer_detail(event: TimelineEvent, booking: Booking, reader: Reader) -> str:
 def picked(event: TimelineEvent, booking: Booking, reader: Reader) -> str:
     picked_at = instant(event.data.get("to"))
     when = reader.moment(picked_at) if picked_at else "a new time"
-    return f"{booking.follower.first_name} picked {when}"
+    return f"{booking.buyer.first_name} picked {when}"
 
 
 def instead_of(event: TimelineEvent, booking: Booking, reader: Reader) -> str:
@@ -81,7 +81,7 @@ def instead_of(event: TimelineEvent, booking: Booking, reader: Reader) -> str:
 
 def marked(event: TimelineEvent, booking: Booking, reader: Reader) -> str:
     if event.data.get("outcome") == "follower_absent":
-        return f"You wrote that {booking.follower.first_name} did not come"
+        return f"You wrote that {booking.buyer.first_name} did not come"
     return "You marked the call as completed"
 
 
@@ -96,7 +96,7 @@ def marked_detail(event: TimelineEvent, booking: Booking, reader: Reader) -> str
 
 
 def lapsed(event: TimelineEvent, booking: Booking, reader: Reader) -> str:
-    name = booking.follower.first_name
+    name = booking.buyer.first_name
     if event.to_state == State.REFUNDED:
         return f"{name} picked no new time, so {refund_of(event, booking)}"
     return f"{name} picked no new time; nothing has changed"
@@ -146,7 +146,7 @@ def undone(event: TimelineEvent, booking: Booking, reader: Reader) -> str:
 
 
 def reminded(event: TimelineEvent, booking: Booking, reader: Reader) -> str:
-    name = booking.follower.first_name
+    name = booking.buyer.first_name
     return {
         "offer_reminder": f"We reminded {name} to pick a time",
         "after_call": f"We asked {name} whether the call happened",

@@ -186,3 +186,29 @@ def _summary(call: Call, at: datetime, choice: Choice, now: datetime) -> Summary
         when=f"{day[0][:3]} {day[1]}, {times}",
         places=f"Your time in {place} · {theirs} for {expert.first_name}",
     )
+
+
+def why_not_free(
+    call: Call, start: datetime, choice: Choice, *, now: datetime, is_listed: bool = False
+) -> str:
+    """Why a time cannot be had though nobody took it: a page that was open for long still shows it.
+
+    Empty when only another call can be in its way. Times the expert listed need no notice.
+    """
+    expert, at = call.expert, formats.moment(start, choice.zone, choice.clock, now)
+    if start <= now:
+        return f"{at} is in the past. Choose another time."
+    if is_listed:
+        return ""
+    notice = timedelta(minutes=expert.min_notice_minutes)
+    if start < now + notice:
+        return (
+            f"{at} is too soon: {expert.first_name} can be booked until {formats.spelled(notice)} "
+            "before a call. Choose another time."
+        )
+    if start >= now + timedelta(days=expert.window_days):
+        return (
+            f"{at} is too far ahead: {expert.first_name} can be booked for the "
+            f"{reach(call, is_listed=False)}. Choose another time."
+        )
+    return ""

@@ -9,6 +9,7 @@ from bookings import formats
 from bookings.models import Booking, TimelineEvent
 from bookings.presenters import sentences
 from bookings.presenters.reader import Reader
+from bookings.presenters.told import told
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,9 @@ def entry(
         text=line.say(event, booking, reader),
         when=reader.moment(event.at),
         when_iso=formats.utc_iso(event.at),
-        detail=line.detail(event, booking, reader),
+        detail=" · ".join(
+            filter(None, [line.detail(event, booking, reader), told(event, booking, reader)])
+        ),
         note=event.note if event.verb in WRITTEN_BY_PEOPLE and not is_quoted else "",
         is_strong=line.is_strong,
     )
@@ -95,6 +98,7 @@ LINES: dict[str, Line] = {
     "cancel": Line("x", "", sentences.says("{who} cancelled the call"), sentences.cancel_detail),
     "undo": Line("left", "", sentences.undone),
     "reminder": Line("bell", "", sentences.reminded, sentences.hours_before),
+    "limits_renewed": Line("info", "", sentences.says("Our team gave this booking today’s limits")),
     "refund_accepted": Line(
         "bank", "money", sentences.says("The refund of {money} is with the bank")
     ),

@@ -11,7 +11,15 @@ from bookings.refunds.disputes import disputed, hear_of_dispute
 from bookings.refunds.driving import drive, execute
 from bookings.refunds.reconciling import reconcile, refetch
 from bookings.refunds.requesting import Wanted, lock_payments, request_all, void
-from bookings.refunds.staff import StaffVerb, hold, record_paid_by_hand, refusal, release, retry
+from bookings.refunds.staff import (
+    StaffVerb,
+    fit,
+    hold,
+    record_paid_by_hand,
+    refusal,
+    release,
+    retry,
+)
 
 __all__ = [
     "StaffVerb",
@@ -20,6 +28,7 @@ __all__ = [
     "disputed",
     "drive",
     "execute",
+    "fit",
     "hear_of_dispute",
     "hold",
     "lock_payments",

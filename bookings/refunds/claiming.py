@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +14,10 @@ from django.db.models.functions import Coalesce
 from bookings import leases
 from bookings.gateways import why_not
 from bookings.models import Payment, Refund, RefundState
-from bookings.refunds import holds, pace
+from bookings.refunds import frozen, holds, pace
 
-_DRIVEN = (RefundState.DUE, RefundState.SENDING, RefundState.UNKNOWN, RefundState.ACCEPTED)
-_STATE_WHILE_DRIVEN = Case(
+DRIVEN = (RefundState.DUE, RefundState.SENDING, RefundState.UNKNOWN, RefundState.ACCEPTED)
+_STATE_WHILEDRIVEN = Case(
     When(state=RefundState.ACCEPTED, then=Value(RefundState.ACCEPTED)),
     default=Value(RefundState.SENDING),
 )
@@ -26,7 +26,7 @@ _STATE_WHILE_DRIVEN = Case(
 def claim(ids: Sequence[int], *, at_most: int, lease: uuid.UUID, now: datetime) -> list[Refund]:
     """Up to so many of these refunds that are due and nobody else's; fewer when there are no
     more. One that the bank has already is polled; any other is on its way from here on."""
-    due = Refund.objects.to_drive(now).filter(pk__in=ids, hold_reason="", state__in=_DRIVEN)
+    due = Refund.objects.to_drive(now).filter(pk__in=ids, hold_reason="", state__in=DRIVEN)
     if settings.REFUNDS_HOLD:
         unsent = due.exclude(state=RefundState.ACCEPTED).select_related("booking")
         holds.hold_restored(unsent, now=now)
@@ -36,7 +36,7 @@ def claim(ids: Sequence[int], *, at_most: int, lease: uuid.UUID, now: datetime) 
         at_most=at_most,
         lease=lease,
         until=now + pace.LEASE,
-        state=_STATE_WHILE_DRIVEN,
+        state=_STATE_WHILEDRIVEN,
     )
     for refund in taken:
         is_poll = refund.state == RefundState.ACCEPTED
@@ -58,9 +58,14 @@ def needs_a_look(refund: Refund, *, now: datetime) -> bool:
 
 
 def may_send(refunds: Sequence[Refund], *, now: datetime) -> list[Refund]:
-    """Those whose lease is still ours, whose amount is the same at the provider, and whose
-    payment has no dispute. From here on they count as sent, and the lease begins anew."""
-    refunds = [refund for refund in refunds if not _is_left_to_staff(refund, now=now)]
+    """Those whose lease is still ours, that can be read, whose amount is the same at the provider,
+    and whose payment has no dispute. From here on they count as sent; the lease begins anew."""
+    refunds = [
+        refund
+        for refund in refunds
+        if not is_set_aside(refund, frozen.check, now=now)
+        and not _is_left_to_staff(refund, now=now)
+    ]
     if _mark(refunds, now=now) == len(refunds):
         return list(refunds)
     free = [refund for refund in refunds if _mark([refund], now=now)]
@@ -68,6 +73,16 @@ def may_send(refunds: Sequence[Refund], *, now: datetime) -> list[Refund]:
         if refund not in free and _is_disputed(refund):
             holds.hold(refund, holds.DISPUTE, now=now)
     return free
+
+
+def is_set_aside(refund: Refund, check: Callable[[Refund], None], *, now: datetime) -> bool:
+    """Whether this release cannot read it: then it waits for a person, and stops nobody."""
+    try:
+        check(refund)
+    except frozen.Unreadable as why:
+        holds.set_aside(refund, str(why), now=now)
+        return True
+    return False
 
 
 def _is_left_to_staff(refund: Refund, *, now: datetime) -> bool:
@@ -104,6 +119,7 @@ def _mark(refunds: Sequence[Refund], *, now: datetime) -> int:
         payment__is_disputed=False,
     ).update(
         first_sent_at=Coalesce("first_sent_at", now),
+        absent_at=None,
         next_attempt_at=now + pace.LEASE,
     )
 

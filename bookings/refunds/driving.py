@@ -15,16 +15,21 @@ from datetime import datetime
 from functools import cache, partial
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 
 from bookings import lanes
-from bookings.gateways import Answer, Ask, Gateway, RefundRequest, Status, gateway_of, kept_open
+from bookings.gateways import Answer, Ask, Gateway, Status, gateway_of, kept_open
 from bookings.models import Refund, RefundState
-from bookings.refunds import claiming, pace, points, recovery
+from bookings.refunds import claiming, frozen, holds, pace, points, recovery
+from bookings.refunds.frozen import request_of, to_look_for
 from bookings.refunds.outcomes import ABSENT
 from bookings.refunds.recording import record_all
 
+__all__ = ["drive", "execute", "request_of"]
 logger = logging.getLogger(__name__)
 
+MOST_WRITTEN_IN_VAIN = 5
+"""tries after which a refund whose answer cannot be written is left to a person"""
 AHEAD = 6
 """times as many refunds are claimed as are asked about, so that one batch is written while the
 next one is under way"""
@@ -46,11 +51,6 @@ def drive(refund_ids: Sequence[int], *, now: datetime, seconds: float = 30.0) ->
 def execute(refund_id: int, *, now: datetime) -> bool:
     """The same for one. False when there was nothing to do."""
     return bool(drive([refund_id], now=now))
-
-
-def request_of(refund: Refund) -> RefundRequest:
-    """The words frozen when the refund was planned, and the key of this epoch."""
-    return RefundRequest(idempotency_key=refund.idempotency_key, **refund.request)
 
 
 @dataclass(eq=False, slots=True)
@@ -76,7 +76,11 @@ class _Driver(lanes.Clock):
             refunds = self.queue.take(at_most)
             if refunds:
                 points.reached("claimed")
-            errands = [self._errand(refund) for refund in refunds]
+            errands = [
+                self._errand(refund)
+                for refund in refunds
+                if not claiming.is_set_aside(refund, frozen.check_provider, now=self.now)
+            ]
             sends = [one for one in errands if one.answer is None and not one.looks]
             ready = [*(one for one in errands if one not in sends), *self._may_send(sends)]
             if ready:
@@ -108,13 +112,12 @@ class _Driver(lanes.Clock):
     def call(self, errand: _Errand) -> None:
         if errand.gateway is None:
             return
-        request = request_of(errand.refund)
         try:
             if errand.looks:
-                found = errand.gateway.find(request, now=self.now)
+                found = errand.gateway.find(to_look_for(errand.refund), now=self.now)
                 errand.answer = found or self._if_not_listed(errand.refund)
             else:
-                errand.answer = errand.gateway.send(request, now=self.now)
+                errand.answer = errand.gateway.send(request_of(errand.refund), now=self.now)
         except Exception as error:  # an exception is no answer, whatever its class
             why = f"{type(error).__name__}: {error}"
             logger.warning("refund %s: no answer (%s)", errand.refund.uuid, why)
@@ -144,7 +147,7 @@ class _Driver(lanes.Clock):
         if not answered:
             return
         points.reached("answered")
-        self.taken += len(record_all(answered, now=self.now))
+        self.taken += len(record_all(answered, now=self.now, failed=self._not_written))
         points.reached("recorded")
         heard = {
             refund.payment.provider
@@ -153,6 +156,13 @@ class _Driver(lanes.Clock):
         }
         lanes.together(self._wake, sorted(heard - self.awake))
         self.awake |= heard
+
+    def _not_written(self, answered: tuple[Refund, Answer], error: Exception) -> None:
+        """The lease ends, and the provider is asked again; but not for ever."""
+        refund, _ = answered
+        is_away = isinstance(error, (OperationalError, InterfaceError))
+        if refund.attempts >= MOST_WRITTEN_IN_VAIN and not is_away:
+            holds.set_aside(refund, f"Its answer cannot be written: {error}", now=self.now)
 
     def _wake(self, providers: Sequence[str]) -> list[int]:
         return [recovery.wake_waiting(provider, now=self.now) for provider in providers]

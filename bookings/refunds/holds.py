@@ -1,13 +1,15 @@
 """Reasons for which refunds wait for a person. A hold is loud, and never counts as done.
 
-A dispute at the bank, unusually many refunds at once (`breaker`), and a database that was
-restored from a backup (`REFUNDS_HOLD`).
+A dispute at the bank, unusually many refunds at once (`breaker`), a database that was restored
+from a backup (`REFUNDS_HOLD`), and a row that cannot be processed.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -16,9 +18,12 @@ from bookings.models import Refund, RefundState
 from bookings.refunds.recording import as_read, tell
 from bookings.states import SYSTEM, Actor
 
+logger = logging.getLogger(__name__)
+
 DISPUTE = "bank dispute open"
 BREAKER = "unusually many refunds"
 RESTORE = "restored from a backup"
+SET_ASIDE = "it cannot be processed"
 
 
 def hold(refund: Refund, reason: str, *, now: datetime) -> bool:
@@ -28,6 +33,22 @@ def hold(refund: Refund, reason: str, *, now: datetime) -> bool:
             return False
         tell(refund, "refund_held", now=now, note=reason)
     return True
+
+
+def set_aside(refund: Refund, why: str, *, now: datetime) -> bool:
+    """This one cannot be processed: a person looks, the others go on. Telling of it may be what
+    fails, so it is stopped in any case."""
+    changes = {"last_answer": why[:500]}
+    logger.error("refund %s is set aside: %s", refund.uuid, why)
+    try:
+        with transaction.atomic():
+            stopped = _stop(refund, SET_ASIDE, now=now, **changes)
+            if stopped:
+                tell(refund, "refund_held", now=now, note=why)
+    except Exception:
+        logger.exception("nobody could be told of refund %s", refund.uuid)
+        return _stop(refund, SET_ASIDE, now=now, **changes)
+    return stopped
 
 
 def leave_to_staff(refund: Refund, why: str, *, now: datetime) -> bool:
@@ -52,23 +73,28 @@ def hold_restored(refunds: Iterable[Refund], *, now: datetime) -> int:
     """Stop them all; one mail a day for the lot."""
     held = 0
     for refund in refunds:
-        with transaction.atomic():
-            if _stop(refund, RESTORE, now=now):
-                tell(refund, "refund_paused", now=now, note=RESTORE)
-                tell_staff(RESTORE, now=now, dedupe=f"{now:%Y-%m-%d}")
-                held += 1
+        try:
+            with transaction.atomic():
+                if _stop(refund, RESTORE, now=now):
+                    tell(refund, "refund_paused", now=now, note=RESTORE)
+                    tell_staff(RESTORE, now=now, dedupe=f"{now:%Y-%m-%d}")
+                    held += 1
+        except Exception:  # nobody drives it meanwhile, and the others are held all the same
+            logger.exception("refund %s could not be held", refund.uuid)
     return held
 
 
-def _stop(refund: Refund, reason: str, *, now: datetime) -> bool:
-    never_sent = refund.first_sent_at is None
+def _stop(refund: Refund, reason: str, *, now: datetime, **more: Any) -> bool:
+    """What the bank has already stays there, whatever it waits for."""
+    state = RefundState.DUE if refund.first_sent_at is None else RefundState.UNKNOWN
     return as_read(
         refund,
-        state=RefundState.DUE if never_sent else RefundState.UNKNOWN,
+        state=RefundState.ACCEPTED if refund.state == RefundState.ACCEPTED else state,
         hold_reason=reason,
         next_attempt_at=None,
         alerted_at=now,
         lease_token=None,
+        **more,
     )
 
 

@@ -99,7 +99,7 @@ def make_room(payment: Payment, rows: list[Refund], *, now: datetime) -> int:
         if row.amount_minor > room and as_read(row, state=RefundState.VOID, next_attempt_at=None):
             tell(row, "refund_voided", now=now)
             if room > 0:
-                _again_smaller(row, room, now=now)
+                again_smaller(row, room, now=now)
             room, voided = 0, voided + 1
         else:
             room -= row.amount_minor
@@ -111,7 +111,7 @@ def is_unsent(refund: Refund) -> bool:
     return waits and refund.first_sent_at is None
 
 
-def _again_smaller(refund: Refund, amount_minor: int, *, now: datetime) -> None:
+def again_smaller(refund: Refund, amount_minor: int, *, now: datetime) -> None:
     """The amount of a refund never changes, so a smaller one takes its place."""
     event = timeline.append(
         refund.booking,

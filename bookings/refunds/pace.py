@@ -10,9 +10,15 @@ LEASE = timedelta(seconds=120)
 KEY_LIFE = timedelta(hours=23)
 """Providers may forget a key after 24 hours: from then on we only look, and a person decides."""
 SECOND_LOOK = timedelta(minutes=10)
-"""A refund that is not listed may be listed late: it is missed only when it is missing twice."""
-STORED_AGAIN = timedelta(seconds=60)
-"""A provider's own 5xx that comes back after this is its stored answer: the first run is over."""
+"""Lists are behind. What a list does not show is believed to be absent when it could have shown
+it for so long: after a second look, or this long after the last moment it can have been made."""
+NEXT_KEY_AFTER = timedelta(minutes=2)
+"""Before a new key is used after the provider's own errors, the list is read once more."""
+KEYS_AFTER_FAILURES = 3
+"""So many keys a refund may use up by itself on errors of the provider's own, as its work may be
+done all the same; a person changes the key after that."""
+KEYS_AFTER_REFUSALS = 8
+"""The same for refusals: under a key that was refused nothing was paid."""
 ALERT_AFTER = timedelta(minutes=10)
 SLOW_BANK = timedelta(days=10)
 BY_HAND_WITHIN = timedelta(days=1)

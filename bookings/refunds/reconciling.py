@@ -20,7 +20,7 @@ from bookings.gateways import Answer, ListedRefund, Status, gateway_of, is_count
 from bookings.gateways.listing import find_in
 from bookings.models import Payment, Refund, RefundState
 from bookings.refunds import pace
-from bookings.refunds.driving import request_of
+from bookings.refunds.frozen import to_look_for
 from bookings.refunds.outside import is_paid_by_hand, settle, tell_staff
 from bookings.refunds.recording import alert, as_read, record
 
@@ -87,6 +87,9 @@ def _set_next_compare(payment_id: int, *, now: datetime, sooner: timedelta | Non
         payment = Payment.objects.select_for_update(no_key=True).get(pk=payment_id)
         moments = [payment.paid_at]
         for refund in payment.refunds.all():
+            if refund.state == RefundState.SUCCEEDED and refund.absent_at and not refund.alerted_at:
+                sooner = sooner or pace.SECOND_LOOK
+                moments.append(now)
             is_over = refund.state == RefundState.VOID
             moments.append(refund.finished_at or (refund.created_at if is_over else now))
         again_at = clocks.next_compare_at(max(moments), now=now)
@@ -97,9 +100,11 @@ def _set_next_compare(payment_id: int, *, now: datetime, sooner: timedelta | Non
 def _align(refund: Refund, listed: list[ListedRefund], *, now: datetime) -> bool:
     if is_paid_by_hand(refund):
         return False
-    answer = find_in(listed, request_of(refund))
+    answer = find_in(listed, to_look_for(refund))
     if answer is None:
         return _missed(refund, now=now)
+    if refund.state == RefundState.SUCCEEDED and refund.absent_at is not None:
+        as_read(refund, absent_at=None, alerted_at=None)
     if answer.status == Status.UNKNOWN or not _is_news(refund, answer):
         return False
     try:
@@ -122,9 +127,16 @@ def _is_news(refund: Refund, answer: Answer) -> bool:
 
 
 def _missed(refund: Refund, *, now: datetime) -> bool:
-    """We say it was paid, the provider does not know it: staff must look."""
+    """We say it was paid, the provider does not know it: staff must look. Not after a first look:
+    lists are behind, and the next one may have it."""
     is_missed = refund.state == RefundState.SUCCEEDED and refund.provider_refund_id
-    if not is_missed or refund.alerted_at is not None:
+    if not is_missed or (refund.absent_at is not None and refund.alerted_at is not None):
+        return False
+    if refund.absent_at is None:
+        again_at = clocks.after(now, pace.SECOND_LOOK)
+        Payment.objects.filter(pk=refund.payment_id).update(next_compare_at=again_at)
+        return as_read(refund, absent_at=now, alerted_at=None)
+    if now - refund.absent_at < pace.SECOND_LOOK:
         return False
     with transaction.atomic():
         if changed := as_read(refund, alerted_at=now):
@@ -142,8 +154,11 @@ def tell_of_old(*, now: datetime) -> int:
     )
     told = 0
     for refund in old.select_related("booking").order_by("pk")[:100]:
-        with transaction.atomic():
-            if as_read(refund, alerted_at=now):
-                alert(refund, now=now, why="by hand")
-                told += 1
+        try:
+            with transaction.atomic():
+                if as_read(refund, alerted_at=now):
+                    alert(refund, now=now, why="by hand")
+                    told += 1
+        except Exception:  # the others are told of all the same
+            logger.exception("staff could not be told of refund %s", refund.uuid)
     return told

@@ -6,7 +6,7 @@ an answer that comes late changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -37,9 +37,15 @@ def record(refund: Refund, answer: Answer, *, now: datetime) -> bool:
     return bool(_record([(refund, answer)], now=now))
 
 
-def record_all(answered: Sequence[tuple[Refund, Answer]], *, now: datetime) -> list[Refund]:
-    """The same for many, in one transaction, or one by one if that fails; those written."""
-    return together(partial(_record, now=now), answered)
+def record_all(
+    answered: Sequence[tuple[Refund, Answer]],
+    *,
+    now: datetime,
+    failed: Callable[[tuple[Refund, Answer], Exception], None] | None = None,
+) -> list[Refund]:
+    """The same for many, in one transaction, or one by one if that fails; those written. `failed`
+    hears of each that cannot be written."""
+    return together(partial(_record, now=now), answered, failed=failed)
 
 
 def _record(answered: Sequence[tuple[Refund, Answer]], *, now: datetime) -> list[Refund]:
@@ -59,7 +65,7 @@ def _record(answered: Sequence[tuple[Refund, Answer]], *, now: datetime) -> list
             if changes["state"] != refund.state and verb:
                 told.append(Told(refund, verb, note=answer.message, reference=answer.reference))
             elif changes.get("alerted_at"):
-                alert(refund, now=now, why=f"{refund.epoch} {changes['next_attempt_at'] is None}")
+                alert(refund, now=now, why=now.isoformat())
         tell_all(told, now=now)
     return [refund for refund, _, _ in written]
 

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from bookings.models import Booking, Payment, Provider, Refund, RefundState, TimelineEvent
 from bookings.refunds import breaker, holds, points
+from bookings.refunds.frozen import freeze
 from bookings.refunds.recording import tell, watch
 from bookings.states import TransitionNotAllowed
 
@@ -77,13 +78,7 @@ def plan(wanted: Wanted, *, now: datetime, not_before: datetime, hold_reason: st
         created_at=now,
         alerted_at=now if hold_reason else None,
     )
-    refund.request = {
-        "payment_ref": payment.provider_ref,
-        "amount_minor": wanted.amount_minor,
-        "currency": payment.currency,
-        "booking_code": wanted.booking.code,
-        "refund_uuid": str(refund.uuid),
-    }
+    refund.request = freeze(refund)
     return refund
 
 

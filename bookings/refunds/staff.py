@@ -8,35 +8,58 @@ from typing import Any, Literal
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from bookings import emails, rules, timeline
-from bookings.models import Payment, Refund, RefundState
-from bookings.refunds import holds
+from bookings import emails, formats, rules, timeline
+from bookings.models import Clock, Payment, Refund, RefundState
+from bookings.refunds import holds, outcomes, outside, pace
+from bookings.refunds.frozen import freeze
 from bookings.refunds.recording import watch
 from bookings.states import Actor, ActorKind, TransitionNotAllowed
 
-StaffVerb = Literal["retry", "hold", "release", "paid_by_hand"]
+StaffVerb = Literal["retry", "hold", "release", "paid_by_hand", "fit"]
 _ENDED = (RefundState.DECLINED, RefundState.REVERSED)
-_FROM: dict[StaffVerb, tuple[str, ...]] = {
-    "retry": (*_ENDED, RefundState.UNKNOWN),
-    "hold": (RefundState.DUE,),
-    "paid_by_hand": (*_ENDED, RefundState.MANUAL_DUE),
+_IN_HAND = (RefundState.DUE, RefundState.SENDING, RefundState.UNKNOWN, RefundState.ACCEPTED)
+RETURNED_OTHERWISE = "The money of this refund has been returned in another way."
+_FROM: dict[StaffVerb, RefundState] = {
+    "retry": RefundState.UNKNOWN,
+    "hold": RefundState.DUE,
+    "paid_by_hand": RefundState.MANUAL_DUE,
 }
+"""Whatever else is so; the others say below when they may."""
 
 
-def refusal(refund: Refund, verb: StaffVerb, actor: Actor) -> TransitionNotAllowed | None:
+def refusal(
+    refund: Refund, verb: StaffVerb, actor: Actor, now: datetime
+) -> TransitionNotAllowed | None:
     """Why staff may not do this with the refund now; None when they may. The verbs ask, and so do
     the buttons, which need `booking` and `payment` loaded."""
-    # A refund of one's own call is neither held back nor called paid by oneself.
-    if verb in ("hold", "paid_by_hand") and (own := rules.own_case(refund.booking, actor)):
+    # A refund of one's own call is neither held back nor closed by oneself.
+    if verb in ("hold", "paid_by_hand", "fit") and (own := rules.own_case(refund.booking, actor)):
         return own
     if verb == "release":
         return _refused_release(refund)
+    if refund.hold_reason == holds.SET_ASIDE and _may_move_it_on(refund, verb):
+        return None
     if verb == "retry" and refund.hold_reason:
         return TransitionNotAllowed("state", "It is on hold; release it first.")
     if verb == "hold" and refund.hold_reason:
         return TransitionNotAllowed("state", "It is on hold already.")
-    if refund.state in _FROM[verb] or (verb == "paid_by_hand" and _waits_for_a_person(refund)):
+    if refund.state in _ENDED and verb != "hold":
+        return _refused_fit(refund) if verb == "fit" else _refused_again(refund)
+    if refund.state == _FROM.get(verb):
         return None
+    if verb == "retry" and (_sleeps(refund) or _is_missed(refund)):
+        return None
+    if verb == "paid_by_hand":
+        return _refused_by_hand(refund, now)
+    return _not_so(refund)
+
+
+def _may_move_it_on(refund: Refund, verb: StaffVerb) -> bool:
+    """Nobody asks the provider about it; but what the bank has, it pays without being asked."""
+    return verb == "retry" or (verb == "paid_by_hand" and refund.state != RefundState.ACCEPTED)
+
+
+def _not_so(refund: Refund) -> TransitionNotAllowed:
     return TransitionNotAllowed("state", f"This refund is: {refund.get_state_display()}.")
 
 
@@ -48,16 +71,66 @@ def _refused_release(refund: Refund) -> TransitionNotAllowed | None:
     return None
 
 
+def _refused_again(refund: Refund) -> TransitionNotAllowed | None:
+    """The database would refuse it: refunds of ours have all that was captured."""
+    payment = refund.payment
+    if payment.reserved_minor + refund.amount_minor <= payment.captured_minor:
+        return None
+    return TransitionNotAllowed("bad_amount", RETURNED_OTHERWISE)
+
+
+def _refused_fit(refund: Refund) -> TransitionNotAllowed | None:
+    if refund.payment.refundable_minor < refund.amount_minor:
+        return None
+    return TransitionNotAllowed(
+        "state", "The payment still covers this refund: try it again, or pay it by hand."
+    )
+
+
+def _refused_by_hand(refund: Refund, now: datetime) -> TransitionNotAllowed | None:
+    """Not while the provider may still pay it by itself."""
+    if refund.hold_reason not in ("", holds.SET_ASIDE):
+        return TransitionNotAllowed("state", "It is on hold; release it first.")
+    if _is_missed(refund):
+        return None
+    since, lasts = None, pace.KEY_LIFE
+    match RefundState(refund.state):
+        case RefundState.UNKNOWN:
+            if refund.absent_at is not None or outcomes.is_old(refund, now=now):
+                return None
+            since = refund.first_sent_at or refund.created_at
+        case RefundState.SENDING:  # what was sent long ago is only looked for
+            if refund.first_sent_at is not None and outcomes.is_old(refund, now=now):
+                return None
+        case RefundState.ACCEPTED:
+            if outcomes.is_slow(refund, now=now):
+                return None
+            since, lasts = refund.accepted_at, pace.SLOW_BANK
+    if since is None:
+        return _not_so(refund)
+    at = formats.moment(since + lasts, "UTC", Clock.TWENTY_FOUR, now)
+    return TransitionNotAllowed(
+        "state",
+        "The provider may still pay this refund, and is asked again by itself. If nothing has "
+        f"changed by {at} UTC, you can record it as paid by hand.",
+    )
+
+
 def retry(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund:
-    """Try again a refund that was declined, came back, or has no answer.
+    """Try again a refund that was declined, came back, has no answer, or is in no list.
 
     After a definite no the key must change, or the provider would repeat its answer; a refund
-    without an answer keeps its key, unless it is so old that a person was asked: the provider
-    may have forgotten the key, and that person has looked.
+    without an answer keeps its key, unless nobody asks for it any more: the provider may have
+    forgotten the key, or repeats its no, and a person has looked. One that was set aside gets
+    words and a key of this release.
     """
-    refund = _allowed(refund_id, "retry", actor, reason)
+    refund = _allowed(refund_id, "retry", actor, reason, now=now)
     changes: dict[str, Any] = {"next_attempt_at": now}
-    if refund.state in _ENDED or _waits_for_a_person(refund):
+    is_set_aside = refund.hold_reason == holds.SET_ASIDE
+    if is_set_aside:  # what could not be read is written anew; it is looked for before it is sent
+        changes |= {"hold_reason": "", "request": freeze(refund)}
+    is_left = _waits_for_a_person(refund) or _is_missed(refund)
+    if refund.state in _ENDED or is_left or is_set_aside:
         changes |= {
             "state": RefundState.DUE,
             "epoch": refund.epoch + 1,
@@ -75,14 +148,14 @@ def retry(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund
 
 def hold(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund:
     """Keep a refund that has not been sent from being sent."""
-    refund = _allowed(refund_id, "hold", actor, reason)
+    refund = _allowed(refund_id, "hold", actor, reason, now=now)
     changes = {"hold_reason": reason[:200], "next_attempt_at": None}
     return _change(refund, "refund_held", changes, actor=actor, now=now, reason=reason)
 
 
 def release(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund:
     """Let a held refund go on."""
-    refund = _allowed(refund_id, "release", actor, reason)
+    refund = _allowed(refund_id, "release", actor, reason, now=now)
     if refund.hold_reason == holds.DISPUTE:  # a person has decided that a refund still helps
         Payment.objects.filter(pk=refund.payment_id).update(is_disputed=False)
     is_by_hand = refund.state == RefundState.MANUAL_DUE
@@ -95,7 +168,7 @@ def record_paid_by_hand(
     refund_id: int, *, actor: Actor, now: datetime, reference: str, reason: str
 ) -> Refund:
     """Staff has paid it: the bank's reference closes the refund."""
-    refund = _allowed(refund_id, "paid_by_hand", actor, reason)
+    refund = _allowed(refund_id, "paid_by_hand", actor, reason, now=now)
     if not reference.strip():
         raise TransitionNotAllowed("details_missing", "Give the reference of the bank transfer.")
     changes = {
@@ -105,18 +178,38 @@ def record_paid_by_hand(
         "finished_at": now,
         "next_attempt_at": None,
         "hold_reason": "",
+        "absent_at": None,
     }
     return _change(refund, "refund_paid_by_hand", changes, actor=actor, now=now, reason=reason)
 
 
-def _allowed(refund_id: int, verb: StaffVerb, actor: Actor, reason: str) -> Refund:
+def fit(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund:
+    """Close one that came to nothing, and whose money went back in another way meanwhile: what is
+    left of the payment is refunded in its place."""
+    refund = _allowed(refund_id, "fit", actor, reason, now=now)
+    with transaction.atomic():
+        outside.lock_refunds(refund.payment_id)
+        payment = Payment.objects.select_for_update(no_key=True).get(pk=refund.payment_id)
+        left = payment.refundable_minor
+        changes = {"state": RefundState.VOID, "next_attempt_at": None}
+        closed = _change(refund, "refund_voided", changes, actor=actor, now=now, reason=reason)
+        if left >= refund.amount_minor:
+            raise TransitionNotAllowed("changed", "This refund has changed while you looked.")
+        if left > 0:
+            outside.again_smaller(closed, left, now=now)
+    return closed
+
+
+def _allowed(
+    refund_id: int, verb: StaffVerb, actor: Actor, reason: str, *, now: datetime
+) -> Refund:
     """As it was read; `_change` sees to it that it still is so."""
     if actor.kind != ActorKind.STAFF:
         raise TransitionNotAllowed("not_yours", "Only staff may do this.")
     if not reason.strip():
         raise TransitionNotAllowed("reason_missing", "Give a reason.")
     refund = Refund.objects.select_related("booking__expert", "payment").get(pk=refund_id)
-    if refused := refusal(refund, verb, actor):
+    if refused := refusal(refund, verb, actor, now):
         raise refused
     return refund
 
@@ -158,13 +251,22 @@ def _change(
             )
             emails.queue_for(event, booking=refund.booking, now=now, not_before=now)
     except IntegrityError as error:
-        raise TransitionNotAllowed(
-            "bad_amount", "The money of this refund has been returned in another way."
-        ) from error
+        raise TransitionNotAllowed("bad_amount", RETURNED_OTHERWISE) from error
     return refund
 
 
 def _waits_for_a_person(refund: Refund) -> bool:
-    """Twice missing in the provider's list, and nobody asks for it by himself any more."""
-    is_missing = refund.absent_at is not None and refund.next_attempt_at is None
-    return refund.state == RefundState.UNKNOWN and is_missing and not refund.hold_reason
+    """The provider does not know it, or refuses it again and again; nobody asks any more."""
+    is_left = refund.absent_at is not None and refund.next_attempt_at is None
+    return refund.state == RefundState.UNKNOWN and is_left and not refund.hold_reason
+
+
+def _sleeps(refund: Refund) -> bool:
+    """Nobody would ever look at it again. That does not happen; if it did, a person can wake it."""
+    return refund.state in _IN_HAND and refund.next_attempt_at is None
+
+
+def _is_missed(refund: Refund) -> bool:
+    """Our books say that it was paid, and twice the provider's list did not have it."""
+    is_missing = refund.absent_at is not None and refund.alerted_at is not None
+    return refund.state == RefundState.SUCCEEDED and is_missing

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from bookings.standin.faults import ListLag
 from bookings.standin.store import Doc, Store
 
 PREFIXES = {
@@ -33,6 +34,7 @@ class Books:
     def __init__(self, store: Store, *, settles_after: float = 0.0) -> None:
         self.store = store
         self.settles_after = settles_after
+        self.list_lag = ListLag()
         self.changed: Callable[[str, str, Doc], None] = lambda name, provider, doc: None
         self.unsettled: set[str] = set(store.all("refund"))
         self.held = {key for key, doc in store.all("payment").items() if not doc["captured"]}
@@ -143,7 +145,8 @@ class Books:
             "is_external": False,
             **details,
         }
-        doc["announced"] = self.state(doc)
+        lag = self.list_lag.of(doc["key"] or doc["id"])
+        doc = {**doc, "listed_at": self.now() + lag, "announced": self.state(doc)}
         self.store.save("refund", doc["id"], doc)
         self.unsettled.add(doc["id"])
         self.by_payment.setdefault(doc["payment"], []).append(doc)
@@ -164,6 +167,11 @@ class Books:
     def refunds_of(self, payment_id: str) -> list[Doc]:
         """Newest first, as both providers list them."""
         return self.by_payment.get(payment_id, [])[::-1]
+
+    def listed(self, payment_id: str) -> list[Doc]:
+        """Those of them that lists show by now."""
+        now = self.now()
+        return [doc for doc in self.refunds_of(payment_id) if doc.get("listed_at", 0) <= now]
 
     def returned(self, payment_id: str) -> int:
         refunds = self.refunds_of(payment_id)

@@ -7,7 +7,7 @@ from typing import Any
 
 from bookings.standin.books import Books
 from bookings.standin.calls import Call, Reply
-from bookings.standin.faults import RANDOM_KINDS, Dice, Faults
+from bookings.standin.faults import RANDOM_KINDS, Dice, Faults, ListLag
 from bookings.standin.webhooks import Noise, Webhooks
 
 
@@ -44,6 +44,7 @@ class Control:
             "faults": self._faults,
             "random": self._random,
             "settles_after": self._settles_after,
+            "list_lag": self._list_lag,
             "advance": self._advance,
             "webhooks": self._webhooks,
             "deliver": self.webhooks.deliver,
@@ -59,6 +60,7 @@ class Control:
 
     def _reset(self, _: Any) -> None:
         self.books.forget()
+        self.books.list_lag = ListLag()
         self.faults.clear()
 
     def _payments(self, payments: list[dict[str, Any]]) -> list[str]:
@@ -98,6 +100,11 @@ class Control:
     def _settles_after(self, seconds: float) -> None:
         """How long new refunds are pending."""
         self.books.settles_after = float(seconds)
+
+    def _list_lag(self, told: float | dict[str, Any]) -> None:
+        """Seconds after which lists show new refunds; {"seconds": 300, "seed": 7}: up to them."""
+        more = told if isinstance(told, dict) else {"seconds": told}
+        self.books.list_lag = ListLag(float(more["seconds"]), str(more.get("seed", "")))
 
     def _advance(self, seconds: float) -> float:
         """Let time pass for refunds and keys."""

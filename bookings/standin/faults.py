@@ -10,17 +10,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bookings.standin.calls import Call, Reply
+from bookings.standin.calls import Call, Refusal, Reply
 
 REFUNDING = r"^POST /v1/(refunds|payments/[^/]+/refund)$"
 NOT_DONE = ("lost", "reset", "busy", "limit", "gateway", "refuse", "queued", "error", "slow")
+KEPT = ("refuse_kept",)
 DONE = ("drop", "late", "error_done", "gateway_done", "empty", "huge", "garbled", "raw")
 OUTCOMES = ("pending", "declined", "fails", "late_failure")
-KINDS = (*NOT_DONE, *DONE, *OUTCOMES)
+KINDS = (*NOT_DONE, *KEPT, *DONE, *OUTCOMES)
 """lost: connection closed before anything is done; drop: after it is done. slow: done after
 `seconds`, with the key taken meanwhile; queued: the same, but nobody knows the key yet; late:
 done at once, answered after `seconds`. error: a 500 that the key keeps, error_done: although the
-work was done. gateway: HTML 502 of a machine in between. The outcomes are those of the refund."""
+work was done. refuse: a 4xx that leaves no trace, refuse_kept: one that the key keeps. gateway:
+HTML 502 of a machine in between. The outcomes are those of the refund."""
 RANDOM_KINDS = tuple(
     kind for kind in (*NOT_DONE, *DONE, "pending") if kind not in ("refuse", "raw")
 )
@@ -42,7 +44,7 @@ class Fault:
     seconds: float = 5.0
     status: int = 400
     code: str = "charge_disputed"
-    """of a `refuse`"""
+    """of a `refuse` or `refuse_kept`"""
     text: str = "{}"
     """of a `raw`: the answer's body, after the work was done"""
 
@@ -72,6 +74,8 @@ class Fault:
         """The work, or a 500 of the provider's own, with or without it."""
         if self.kind == "error":
             return Reply(500, error(500, "api_error"))
+        if self.kind == "refuse_kept":
+            raise Refusal(Reply(self.status, error(self.status, self.code)), is_stored=True)
         reply = work()
         return Reply(500, error(500, "api_error")) if self.kind == "error_done" else reply
 
@@ -109,6 +113,21 @@ class Fault:
 
 
 NO_FAULT = Fault()
+
+
+@dataclass(frozen=True)
+class ListLag:
+    """How far lists are behind the books: a new refund can be read by its id at once, but lists
+    show it only after so many seconds. With a seed each refund has a lag of its own, up to them."""
+
+    seconds: float = 0.0
+    seed: str = ""
+
+    def of(self, refund_id: str) -> float:
+        if not self.seed:
+            return self.seconds
+        # Not a secret; the point is that it can be played again.
+        return random.Random(f"{self.seed} {refund_id}").uniform(0, self.seconds)  # noqa: S311
 
 
 @dataclass

@@ -106,7 +106,7 @@ class RazorpayShape:
     def _list(self, call: Call, fault: Fault, payment_id: str) -> Reply:
         count = min(100, max(1, int(call.query.get("count", 10))))
         skip = int(call.query.get("skip", 0))
-        found = self.books.refunds_of(self._payment(payment_id)["id"])[skip : skip + count]
+        found = self.books.listed(self._payment(payment_id)["id"])[skip : skip + count]
         return self._collection([self.refund_json(doc) for doc in found])
 
     def _one(self, call: Call, fault: Fault, payment_id: str, refund_id: str) -> Reply:

@@ -11,6 +11,7 @@ from bookings.standin.calls import Call, Refusal, Reply
 from bookings.standin.faults import Fault
 from bookings.standin.keys import Keys
 from bookings.standin.store import Doc
+from bookings.standin.stripe_objects import StripeObjects
 
 WHY = {
     "disputed": ("charge_disputed", "The charge is disputed."),
@@ -20,11 +21,12 @@ WHY = {
 }
 
 
-class StripeShape:
+class StripeShape(StripeObjects):
     provider = "stripe"
 
     def __init__(self, books: Books, *, secret_key: str) -> None:
-        self.books, self.keys, self.secret_key = books, Keys(books), secret_key
+        super().__init__(books)
+        self.keys, self.secret_key = Keys(books), secret_key
 
     def is_allowed(self, call: Call) -> bool:
         """As a bearer, or as the user of basic authentication with no password."""
@@ -84,7 +86,7 @@ class StripeShape:
 
     def _refund(self, form: Doc, call: Call, fault: Fault) -> Reply:
         amount = self._amount(form["amount"], "amount") if "amount" in form else None
-        payment = self._payment(form.get("payment_intent") or form.get("charge") or "")
+        payment = self._payment_in(form)
         try:
             refund = self.books.refund(
                 payment,
@@ -101,8 +103,8 @@ class StripeShape:
         return Reply(200, self.refund_json(refund))
 
     def _list(self, call: Call) -> Reply:
-        payment = self._payment(call.query.get("payment_intent") or call.query.get("charge") or "")
-        found = self.books.refunds_of(payment["id"])
+        payment = self._payment_in(call.query)
+        found = self.books.listed(payment["id"])
         ids = [doc["id"] for doc in found]
         if after := call.query.get("starting_after"):
             found = found[ids.index(after) + 1 :] if after in ids else []
@@ -110,44 +112,6 @@ class StripeShape:
         data = [self.refund_json(doc) for doc in found[:limit]]
         page = {"object": "list", "url": call.path, "has_more": len(found) > limit, "data": data}
         return Reply(200, page)
-
-    def refund_json(self, refund: Doc) -> Doc:
-        state = self.books.state(refund)
-        is_done = state == "succeeded"
-        return {
-            "id": refund["id"],
-            "object": "refund",
-            "amount": refund["amount"],
-            "currency": refund["currency"].lower(),
-            "payment_intent": refund["payment"],
-            "charge": "ch_" + refund["payment"].partition("_")[2],
-            "created": int(refund["created"]),
-            "metadata": refund["metadata"],
-            "reason": None,
-            "status": state,
-            **({"failure_reason": "expired_or_canceled_card"} if state == "failed" else {}),
-            **({"pending_reason": "processing"} if state == "pending" else {}),
-            "destination_details": {
-                "type": "card",
-                "card": {
-                    "type": "refund" if is_done else "pending",
-                    "reference_status": "available" if is_done else "pending",
-                    "reference": "STR" + refund["id"][-12:].upper() if is_done else None,
-                },
-            },
-        }
-
-    def dispute_json(self, dispute: Doc) -> Doc:
-        return {
-            "id": dispute["id"],
-            "object": "dispute",
-            "amount": dispute["amount"],
-            "currency": dispute["currency"].lower(),
-            "payment_intent": dispute["payment"],
-            "charge": "ch_" + dispute["payment"].partition("_")[2],
-            "created": int(dispute["created"]),
-            "status": {"open": "needs_response"}.get(dispute["status"], dispute["status"]),
-        }
 
     # --- payments and checkout ----------------------------------------------------------------
 
@@ -163,35 +127,6 @@ class StripeShape:
         if name == "checkout/sessions" and (session := self.books.store.all("order").get(key)):
             return session
         raise self._missing(f"{name}/{key}")
-
-    def payment_json(self, payment: Doc) -> Doc:
-        amount, got = payment["amount"], payment["amount"] if payment["captured"] else 0
-        returned = self.books.returned(payment["id"])
-        return {
-            "id": payment["id"],
-            "object": "payment_intent",
-            "amount": amount,
-            "amount_received": got,
-            "currency": payment["currency"].lower(),
-            "status": "succeeded" if payment["captured"] else "requires_capture",
-            "metadata": payment["metadata"],
-            "created": int(payment["created"]),
-            "livemode": False,
-            "latest_charge": {
-                "id": "ch_" + payment["id"].partition("_")[2],
-                "object": "charge",
-                "amount": amount,
-                "amount_captured": got,
-                "amount_refunded": returned,
-                "refunded": returned == amount,
-                "disputed": bool(payment["dispute"]),
-                "payment_intent": payment["id"],
-                "payment_method_details": {
-                    "type": "card",
-                    "card": {"brand": "visa", "last4": "4242"},
-                },
-            },
-        }
 
     def _session(self, form: Doc, call: Call, fault: Fault) -> Reply:
         lines = form.get("line_items") or {}
@@ -233,11 +168,20 @@ class StripeShape:
 
     # --- refusals ---------------------------------------------------------------------------
 
+    def _payment_in(self, given: Doc) -> Doc:
+        """An id counts only under the name of its own kind."""
+        for name in ("charge", "payment_intent"):
+            if key := str(given.get(name) or ""):
+                if key.startswith("pi_") is (name == "payment_intent"):
+                    return self._payment(key)
+                raise self._missing(key, name)
+        raise self._invalid("payment_intent or charge is needed.")
+
     def _payment(self, key: str) -> Doc:
-        key = "pi_" + key.removeprefix("ch_") if key.startswith("ch_") else key
-        if found := self.books.payment("stripe", key):
+        of_card = "pi_" + key.removeprefix("ch_") if key.startswith("ch_") else key
+        if found := self.books.payment("stripe", of_card):
             return found
-        raise self._missing(key)
+        raise self._missing(key, "payment_intent" if key.startswith("pi_") else "charge")
 
     def _amount(self, text: Any, name: str) -> int:
         if not (str(text).isdecimal() and 0 < int(str(text)[:12]) < 10**11):
@@ -247,5 +191,6 @@ class StripeShape:
     def _invalid(self, message: str, param: str = "") -> Refusal:
         return Refusal(Reply(400, self.error(400, "parameter_invalid_integer", message, param)))
 
-    def _missing(self, what: str) -> Refusal:
-        return Refusal(Reply(404, self.error(404, "resource_missing", f"There is no {what}.")))
+    def _missing(self, what: str, param: str = "") -> Refusal:
+        words = f"There is no {param or 'object'} {what!r}."
+        return Refusal(Reply(404, self.error(404, "resource_missing", words, param)))

@@ -10,11 +10,10 @@ from django import template
 from django.conf import settings
 from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
-from django.utils import timezone
 from django.utils.html import escape
 from django.utils.safestring import SafeString
 
-from bookings import lists
+from bookings import database_time, lists
 from bookings.access import expert_of
 from bookings.presenters import navigation as present
 
@@ -37,7 +36,13 @@ def navigation(context: dict[str, Any]) -> present.Navigation | None:
     count = context.get("need_count")
     if count is None:
         count = lists.need_count(expert)
-    return present.navigation(expert, section=section, count=count, now=timezone.now())
+    return present.navigation(
+        expert,
+        section=section,
+        count=count,
+        now=database_time.now(),
+        source=context.get("source", ""),
+    )
 
 
 @register.simple_tag(takes_context=True)

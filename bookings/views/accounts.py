@@ -9,16 +9,14 @@ from axes.utils import reset as forget_wrong_attempts
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import views as auth_views
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import URLPattern, path, reverse_lazy
-from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
-from bookings import printed_passwords, rate_limits, sign_in_limits
-from bookings.access import expert_of
+from bookings import addresses, database_time, printed_passwords, rate_limits, sign_in_limits
+from bookings.access import expert_of, sign_in_required
 from bookings.forms.accounts import (
     AccountForm,
     ChangePasswordForm,
@@ -85,7 +83,7 @@ class ResetPassword(auth_views.PasswordResetView):
 
 def _count_resets(network: str | None, address: str) -> None:
     """Counted the same way whether somebody has this address or not."""
-    digest = hashlib.sha256(address.lower().encode()).hexdigest()
+    digest = hashlib.sha256(addresses.identity(address).encode()).hexdigest()
     rate_limits.count(f"{RESETS_OF_NETWORK}{network}", at_most=20, seconds=HOUR)
     rate_limits.count(f"{RESETS_OF_ADDRESS}{digest}", at_most=5, seconds=HOUR)
 
@@ -98,7 +96,7 @@ class ChooseNewPassword(auth_views.PasswordResetConfirmView):
     def form_valid(self, form: ChoosePasswordForm) -> HttpResponse:  # type: ignore[override]
         response = super().form_valid(form)
         # Whoever could read the mail is the owner: the wrong attempts before count no more.
-        forget_wrong_attempts(username=form.user.email.lower())
+        forget_wrong_attempts(username=addresses.identity(form.user.email))
         sign_in_limits.remember_device(self.request, response, form.user.email)
         return response
 
@@ -123,7 +121,7 @@ def too_many_sign_ins(
     return page
 
 
-@login_required
+@sign_in_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: HttpRequest) -> HttpResponse:
     """Staff without an expert only has a password and an appearance."""
@@ -144,7 +142,7 @@ def _account_form(request: HttpRequest, expert: Expert) -> AccountForm:
         request.POST if request.method == "POST" else None,
         instance=expert,
         initial={"theme": _theme_of(request)},
-        now=timezone.now(),
+        now=database_time.now(),
     )
 
 
@@ -199,7 +197,7 @@ urlpatterns: list[URLPattern] = [
         name="password_reset_complete",
     ),
     path("account/", account, name="account"),
-    path("account/password/", ChangePassword.as_view(), name="password_change"),
+    path("account/password/", sign_in_required(ChangePassword.as_view()), name="password_change"),
     path("theme/", theme, name="theme"),
     *availability.urlpatterns,
 ]

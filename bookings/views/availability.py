@@ -10,10 +10,9 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
-from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from bookings import hours
+from bookings import database_time, hours
 from bookings.access import ExpertRequest, expert_required
 from bookings.formats import local
 from bookings.forms.availability import BookingRulesForm, OverrideForm, WeekForm
@@ -38,7 +37,7 @@ def back_unless_posted(
 @require_safe
 @expert_required
 def availability(request: ExpertRequest) -> HttpResponse:
-    return _page(request, timezone.now())
+    return _page(request, database_time.now())
 
 
 @expert_required
@@ -46,7 +45,7 @@ def availability(request: ExpertRequest) -> HttpResponse:
 def save_week(request: ExpertRequest) -> HttpResponse:
     form = WeekForm(request.POST, expert=request.expert)
     if not form.is_valid():
-        return _page(request, timezone.now(), week=form)
+        return _page(request, database_time.now(), week=form)
     hours.replace_week(request.expert, form.spells)
     messages.success(request, "Your weekly hours are saved.")
     return redirect("availability")
@@ -57,7 +56,7 @@ def save_week(request: ExpertRequest) -> HttpResponse:
 def save_rules(request: ExpertRequest) -> HttpResponse:
     form = BookingRulesForm(request.POST, instance=request.expert)
     if not form.is_valid():
-        return _page(request, timezone.now(), rules=form)
+        return _page(request, database_time.now(), rules=form)
     form.save()
     messages.success(request, "Your booking rules are saved.")
     return redirect("availability")
@@ -66,7 +65,7 @@ def save_rules(request: ExpertRequest) -> HttpResponse:
 @expert_required
 @back_unless_posted
 def add_override(request: ExpertRequest) -> HttpResponse:
-    now, expert = timezone.now(), request.expert
+    now, expert = database_time.now(), request.expert
     taken = hours.own_hours_by_date(expert)
     form = OverrideForm(request.POST, today=_today(expert, now), clock=expert.clock, taken=taken)
     if form.is_valid() and expert.date_overrides.count() >= MAX_OVERRIDES:

@@ -18,8 +18,9 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
-from bookings import demo_inbox, formats, printed_passwords, zones
+from bookings import addresses, demo_inbox, formats, printed_passwords, zones
 from bookings.models import Clock, StoredMessage
+from bookings.plain_text import one_line
 from topmate.security import csp_override
 
 PER_PAGE = 50
@@ -48,7 +49,7 @@ def only_in_the_demo(view: Callable[..., HttpResponseBase]) -> Callable[..., Htt
 
 @only_in_the_demo
 def inbox(request: HttpRequest) -> HttpResponse:
-    to = formats.one_line(request.GET.get("to", ""))[:300]
+    to = addresses.kept(one_line(request.GET.get("to", "")[:300]))
     newest_id = demo_inbox.newest_id(to=to)
     is_poll = bool(getattr(request, "htmx", False))
     if is_poll and request.GET.get("seen") == str(newest_id):

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import logging
+from typing import cast
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from bookings import helpdesk, printed_passwords
-from bookings.access import ExpertRequest, expert_of, expert_required
+from bookings import database_time, helpdesk, printed_passwords, unsent
+from bookings.access import (
+    ExpertRequest,
+    OnlyForExperts,
+    does_fill_in_again,
+    expert_of,
+    expert_required,
+)
 from bookings.forms.support import CommentForm, VerdictForm
 from bookings.models import User
 from bookings.policy import Policy
+from bookings.presenters import welcome
 from bookings.presenters.help import figures
 from bookings.views import support
 
@@ -28,6 +35,8 @@ LAST_RESORT = (
     "<h1>Sorry, something went wrong on our side</h1>"
     "<p>Nothing you did was lost and no deadline has moved.</p></html>"
 )
+FORM_AGAIN = "X-Form-Again"
+"""Tells the script where a form that was refused is shown again with what was typed."""
 STAGES = ("ask", "comment", "thanks")
 
 
@@ -38,6 +47,12 @@ def landing(request: HttpRequest) -> HttpResponse:
         "policy": figures(Policy.in_force()),
     }
     return render(request, "pages/landing.html", context)
+
+
+def no_profile(request: HttpRequest, *, status: int = 200) -> HttpResponse:
+    """For somebody who is signed in and no expert: why there is no desk, and what to do next."""
+    context = {"guide": welcome.without_profile(cast(User, request.user))}
+    return render(request, "accounts/no_profile.html", context, status=status)
 
 
 @require_safe
@@ -58,7 +73,7 @@ def feedback(request: HttpRequest, name: str) -> HttpResponse:
             is_helpful=verdict.cleaned_data["answer"] == "yes",
             user=user,
             earlier_id=request.session.get(key),
-            now=timezone.now(),
+            now=database_time.now(),
         )
         if answer is None:
             return _after(request, name, stage="thanks")
@@ -124,12 +139,23 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    if isinstance(exception, OnlyForExperts):
+        return no_profile(request, status=404)
     return _error(request, "not_found", status=404)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Mostly a page from before its reader signed in again. What they typed into it is kept, unless
+    the form came from another site."""
     logger.warning("a form was refused: %s", reason)
-    return _error(request, "csrf_failure", status=403)
+    match = request.resolver_match
+    is_ours = request.headers.get("Origin") == f"{request.scheme}://{request.get_host()}"
+    if not (is_ours and match and does_fill_in_again(match.func)):
+        return _error(request, "csrf_failure", status=403)
+    response = _error(request, "csrf_failure", status=403, again=request.path)
+    response.headers[FORM_AGAIN] = request.path
+    unsent.keep(request, response, path=request.path)
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -141,12 +167,13 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return HttpResponse(LAST_RESORT, status=500)
 
 
-def _error(request: HttpRequest, name: str, *, status: int) -> HttpResponse:
+def _error(request: HttpRequest, name: str, *, status: int, again: str = "") -> HttpResponse:
     """Rendered without the request: it asks neither session nor database for anything."""
     theme = request.COOKIES.get("theme", "")
     context = {
         "site_name": settings.SITE_NAME,
         "theme": theme if theme in ("light", "dark") else "",
+        "again": again,
     }
     return HttpResponse(render_to_string(f"pages/errors/{name}.html", context), status=status)
 

@@ -6,22 +6,23 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from bookings import helpdesk
-from bookings.access import ExpertRequest, expert_required
+from bookings import database_time, helpdesk, unsent
+from bookings.access import ExpertRequest, expert_required, fills_in_again
 from bookings.forms.support import SupportForm
 from bookings.presenters.support import request_rows
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @expert_required
+@fills_in_again
 def support(request: ExpertRequest) -> HttpResponse:
     if request.method == "POST":
         return _ask(request)
     # A code that is not the expert's own is not repeated, as if it did not exist.
-    form = SupportForm(expert=request.expert, initial={"code": request.GET.get("booking", "")})
+    asked = {"code": request.GET.get("booking", ""), **unsent.show(request)}
+    form = SupportForm(expert=request.expert, initial=asked)
     if form.own_booking(form.initial["code"]) is None:
         form.initial["code"] = ""
     return _page(request, form)
@@ -38,7 +39,7 @@ def _ask(request: ExpertRequest) -> HttpResponse:
             subject=data["subject"],
             message=data["message"],
             booking=form.booking,
-            now=timezone.now(),
+            now=database_time.now(),
         )
     except helpdesk.TooManyRequests:
         form.add_error(None, "You have sent many requests today. Answer to one of our e-mails.")
@@ -50,7 +51,7 @@ def _ask(request: ExpertRequest) -> HttpResponse:
 def _page(request: ExpertRequest, form: SupportForm) -> HttpResponse:
     context = {
         "form": form,
-        "requests": request_rows(request.expert, now=timezone.now()),
+        "requests": request_rows(request.expert, now=database_time.now()),
         "section": "account",
     }
     return render(request, "pages/support.html", context, status=422 if form.errors else 200)

@@ -8,11 +8,10 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from bookings import provider_events, tasks
+from bookings import database_time, provider_events, tasks
 from bookings.gateways import webhooks
 from bookings.models import Provider
 
@@ -38,7 +37,6 @@ def razorpay(request: HttpRequest) -> HttpResponse:
 def _webhook(request: HttpRequest, provider: Provider) -> HttpResponse:
     """400 for whatever is not signed by the provider. Nothing is asked over the network here:
     the provider waits, and a slow answer counts as none."""
-    now = timezone.now()
     try:
         body = _body(request)
         event = _verified(request, provider, body)
@@ -51,7 +49,11 @@ def _webhook(request: HttpRequest, provider: Provider) -> HttpResponse:
         logger.warning("a webhook of %s is ignored: %s", provider, why)
         return HttpResponse()
     row = provider_events.receive(
-        provider, event, body, event_id=_event_id(request, provider, event), now=now
+        provider,
+        event,
+        body,
+        event_id=_event_id(request, provider, event),
+        now=database_time.now(),
     )
     if row is not None:
         tasks.wake_for_event(row)
@@ -71,7 +73,7 @@ def _body(request: HttpRequest) -> bytes:
 def _verified(request: HttpRequest, provider: Provider, body: bytes) -> dict[str, Any]:
     if provider == Provider.STRIPE:
         secrets = settings.STRIPE_WEBHOOK_SECRET
-        return webhooks.verify_stripe(request.headers, body, secrets, now=timezone.now())
+        return webhooks.verify_stripe(request.headers, body, secrets, now=database_time.now)
     return webhooks.verify_razorpay(request.headers, body, settings.RAZORPAY_WEBHOOK_SECRET)
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 SCALED = (
-    "LEASE", "SECOND_LOOK", "STORED_AGAIN", "PROBE_EVERY", "SPREAD", "RETRY_AFTER", "POLL_AFTER",
+    "LEASE", "SECOND_LOOK", "NEXT_KEY_AFTER", "PROBE_EVERY", "SPREAD", "RETRY_AFTER",
+    "POLL_AFTER",
 )  # fmt: skip
 DAY_HERE = timedelta(seconds=6)
 AGAIN_HERE = [timedelta(seconds=seconds) for seconds in (0.2, 1, 3, 6)]

@@ -2,6 +2,7 @@
 
     python3 topmate/embedded/install.py run    what the site needs
     python3 topmate/embedded/install.py dev    what the tests and checks need on top
+    python3 topmate/embedded/install.py next   the same with the next Django, in .venv-next
 
 Only the standard library, and nothing newer than Python 3.7 understands: an old Python must get
 as far as the sentence that refuses it.
@@ -14,10 +15,15 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-VENV = os.path.join(ROOT, ".venv")
+KIND = sys.argv[1] if len(sys.argv) > 1 else "run"
+FOLDER = ".venv-next" if KIND == "next" else ".venv"
+VENV = os.path.join(ROOT, FOLDER)
 PYTHON = os.path.join(VENV, "bin", "python")
 # The second lock is compiled under the first, so installing it leaves the first one satisfied.
-LOCKS = {"run": "requirements.txt", "dev": os.path.join("tests", "requirements.txt")}
+# The third one names what is different with the next Django; it is installed over the second.
+DEV = os.path.join("tests", "requirements.txt")
+NEXT = os.path.join("tests", "requirements-next.txt")
+LOCKS = {"run": ["requirements.txt"], "dev": [DEV], "next": [DEV, NEXT]}
 
 
 def stop(sentence: str) -> None:
@@ -41,10 +47,12 @@ def check_python() -> None:
         )
 
 
-def fingerprint(lock: str) -> str:
-    with open(os.path.join(ROOT, lock), "rb") as file:
-        digest = hashlib.sha256(file.read()).hexdigest()
-    return "%s %d.%d" % (digest, sys.version_info[0], sys.version_info[1])
+def fingerprint(kind: str) -> str:
+    digest = hashlib.sha256()
+    for lock in LOCKS[kind]:
+        with open(os.path.join(ROOT, lock), "rb") as file:
+            digest.update(file.read())
+    return "%s %d.%d" % (digest.hexdigest(), sys.version_info[0], sys.version_info[1])
 
 
 def stamp_of(kind: str) -> str:
@@ -54,14 +62,14 @@ def stamp_of(kind: str) -> str:
 def is_installed(kind: str) -> bool:
     try:
         with open(stamp_of(kind)) as file:
-            return file.read() == fingerprint(LOCKS[kind])
+            return file.read() == fingerprint(kind)
     except OSError:
         return False
 
 
 def write_stamp(kind: str) -> None:
     with open(stamp_of(kind), "w") as file:
-        file.write(fingerprint(LOCKS[kind]))
+        file.write(fingerprint(kind))
 
 
 def works() -> bool:
@@ -80,7 +88,7 @@ def works() -> bool:
 
 
 def make_environment() -> None:
-    print("Topmate: making the virtual environment in .venv", flush=True)
+    print("Topmate: making the virtual environment in %s" % FOLDER, flush=True)
     if os.path.exists(VENV):
         shutil.rmtree(VENV)
     if subprocess.call([sys.executable, "-m", "venv", VENV]) != 0:
@@ -119,14 +127,14 @@ def install(lock: str) -> None:
 
 def main() -> None:
     check_python()
-    kind = sys.argv[1] if len(sys.argv) > 1 else "run"
-    if is_installed(kind) and works():
+    if is_installed(KIND) and works():
         return
     if not works():
         make_environment()
-    install(LOCKS[kind])
-    write_stamp(kind)
-    if kind == "dev":
+    for lock in LOCKS[KIND]:
+        install(lock)
+    write_stamp(KIND)
+    if KIND == "dev":
         write_stamp("run")
 
 

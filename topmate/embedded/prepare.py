@@ -33,9 +33,24 @@ def prepare() -> None:
     print("Topmate: preparing the database", flush=True)
     call_command("migrate", interactive=False, verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
+    look_at_the_clock()
     if wants_demo():
         print("Topmate: adding the demo (DEMO=0 leaves it out)", flush=True)
         call_command("seed_demo")
+
+
+def look_at_the_clock() -> None:
+    """SQLite has none of its own: what the machine's says now is what later ones are held to."""
+    from bookings import database_time
+
+    if database_time.compare().agrees:
+        database_time.remember()
+    else:
+        print(
+            "Topmate: this machine's clock was set since the site last ran, or is wrong. Nothing "
+            "that is due is done until that is settled: see `manage.py clock`.",
+            flush=True,
+        )
 
 
 def wants_demo() -> bool:

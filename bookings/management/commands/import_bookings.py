@@ -10,8 +10,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
-from django.utils import timezone
 
+from bookings import database_time
 from bookings.imports import FileRefused, Outcome, Problem, import_file
 
 FILE_REFUSED = 2
@@ -26,25 +26,30 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, metavar="FILE.csv")
+        parser.add_argument("file", type=Path, metavar="FILE.csv", help="- for standard input")
         parser.add_argument("--dry-run", action="store_true", help="try it all, then undo it all")
         parser.add_argument(
-            "--report", type=Path, metavar="REPORT.csv", help="write every refusal there as well"
+            "--report",
+            type=Path,
+            metavar="REPORT.csv",
+            help="a new file, for every refusal as well",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         is_rehearsal = bool(options["dry_run"])
         with ExitStack() as stack:
-            report = self._report(options["report"], stack)
+            report = self._report(options["report"], options["file"], stack)
             try:
                 outcome = import_file(
                     options["file"],
-                    now=timezone.now(),
+                    now=database_time.now(),
                     tell=lambda problem: self._tell(problem, report),
                     progress=self._progress,
                     is_rehearsal=is_rehearsal,
                 )
             except FileRefused as refused:
+                if options["report"] is not None:
+                    options["report"].unlink()  # there is nothing in it
                 raise CommandError(
                     f"{refused} Nothing was imported.", returncode=FILE_REFUSED
                 ) from None
@@ -58,11 +63,19 @@ class Command(BaseCommand):
         if outcome.refused:
             raise CommandError(_many(outcome.refused, "line was", "lines were") + " refused.")
 
-    def _report(self, path: Path | None, stack: ExitStack) -> Any:
+    def _report(self, path: Path | None, source: Path, stack: ExitStack) -> Any:
+        """Never over a file that is there: it may be the one to import, under whatever name."""
         if path is None:
             return None
         try:
-            file = stack.enter_context(path.open("w", encoding="utf-8-sig", newline=""))
+            if path.absolute() == source.absolute():
+                raise FileExistsError
+            file = stack.enter_context(path.open("x", encoding="utf-8-sig", newline=""))
+        except FileExistsError:
+            raise CommandError(
+                f"{path} exists already; give the report a name of its own. Nothing was imported.",
+                returncode=FILE_REFUSED,
+            ) from None
         except OSError as error:
             raise CommandError(
                 f"{path} cannot be written: {error.strerror}. Nothing was imported.",

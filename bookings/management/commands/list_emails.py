@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.utils import timezone
 
+from bookings import database_time
 from bookings.emails.kinds import KINDS
 from bookings.emails.samples import Sample, samples
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
         count = 0
-        for sample in samples(now=timezone.now()):
+        for sample in samples(now=database_time.now()):
             kind = KINDS[sample.kind]
             self.stdout.write(f"{sample.name}  (to the {kind.audience}: {kind.when})")
             self.stdout.write(f"    {sample.rendered.subject}")

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from bookings.standin.faults import Dice
+from bookings.standin.faults import Dice, ListLag
 from bookings.standin.server import Keys, StandIn
 
 
@@ -20,6 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=9090)
         parser.add_argument("--file", default="", help="keep the books here, over restarts")
         parser.add_argument("--settles-after", type=float, default=10, help="seconds pending")
+        parser.add_argument("--list-lag", type=float, default=0, help="seconds lists are behind")
         parser.add_argument("--delay-ms", type=float, default=0, help="before every answer")
         parser.add_argument("--webhooks-to", default="", help="the site's address")
         parser.add_argument("--seed", default="1", help="of the random faults")
@@ -33,6 +34,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"Cannot listen on port {options['port']}: {error}") from error
         server.books.settles_after = options["settles_after"]
+        server.books.list_lag = ListLag(options["list_lag"])
         server.delay_seconds = options["delay_ms"] / 1000
         if site := options["webhooks_to"].rstrip("/"):
             for provider, target in server.webhooks.targets.items():

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
-from bookings import refunds
+from bookings import database_time, refunds
 from bookings.refunds import reconciling
 from topmate.env import parse_duration
 
@@ -19,7 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("--since", default="7d", help="like 36h or 7d; default 7d")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        now = timezone.now()
+        now = database_time.now()
         try:
             since = now - parse_duration(options["since"])
         except ValueError as error:

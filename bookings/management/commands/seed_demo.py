@@ -6,9 +6,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
-from bookings import demo
+from bookings import database_time, demo
 
 
 class Command(BaseCommand):
@@ -27,7 +26,7 @@ class Command(BaseCommand):
                 "This site sends real e-mail, and the demo's people do not exist. "
                 "Nothing was added; --anyway adds them all the same."
             )
-        added = demo.seed(timezone.now())
+        added = demo.seed(database_time.now())
         if not added:
             self.stdout.write("The demo is here already; nothing was added.")
             return

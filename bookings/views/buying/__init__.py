@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from bookings.views.buying.checkout import back, check, checkout, checkout_calendar, leave, pay
+from bookings.views.buying.checkout import (
+    again,
+    back,
+    check,
+    checkout,
+    checkout_calendar,
+    leave,
+    pay,
+)
 from bookings.views.buying.shop import buy, shop
 
 urlpatterns: list[URLPattern] = [
@@ -15,5 +23,6 @@ urlpatterns: list[URLPattern] = [
     path("checkout/<slug:key>/check/", check, name="checkout_check"),
     path("checkout/<slug:key>/call.ics", checkout_calendar, name="checkout_calendar"),
     path("checkout/<slug:key>/leave/", leave, name="checkout_leave"),
+    path("checkout/<slug:key>/again/", again, name="checkout_again"),
     path("checkout/<slug:key>/back/", back, name="checkout_back"),
 ]

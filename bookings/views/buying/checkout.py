@@ -16,15 +16,16 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from bookings import checkouts, tasks
-from bookings.models import Checkout
+from bookings import checkouts, database_time, tasks
+from bookings.calendar import Party
+from bookings.models import Checkout, Service
 from bookings.presenters import buying
-from bookings.presenters.slot_picker import Choice, slot_value
+from bookings.presenters.slot_picker import slot_value
 from bookings.states import TransitionNotAllowed
+from bookings.views.buying.shop import sell
 from bookings.views.follower.status import calendar_file
 from topmate.security import Policy, with_policy
 
@@ -49,14 +50,8 @@ def checkout(request: HttpRequest, found: Checkout) -> HttpResponse:
 
 
 def _page(request: HttpRequest, found: Checkout, *, has_come_back: bool) -> HttpResponse:
-    shown = buying.purchase(found, has_come_back=has_come_back, now=timezone.now())
-    address = {"slug": found.expert.slug, "service_id": found.service_id}
-    context = {
-        "key": found.key,
-        "host": buying.host(found.expert),
-        "purchase": shown,
-        "service_url": reverse("buy", kwargs=address),
-    }
+    shown = buying.purchase(found, has_come_back=has_come_back, now=database_time.now())
+    context = {"key": found.key, "host": buying.host(found.expert), "purchase": shown}
     is_part = bool(getattr(request, "htmx", None))
     template = "buying/checkout.html#purchase" if is_part else "buying/checkout.html"
     response = render(request, template, context)
@@ -76,7 +71,7 @@ def _also_to(url: str) -> Policy:
 @_of_key
 def pay(request: HttpRequest, found: Checkout) -> HttpResponse:
     """The button of the sandbox; elsewhere another try to get a page to pay on."""
-    now = timezone.now()
+    now = database_time.now()
     try:
         checkouts.open_order(found, now=now)
     except TransitionNotAllowed as no:
@@ -92,7 +87,7 @@ def pay(request: HttpRequest, found: Checkout) -> HttpResponse:
 def check(request: HttpRequest, found: Checkout) -> HttpResponse:
     """Ask the provider now. The page does it by itself while it waits."""
     try:
-        found = checkouts.ask(found, now=timezone.now())
+        found = checkouts.ask(found, now=database_time.now())
         _wake(found)
     except Exception as error:  # not known yet: the page goes on waiting, and so do the polls
         logger.warning("checkout %s: no answer (%s)", found.pk, error)
@@ -107,20 +102,34 @@ def check(request: HttpRequest, found: Checkout) -> HttpResponse:
 def leave(request: HttpRequest, found: Checkout) -> HttpResponse:
     """Let the time go and choose another one, or correct what was written and keep the choice."""
     checkouts.give_up(found)
-    address = reverse("buy", kwargs={"slug": found.expert.slug, "service_id": found.service_id})
+    found.refresh_from_db()
+    if found.booking is not None:  # paid in another tab: there is nothing to go back to
+        return redirect("checkout", key=found.key)
+    address = reverse("checkout_again", kwargs={"key": found.key})
     if "same" not in request.POST:
         return redirect(address)
-    chosen = Choice(found.time_zone, found.clock).view
-    return redirect(f"{address}?{chosen}&slot={slot_value(found.starts_at)}#s-you")
+    return redirect(f"{address}?slot={slot_value(found.starts_at)}#s-you")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@_of_key
+def again(request: HttpRequest, found: Checkout) -> HttpResponse:
+    """The calendar with what was written and chosen before. It has the address of the purchase it
+    goes on from, so that this stays without scripts and shows nobody else's name."""
+    service = Service.objects.for_sale().filter(pk=found.service_id).first()
+    if service is None:
+        return redirect("shop", slug=found.expert.slug)
+    return sell(request, service, found)
 
 
 @require_safe
 @_of_key
 def checkout_calendar(request: HttpRequest, found: Checkout) -> HttpResponse:
-    now = timezone.now()
-    if found.booking is None or not buying.has_calendar(found, now=now):
+    now = database_time.now()
+    if found.booking is None or not buying.is_as_bought(found, now=now):
         raise Http404
-    return calendar_file(found.booking, now=now)
+    attendee = Party(found.name, found.email)  # whoever looks is shown what they typed
+    return calendar_file(found.booking, attendee=attendee, now=now)
 
 
 @csrf_exempt

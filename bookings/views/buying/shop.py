@@ -5,24 +5,23 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods, require_safe
 
-from bookings import checkouts, rate_limits, slots, tasks, zones
+from bookings import checkouts, database_time, rate_limits, slots, tasks, zones
 from bookings.checkouts import Buyer
 from bookings.forms.buying import BuyForm
 from bookings.forms.follower import parse_slot
 from bookings.gateways import takers_of
 from bookings.models import Checkout, Clock, Expert, Provider, Service
 from bookings.presenters import buying
-from bookings.presenters.slot_picker import Choice, picker, reach
+from bookings.presenters.slot_picker import Choice, picker, reach, why_not_free
 from bookings.presenters.slot_table import WEEKDAYS
 from bookings.states import TransitionNotAllowed
 from bookings.views.follower.pick import DEVICE_COOKIE, as_date
-from bookings.views.follower.zones import all_zones
+from bookings.views.follower.zones import all_zones, clock_of
 from topmate.proxies import client_network
 
 logger = logging.getLogger(__name__)
@@ -53,26 +52,41 @@ def buy(request: HttpRequest, slug: str, service_id: int) -> HttpResponse:
     service = Service.objects.for_sale().at_address(slug, service_id).first()
     if service is None:
         raise Http404
-    now = timezone.now()
+    return sell(request, service)
+
+
+def sell(request: HttpRequest, service: Service, earlier: Checkout | None = None) -> HttpResponse:
+    """`earlier` is a purchase its buyer came back from: what they wrote and chose stands there."""
+    now = database_time.now()
     ways = takers_of(service.price_minor, service.currency) if service.price_minor else []
     is_unpayable = service.price_minor > 0 and not ways
+    choice = _choice(request, service, earlier)
     if request.method == "POST" and not is_unpayable:
-        return _submitted(request, service, ways, now)
-    form, choice = BuyForm(ways=ways), _choice(request, request.GET, service)
+        return _submitted(request, service, ways, choice, now)
+    form = BuyForm(ways=ways, initial=_written(earlier) if earlier else None)
     if is_unpayable:
         logger.error("service %s cannot be sold: no provider has keys, or takes it", service.pk)
         return _calendar(request, service, form, choice, now=now, status=503, problem=NOT_SOLD)
-    return _calendar(request, service, form, choice, now=now)
+    return _calendar(request, service, form, choice, now=now, is_guess=earlier is None)
 
 
-def _choice(request: HttpRequest, asked: QueryDict, service: Service) -> Choice:
-    """What was asked for, where it makes sense; else the device's zone, else the expert's."""
+def _written(earlier: Checkout) -> dict[str, str]:
+    return {"name": earlier.name, "email": earlier.email, "way": earlier.provider}
+
+
+def _choice(request: HttpRequest, service: Service, earlier: Checkout | None) -> Choice:
+    """What was asked for, where it makes sense; else what was chosen before, else the device's
+    zone and the clock of its language, else the expert's zone."""
+    asked = request.POST if request.method == "POST" else request.GET
     device = request.COOKIES.get(DEVICE_COOKIE, "")
-    known = (asked.get("tz", ""), device, service.expert.time_zone)
+    before = earlier.time_zone if earlier else ""
+    known = (asked.get("tz", ""), before, device, service.expert.time_zone)
     clock = asked.get("clock", "")
+    if clock not in Clock.values:
+        clock = earlier.clock if earlier else clock_of(request)
     return Choice(
         zone=zones.first_known(known, otherwise="UTC"),
-        clock=clock if clock in Clock.values else Clock.TWENTY_FOUR.value,
+        clock=clock,
         day=as_date(asked.get("day", "")),
         slot=parse_slot(asked.get("slot", "")),
     )
@@ -87,6 +101,8 @@ def _calendar(
     now: datetime,
     status: int = 200,
     problem: str = "",
+    slot_problem: str = "",
+    is_guess: bool = False,
 ) -> HttpResponse:
     starts = slots.free_of(service, now=now)
     device = request.COOKIES.get(DEVICE_COOKIE, "")
@@ -95,11 +111,11 @@ def _calendar(
         "here": request.path,
         "host": buying.host(service.expert),
         "service": buying.offered(service),
-        "place": service.place,
         "form": form,
-        "problem": problem,
+        "problem": problem or slot_problem,
+        "slot_problem": slot_problem or next(iter(form.errors.get("slot", [])), ""),
         "picker": picker(service, starts, choice, now=now, near=near) if starts else None,
-        "is_guess": not device and "tz" not in request.GET and request.method != "POST",
+        "is_guess": is_guess and not device and "tz" not in request.GET,
         "other_zones": all_zones(request, now=now),
         "weekdays": WEEKDAYS,
         "clocks": Clock.values,
@@ -108,7 +124,7 @@ def _calendar(
     }
     template = _template(request) if starts else "buying/none.html"
     response = render(request, template, context, status=status)
-    patch_vary_headers(response, ["HX-Request", "HX-Target"])
+    patch_vary_headers(response, ["HX-Request", "HX-Target", "Accept-Language"])
     return response
 
 
@@ -120,10 +136,9 @@ def _template(request: HttpRequest) -> str:
 
 
 def _submitted(
-    request: HttpRequest, service: Service, ways: list[Provider], now: datetime
+    request: HttpRequest, service: Service, ways: list[Provider], choice: Choice, now: datetime
 ) -> HttpResponse:
     form = BuyForm(request.POST, ways=ways)
-    choice = _choice(request, request.POST, service)
     if not form.is_valid():
         return _calendar(request, service, form, choice, now=now, status=422)
     try:
@@ -133,7 +148,14 @@ def _submitted(
         return _calendar(request, service, form, choice, now=now, status=503, problem=NOT_NOW)
     except TransitionNotAllowed as no:
         form.renew_key()
-        return _calendar(request, service, form, choice, now=now, status=409, problem=no.sentence)
+        problem, slot_problem = no.sentence, ""
+        if no.code == "taken":
+            slot = form.cleaned_data["slot"]
+            problem, slot_problem = "", why_not_free(service, slot, choice, now=now) or no.sentence
+        return _calendar(
+            request, service, form, choice, now=now, status=409, problem=problem,
+            slot_problem=slot_problem,
+        )  # fmt: skip
     return redirect("checkout", key=checkout.key)
 
 

@@ -8,10 +8,12 @@ from bookings.views.expert import actions, bulk, dashboards, home, page
 
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
+    path("start/", home.start, name="start"),
     path("need-action/", dashboards.need_action, name="need_action"),
     path("need-action/waiting/", dashboards.waiting, name="waiting"),
     path("need-action/count/", dashboards.need_count, name="need_count"),
     path("need-action/reschedule/", bulk.bulk_reschedule, name="bulk_reschedule"),
+    path("need-action/reschedule/undo/", bulk.bulk_undo, name="bulk_undo"),
     path("completed-calls/", dashboards.completed_calls, name="completed_calls"),
     path("upcoming/", dashboards.upcoming, name="upcoming"),
     path("bookings/<slug:code>/", page.booking, name="booking"),

@@ -8,11 +8,10 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from bookings import clocks, lifecycle, slots
-from bookings.access import ExpertRequest, expert_required, own_booking
+from bookings import clocks, database_time, lifecycle, slots
+from bookings.access import ExpertRequest, expert_required, fills_in_again, own_booking
 from bookings.forms.completion import CompletionForm
 from bookings.forms.reasons import CancelForm, RefundForm, WithdrawForm
 from bookings.forms.reschedule import RescheduleForm
@@ -112,30 +111,35 @@ def shown_unless_posted(
 
 
 @expert_required
+@fills_in_again
 @require_http_methods(METHODS)
 def reschedule(request: ExpertRequest, code: str) -> HttpResponse:
     return open_or_act(request, code, RESCHEDULE)
 
 
 @expert_required
+@fills_in_again
 @require_http_methods(METHODS)
 def mark_completed(request: ExpertRequest, code: str) -> HttpResponse:
     return open_or_act(request, code, MARK_COMPLETED)
 
 
 @expert_required
+@fills_in_again
 @require_http_methods(METHODS)
 def refund_now(request: ExpertRequest, code: str) -> HttpResponse:
     return open_or_act(request, code, REFUND_NOW)
 
 
 @expert_required
+@fills_in_again
 @require_http_methods(METHODS)
 def cancel(request: ExpertRequest, code: str) -> HttpResponse:
     return open_or_act(request, code, CANCEL)
 
 
 @expert_required
+@fills_in_again
 @require_http_methods(METHODS)
 def withdraw_offer(request: ExpertRequest, code: str) -> HttpResponse:
     return open_or_act(request, code, WITHDRAW_OFFER)
@@ -144,7 +148,7 @@ def withdraw_offer(request: ExpertRequest, code: str) -> HttpResponse:
 @expert_required
 @shown_unless_posted
 def undo(request: ExpertRequest, code: str) -> HttpResponse:
-    booking, now = own_booking(request.expert, code), timezone.now()
+    booking, now = own_booking(request.expert, code), database_time.now()
     try:
         booking = lifecycle.undo(booking.pk, actor=answers.actor_of(request), now=now)
     except TransitionNotAllowed as refusal:
@@ -159,7 +163,7 @@ def undo(request: ExpertRequest, code: str) -> HttpResponse:
 @expert_required
 @shown_unless_posted
 def resend_offer(request: ExpertRequest, code: str) -> HttpResponse:
-    own, now = lifecycle.Own(request.expert, code), timezone.now()
+    own, now = lifecycle.Own(request.expert, code), database_time.now()
     try:
         booking = lifecycle.resend_offer(own, actor=answers.actor_of(request), now=now)
     except TransitionNotAllowed as refusal:

@@ -18,6 +18,7 @@ from bookings.models import Booking, Expert
 from bookings.presenters import counters, markup, rows
 from bookings.presenters.reader import Reader
 from bookings.presenters.results import Result
+from bookings.presenters.undo import Undo
 from bookings.states import Actor, ActorKind
 from bookings.views.expert import page
 
@@ -25,15 +26,11 @@ SOURCES = ("need_action", "waiting", "completed_calls", "upcoming", "booking")
 KEY_LENGTH = 64
 
 
-def is_fragment(request: HttpRequest) -> bool:
-    """HTMX wants a part of the page; going back in the browser wants all of it."""
-    htmx = request.htmx  # type: ignore[attr-defined]
-    return bool(htmx) and not htmx.history_restore_request
-
-
 def source_of(request: HttpRequest) -> str:
     """The list the expert came from; it is where they go back to."""
     wanted = request.POST.get("from") or request.GET.get("from") or ""
+    if kept := getattr(request, "unsent", None):
+        wanted = kept.fields.get("from", wanted)
     return wanted if wanted in SOURCES else "booking"
 
 
@@ -48,7 +45,7 @@ def shown(
     request: ExpertRequest, template: str, partial: str, context: dict[str, Any]
 ) -> HttpResponse:
     """A page, or the part of it that HTMX asked for."""
-    name = f"{template}#{partial}" if is_fragment(request) else template
+    name = f"{template}#{partial}" if page.is_fragment(request) else template
     response = render(request, name, context)
     patch_vary_headers(response, ["HX-Request"])
     return response
@@ -65,7 +62,7 @@ def acted(
 ) -> HttpResponse:
     """What an action leaves behind. `is_row`: the booking's row as it is now, not the result."""
     source = source_of(request)
-    if not is_fragment(request):
+    if not page.is_fragment(request):
         return _redirected(request, booking, result, source)
     if source == "booking":
         response = page.answer(request, booking.code, result=result, now=now, status=status)
@@ -80,7 +77,8 @@ def _redirected(
     request: ExpertRequest, booking: Booking, result: Result, source: str
 ) -> HttpResponse:
     level = messages.ERROR if result.is_bad else messages.SUCCESS
-    messages.add_message(request, level, result.sentence, extra_tags=result.undo_url)
+    undo = str(Undo(result.undo_url, result.undo_until))
+    messages.add_message(request, level, result.sentence, extra_tags=undo)
     if source == "booking":
         return redirect("booking", booking.code)
     return redirect(source)
@@ -95,7 +93,8 @@ def _row_answer(
     status: int,
     is_row: bool,
 ) -> HttpResponse:
-    context = {**counters_of(request.expert, now=now), "result": result, "source": source}
+    counted = counters_of(request.expert, now=now, source=source)
+    context = {**counted, "result": result, "source": source}
     if is_row or result.is_bad:
         context |= _row_context(request, code, source, now=now, notice=result) or {}
     response = render(request, "bookings/row_answer.html", context, status=status)
@@ -121,12 +120,14 @@ def fresh_row(request: ExpertRequest, code: str, source: str, *, now: datetime) 
     context = _row_context(request, code, source, now=now)
     if context is None:
         raise Http404("There is no such row.")
-    context |= counters_of(request.expert, now=now)
+    context |= counters_of(request.expert, now=now, source=source)
     return render(request, "bookings/row_answer.html", context)
 
 
-def counters_of(expert: Expert, *, now: datetime) -> dict[str, Any]:
+def counters_of(expert: Expert, *, now: datetime, source: str) -> dict[str, Any]:
     """The badge, the tabs and the sums above the list. One query."""
-    stakes, waiting = lists.open_calls(expert, now=now)
-    found = counters.counters(stakes, waiting, Reader.of(expert, now=now))
+    are_waiting = source == "waiting"
+    stakes, others = lists.open_calls(expert, now=now, are_waiting=are_waiting)
+    reader = Reader.of(expert, now=now)
+    found = counters.counters(stakes, others, reader, are_waiting=are_waiting)
     return {"counters": found, "need_count": found.need_count}

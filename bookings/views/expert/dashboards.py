@@ -7,11 +7,11 @@ from typing import Any
 from django.http import HttpResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
+from django_htmx.http import trigger_client_event
 
-from bookings import lists
+from bookings import database_time, lists
 from bookings.access import (
     ExpertRequest,
     expert_required,
@@ -19,7 +19,7 @@ from bookings.access import (
     quiet_when_signed_out,
 )
 from bookings.forms.filters import PastFilterForm, SearchForm
-from bookings.presenters import counters, groups, rows
+from bookings.presenters import groups, rows
 from bookings.presenters.countdown import USUALLY_OVER
 from bookings.presenters.navigation import navigation
 from bookings.presenters.reader import Reader
@@ -45,12 +45,8 @@ def waiting(request: ExpertRequest) -> HttpResponse:
 def _with_deadlines(
     request: ExpertRequest, found: lists.Page, form: SearchForm, *, source: str
 ) -> HttpResponse:
-    now = timezone.now()
-    stakes, waiting = lists.open_calls(request.expert, now=now)
-    shown = counters.counters(stakes, waiting, Reader.of(request.expert, now=now))
     context = {
-        "counters": shown,
-        "need_count": shown.need_count,
+        **answers.counters_of(request.expert, now=database_time.now(), source=source),
         **_list_context(request, found, form, source=source),
         "limits_hours": groups.answer_time(),
     }
@@ -62,7 +58,9 @@ def _with_deadlines(
 def completed_calls(request: ExpertRequest) -> HttpResponse:
     form = PastFilterForm(request.GET)
     wanted = form.wanted(request.expert)
-    found = lists.past(request.expert, now=timezone.now(), wanted=wanted, after=form.value("after"))
+    found = lists.past(
+        request.expert, now=database_time.now(), wanted=wanted, after=form.value("after")
+    )
     context = {
         **_list_context(request, found, form, source="completed_calls"),
         "filters": groups.outcome_links(form.kept(), wanted.outcome),
@@ -77,7 +75,7 @@ def completed_calls(request: ExpertRequest) -> HttpResponse:
 def upcoming(request: ExpertRequest) -> HttpResponse:
     form = SearchForm(request.GET)
     found = lists.upcoming(
-        request.expert, now=timezone.now(), search=form.value("q"), after=form.value("after")
+        request.expert, now=database_time.now(), search=form.value("q"), after=form.value("after")
     )
     context = _list_context(request, found, form, source="upcoming")
     return answers.shown(request, "bookings/upcoming.html", _partial(form), context)
@@ -91,7 +89,7 @@ def _partial(form: SearchForm) -> str:
 def _list_context(
     request: ExpertRequest, found: lists.Page, form: SearchForm, *, source: str
 ) -> dict[str, Any]:
-    reader = Reader.of(request.expert, now=timezone.now())
+    reader = Reader.of(request.expert, now=database_time.now())
     shown = [rows.row(booking, reader, source=source) for booking in found.bookings]
     already = form.shown_before()
     return {
@@ -110,7 +108,10 @@ def _list_context(
         "form": form,
         "source": source,
         "usually_over": USUALLY_OVER,
-        "announced": groups.announcement(len(shown), form.value("q"), has_more=bool(found.after)),
+        "problems": form.problems(),
+        "announced": groups.announcement(
+            len(shown), form.value("q"), has_more=bool(found.after), problems=form.problems()
+        ),
     }
 
 
@@ -118,10 +119,30 @@ def _list_context(
 @expert_required
 @require_safe
 def need_count(request: ExpertRequest) -> HttpResponse:
-    """The badge, asked for once a minute; it never speaks and never moves the focus."""
-    count = lists.need_count(request.expert)
-    nav = navigation(request.expert, section="", count=count, now=timezone.now())
-    return render(request, "bookings/count_answer.html", {"nav": nav})
+    """The badge, asked for once a minute; it never speaks and never moves the focus.
+
+    Above a list of calls with a deadline everything that counts them comes with it, and for the
+    script the codes of the calls that belong there now: the list itself is left alone.
+    """
+    expert, now, source = request.expert, database_time.now(), answers.source_of(request)
+    if source not in rows.WITH_DEADLINE:
+        count = lists.need_count(expert)
+        nav = navigation(expert, section="", count=count, now=now)
+        return render(request, "bookings/count_answer.html", {"nav": nav})
+    context = answers.counters_of(expert, now=now, source=source)
+    nav = navigation(expert, section="", count=context["need_count"], now=now, source=source)
+    response = render(
+        request, "bookings/count_answer.html", {**context, "nav": nav, "source": source}
+    )
+    are_waiting = source == "waiting"
+    calls = lists.codes(expert, are_waiting=are_waiting)
+    found = context["counters"]
+    now_there = {
+        "calls": calls,
+        "areAll": len(calls) < lists.COUNTED_UP_TO,
+        "count": found.waiting if are_waiting else found.need,
+    }
+    return trigger_client_event(response, "list:now", now_there)
 
 
 @quiet_when_signed_out
@@ -131,4 +152,4 @@ def row(request: ExpertRequest, code: str) -> HttpResponse:
     """One row as it is now, for a countdown that has run out."""
     own_booking(request.expert, code)
     source = answers.source_of(request)
-    return answers.fresh_row(request, code, source, now=timezone.now())
+    return answers.fresh_row(request, code, source, now=database_time.now())

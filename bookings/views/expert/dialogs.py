@@ -11,11 +11,10 @@ from typing import Any, Protocol
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
-from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import reswap, retarget
 
-from bookings import formats, lifecycle, rules
+from bookings import database_time, formats, lifecycle, rules, unsent
 from bookings.access import ExpertRequest, own_booking
 from bookings.forms.fields import ActionForm
 from bookings.lifecycle.engine import Ask
@@ -24,7 +23,7 @@ from bookings.presenters import addresses, results, stake
 from bookings.presenters.buttons import as_expert
 from bookings.presenters.reader import Reader, words
 from bookings.states import Actor, TransitionNotAllowed, Verb
-from bookings.views.expert import answers
+from bookings.views.expert import answers, page
 
 CORRECTABLE = {"too_few_slots", "too_many_slots", "details_missing", "reason_missing"}
 """Refusals the person can mend in the form; any other means that the booking has moved on."""
@@ -49,14 +48,15 @@ class Dialog:
 
 def open_or_act(request: ExpertRequest, code: str, dialog: Dialog) -> HttpResponse:
     """GET shows the form; POST does what its button says."""
-    now = timezone.now()
+    now = database_time.now()
     if request.method == "POST":
         return _act(request, code, dialog, now=now)
     booking = own_booking(request.expert, code)
-    refusal = rules.refusal(booking, dialog.verb, as_expert(booking), now=now)
+    refusal = rules.not_shown(booking, dialog.verb, as_expert(booking), now=now)
     if refusal is not None:
         return refused(request, code, refusal, now=now)
-    return _show(request, booking, dialog, dialog.form(booking=booking, now=now), now=now)
+    form = dialog.form(booking=booking, now=now, initial=unsent.show(request))
+    return _show(request, booking, dialog, form, now=now)
 
 
 class _Mistaken(Exception):
@@ -122,7 +122,7 @@ def _show(
     source = answers.source_of(request)
     context = {
         "booking": booking,
-        "first_name": booking.follower.first_name,
+        "first_name": booking.buyer.first_name,
         "zone_place": formats.zone_place(request.expert.time_zone),
         "form": form,
         "problems": form.problems() if form.is_bound else [],
@@ -146,7 +146,7 @@ def _rendered(
     request: ExpertRequest, template: str, context: dict[str, Any], status: int
 ) -> HttpResponse:
     """In a page of its own, as a dialog, or only the form again where the dialog is open."""
-    is_fragment = answers.is_fragment(request)
+    is_fragment = page.is_fragment(request)
     shape = ("form" if status == 422 else "modal") if is_fragment else "page"
     context = {**context, "shape": shape}
     if not is_fragment:

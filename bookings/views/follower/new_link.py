@@ -7,10 +7,9 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from bookings import emails, tasks
+from bookings import database_time, emails, tasks
 from bookings.views.follower.private import Purpose, ensure_live, read_or_404, wanted
 
 EVERY_SECONDS = 600
@@ -23,7 +22,7 @@ def new_link(request: HttpRequest, purpose: str, token: str) -> HttpResponse:
     if purpose not in Purpose.values:
         raise Http404("no such purpose")
     link = read_or_404(token, purpose)
-    now = timezone.now()
+    now = database_time.now()
     to_send = wanted(link.booking, now=now)
     with transaction.atomic():
         ensure_live(link.booking, to_send, now=now)

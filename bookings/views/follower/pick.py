@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
@@ -13,7 +13,7 @@ from bookings.emails.words import BANK_TAKES
 from bookings.forms.follower import ActForm, PickForm, parse_slot
 from bookings.models import Booking, Clock, Offer
 from bookings.presenters import follower_pages as wording
-from bookings.presenters.slot_picker import Choice, picker, reach
+from bookings.presenters.slot_picker import Choice, picker, reach, why_not_free
 from bookings.presenters.slot_table import WEEKDAYS
 from bookings.states import State, TransitionNotAllowed, Verb
 from bookings.views.follower.private import (
@@ -25,7 +25,7 @@ from bookings.views.follower.private import (
     redirect_to,
     refused,
 )
-from bookings.views.follower.zones import all_zones
+from bookings.views.follower.zones import all_zones, clock_of
 
 DEVICE_COOKIE = "tz"
 """The zone the reader's device is in, written by `app.js`."""
@@ -43,15 +43,15 @@ def pick(visit: Visit) -> HttpResponse:
 
 def _asked_for(visit: Visit, asked: QueryDict) -> Choice:
     """What was asked for, where it makes sense; else what we know of the follower."""
-    follower = visit.booking.follower
+    follower = visit.booking.buyer
     device = visit.request.COOKIES.get(DEVICE_COOKIE, "")
-    known = [follower.time_zone, device]
-    if follower.time_zone == UNKNOWN_ZONE:
-        known = [device]
+    known, usual_clock = [follower.time_zone, device], follower.clock
+    if follower.time_zone == UNKNOWN_ZONE:  # nor did they ever choose a clock
+        known, usual_clock = [device], clock_of(visit.request)
     clock = asked.get("clock", "")
     return Choice(
         zone=zones.first_known([asked.get("tz", ""), *known], otherwise=UNKNOWN_ZONE),
-        clock=clock if clock in Clock.values else follower.clock,
+        clock=clock if clock in Clock.values else usual_clock,
         day=as_date(asked.get("day", "")),
         slot=parse_slot(asked.get("slot", "")),
     )
@@ -65,18 +65,26 @@ def as_date(text: str) -> date | None:
 
 
 def _calendar(
-    visit: Visit, choice: Choice, *, status: int = 200, problem: str = ""
+    visit: Visit,
+    choice: Choice,
+    *,
+    status: int = 200,
+    problem: str = "",
+    refused: datetime | None = None,
 ) -> HttpResponse:
     case, booking = visit.case(), visit.booking
     offer = case.offer if visit.allows(Verb.PICK_TIME) else None
     is_listed = offer is not None and offer.mode == Offer.Mode.LISTED
     starts = slots.free_for(booking, now=visit.now, offer=offer)
+    if refused is not None:
+        no = why_not_free(booking, refused, choice, now=visit.now, is_listed=is_listed)
+        problem = no or wording.taken(refused, choice.zone, choice.clock)
     shown = picker(
         booking,
         starts,
         choice,
         now=visit.now,
-        near=(visit.request.COOKIES.get(DEVICE_COOKIE, ""), booking.follower.time_zone,
+        near=(visit.request.COOKIES.get(DEVICE_COOKIE, ""), booking.buyer.time_zone,
               booking.expert.time_zone),
         is_listed=is_listed,
     ) if starts else None  # fmt: skip
@@ -89,13 +97,14 @@ def _calendar(
         picker=shown,
         about=wording.about_pick(case, choice.zone, choice.clock),
         problem=problem,
+        slot_problem=problem,
         is_guess=choice.zone == UNKNOWN_ZONE and "tz" not in visit.request.GET,
         other_zones=all_zones(visit.request, now=visit.now),
         weekdays=WEEKDAYS,
         clocks=Clock.values,
         reach=reach(booking, is_listed=is_listed),
     )
-    patch_vary_headers(response, ["HX-Request", "HX-Target"])
+    patch_vary_headers(response, ["HX-Request", "HX-Target", "Accept-Language"])
     return response
 
 
@@ -120,11 +129,12 @@ def _submitted(visit: Visit) -> HttpResponse:
     try:
         booking = move(visit.booking.pk, actor=form.actor, now=visit.now, starts_at=starts_at)
     except TransitionNotAllowed as no:
-        if no.code != "taken":
+        if no.code != "taken" or not visit.may_pick():
             return refused(visit, no.sentence)
-        return _calendar(
-            visit, choice, status=409, problem=wording.taken(starts_at, choice.zone, choice.clock)
-        )
+        return _calendar(visit, choice, status=409, refused=starts_at)
+    if booking.starts_at != starts_at:
+        messages.error(visit.request, wording.picked_before(booking, choice.zone, choice.clock))
+        return redirect_to(booking, Purpose.STATUS, now=visit.now)
     _remember(booking, choice)
     messages.success(visit.request, wording.new_time(booking, choice.zone, choice.clock))
     return redirect_to(booking, Purpose.STATUS, now=visit.now)
@@ -135,6 +145,8 @@ def _remember(booking: Booking, choice: Choice) -> None:
     follower = booking.follower
     follower.time_zone, follower.clock = choice.zone, choice.clock
     follower.save(update_fields=["time_zone", "clock"])
+    booking.buyer_zone = booking.buyer_clock = ""
+    booking.save(update_fields=["buyer_zone", "buyer_clock"])
 
 
 @private(Purpose.PICK)

@@ -12,10 +12,9 @@ from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from bookings import links, rules
+from bookings import clocks, database_time, formats, links, rules
 from bookings.models import Booking, PrivateLink
 from bookings.presenters import follower as present
 from bookings.presenters import follower_pages as wording
@@ -40,7 +39,8 @@ class Visit:
         return self.link.booking
 
     def refusal(self, verb: Verb) -> TransitionNotAllowed | None:
-        return rules.refusal(self.booking, verb, FOLLOWER, now=self.now)
+        """Why the page does not offer this; whoever sends it all the same asks the verb itself."""
+        return rules.not_shown(self.booking, verb, FOLLOWER, now=self.now)
 
     def allows(self, verb: Verb) -> bool:
         return self.refusal(verb) is None
@@ -69,7 +69,7 @@ def private(
         @require_http_methods(methods)
         def wrapped(request: HttpRequest, token: str) -> HttpResponse:
             link = read_or_404(token, purpose)
-            visit = Visit(request, link, token, timezone.now())
+            visit = Visit(request, link, token, database_time.now())
             if not links.is_live(link, now=visit.now):
                 return gone(visit)
             return view(visit)
@@ -92,11 +92,18 @@ def page(visit: Visit, template: str, *, status: int = 200, **context: Any) -> H
     if context["case"] is None:
         context["case"] = visit.case()
     context |= {
-        "private_for": visit.booking.follower.first_name,
+        "true_until": true_until(visit),
+        "private_for": visit.booking.buyer.first_name,
         "booking": visit.booking,
         "token": visit.token,
     }
     return render(visit.request, f"follower/{template}", context, status=status)
+
+
+def true_until(visit: Visit) -> str:
+    """When what the page says is over though nobody has done anything."""
+    change_at = clocks.next_change_at(visit.booking, visit.now)
+    return formats.utc_iso(change_at) if change_at else ""
 
 
 def gone(visit: Visit) -> HttpResponse:
@@ -109,6 +116,7 @@ def gone(visit: Visit) -> HttpResponse:
         "wanted": wanted(visit.booking, now=visit.now),
         "token": visit.token,
         "purpose": visit.link.purpose,
+        "true_until": true_until(visit),
     }
     return render(visit.request, "follower/gone.html", context, status=410)
 
@@ -145,7 +153,7 @@ def wanted(booking: Booking, *, now: datetime) -> str:
         (Verb.REPORT_NO_SHOW, Purpose.REPORT),
         (Verb.WITHDRAW_REPORT, Purpose.REPORT),
     ):
-        if rules.allows(booking, verb, FOLLOWER, now=now):
+        if rules.shows(booking, verb, FOLLOWER, now=now):
             return purpose.value
     return Purpose.STATUS.value
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.utils.cache import patch_vary_headers
 
-from bookings import calendar, clocks
+from bookings import addresses, calendar, clocks
 from bookings.models import Booking
 from bookings.presenters import follower as present
 from bookings.states import State
@@ -37,20 +37,25 @@ def status(visit: Visit) -> HttpResponse:
 
 @private(Purpose.STATUS, methods=("GET", "HEAD"))
 def status_calendar(visit: Visit) -> HttpResponse:
-    return calendar_file(visit.booking, now=visit.now)
+    buyer = visit.booking.buyer
+    return calendar_file(
+        visit.booking, attendee=calendar.Party(buyer.name, buyer.email), now=visit.now
+    )
 
 
-def calendar_file(booking: Booking, *, now: datetime) -> HttpResponse:
+def calendar_file(booking: Booking, *, attendee: calendar.Party, now: datetime) -> HttpResponse:
     """The calendar file of a call that is still to come."""
     if booking.state not in FUTURE_CALL or clocks.has_started(booking, now):
         raise Http404("no call to come")
-    expert, follower = booking.expert, booking.follower
+    expert = booking.expert
     text = calendar.call_file(
         booking,
         method="REQUEST",
         summary=f"{booking.service_title} with {expert.name}",
-        organizer=calendar.Party(expert.name, settings.DEFAULT_FROM_EMAIL),
-        attendee=calendar.Party(follower.name, follower.email),
+        organizer=calendar.Party(
+            expert.name, addresses.read_mailbox(settings.DEFAULT_FROM_EMAIL)[1]
+        ),
+        attendee=attendee,
         now=now,
     )
     return HttpResponse(

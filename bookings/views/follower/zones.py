@@ -1,4 +1,5 @@
-"""The many zones that are probably not the reader's: asked for apart, and kept by browsers."""
+"""The zones and the clock of a reader we know nothing of. The many zones that are probably not
+theirs are asked for apart, and kept by browsers."""
 
 from __future__ import annotations
 
@@ -6,12 +7,13 @@ from datetime import datetime
 from functools import lru_cache
 
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
+from bookings import database_time
 from bookings.forms.zones import zone_choices
 from bookings.presenters import zones
+from bookings.presenters.languages import usual_clock
 
 KEPT_FOR = 3600
 
@@ -19,7 +21,7 @@ KEPT_FOR = 3600
 @require_safe
 def time_zones(request: HttpRequest) -> HttpResponse:
     """Options for a select that has only the likely ones so far."""
-    answer = HttpResponse(_options(_hour(timezone.now())))
+    answer = HttpResponse(_options(_hour(database_time.now())))
     answer.headers["Cache-Control"] = f"public, max-age={KEPT_FOR}"
     return answer
 
@@ -27,6 +29,11 @@ def time_zones(request: HttpRequest) -> HttpResponse:
 def all_zones(request: HttpRequest, *, now: datetime) -> SafeString:
     """The same within the page, where a reader without scripts asks for it; else nothing."""
     return _options(_hour(now)) if request.GET.get("zones") == "all" else SafeString()
+
+
+def clock_of(request: HttpRequest) -> str:
+    """How somebody of whom we know nothing reads the time."""
+    return usual_clock(request.headers.get("Accept-Language", ""))
 
 
 def _hour(now: datetime) -> datetime:

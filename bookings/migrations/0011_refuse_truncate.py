@@ -5,7 +5,7 @@ from bookings.models import guards
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("bookings", "0007_staff_queues"),
+        ("bookings", "0010_set_aside"),
     ]
 
     operations = [

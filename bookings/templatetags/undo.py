@@ -1,0 +1,14 @@
+"""What a message's extra tag says, for the template that shows it."""
+
+from __future__ import annotations
+
+from django import template
+
+from bookings.presenters import undo
+
+register = template.Library()
+
+
+@register.filter
+def as_undo(extra_tags: str) -> undo.Undo | None:
+    return undo.read(extra_tags or "")

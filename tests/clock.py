@@ -1,0 +1,73 @@
+"""The tests under a clock that shows another day: `python -m tests.run --clock "+45 days 23:50"`.
+
+Debian's `faketime` moves the clock of every process that is started, the servers' and the
+browser's with it. The monotonic clock stays: waiting takes as long as ever.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+VARIABLE = "TEST_CLOCK"
+LONGEST_RUN = timedelta(hours=3)
+FORMS = '"+45 days 23:50", "2028-02-29 00:10" or "23:50"'
+PATTERN = re.compile(
+    r"(?:(?:\+(?P<days>\d{1,5}) days?|(?P<day>\d{4}-\d\d-\d\d)) )?(?P<time>\d\d:\d\d)"
+)
+
+
+class Unusable(Exception):
+    """The tests cannot run under this clock; the text says why."""
+
+
+def moment(words: str, now: datetime) -> datetime:
+    """What the clock shall show, in UTC; an hour alone is the next one of that name."""
+    found = PATTERN.fullmatch(words)
+    if not found:
+        raise Unusable(f"--clock takes UTC, written like {FORMS}")
+    try:
+        hour = time.fromisoformat(found["time"])
+        if found["day"]:
+            return datetime.combine(datetime.fromisoformat(found["day"]), hour, UTC)
+        wanted = datetime.combine(now + timedelta(days=int(found["days"] or 0)), hour, UTC)
+    except (ValueError, OverflowError) as error:
+        raise Unusable(f"--clock: {error}") from error
+    return wanted if found["days"] or wanted > now else wanted + timedelta(days=1)
+
+
+def run_again(words: str, arguments: Sequence[str]) -> None:
+    """Starts this program anew, under the clock that was asked for. Does not come back."""
+    program = shutil.which("faketime")
+    if program is None:
+        raise Unusable("--clock needs the program `faketime` (apt-get install faketime)")
+    now = datetime.now(UTC)
+    wanted = moment(words, now)
+    os.environ.update(
+        {
+            VARIABLE: wanted.isoformat(),
+            "NO_FAKE_STAT": "1",
+            "PYTHONPATH": os.pathsep.join(
+                [str(Path(__file__).with_name("shifted")), *filter(None, [os.getenv("PYTHONPATH")])]
+            ),
+        }
+    )
+    shift = f"{(wanted - now).total_seconds():+.0f}s"
+    start = [program, "-m", "--exclude-monotonic", "-f", shift]
+    os.execv(program, [*start, sys.executable, "-m", "tests.run", *arguments])
+
+
+def check() -> str:
+    """What the clock should show, or "" for the real one. Raises when it shows something else."""
+    text = os.environ.get(VARIABLE, "")
+    if not text:
+        return ""
+    wanted, now = datetime.fromisoformat(text), datetime.now(UTC)
+    if not -timedelta(seconds=5) < now - wanted < LONGEST_RUN:
+        raise Unusable(f"The clock shows {now:%Y-%m-%d %H:%M}, not {wanted:%Y-%m-%d %H:%M} UTC.")
+    return f"{wanted:%Y-%m-%d %H:%M} UTC"
