@@ -23,7 +23,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.crypto import salted_hmac
 
-from bookings import database_time
+from bookings import addresses, database_time
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ def _known(request: HttpRequest) -> dict[str, str]:
 
 def _name_of(email: str) -> str:
     """The address itself stays out of the cookie."""
-    return salted_hmac(_SALT, email.lower()).hexdigest()[:20]
+    return salted_hmac(_SALT, addresses.identity(email)).hexdigest()[:20]
 
 
 def _device(request: HttpRequest, account: str) -> str:
@@ -160,7 +160,7 @@ def _write_down(account: str, network: str | None, device: str) -> None:
         username=account, ip_address=network, user_agent=device, failures_since_start=0
     )
     AccessAttempt.objects.bulk_create([new], ignore_conflicts=True)  # two may come at once
-    own.update(failures_since_start=F("failures_since_start") + 1)
+    own.update(failures_since_start=F("failures_since_start") + 1, attempt_time=now)
 
 
 def _rows() -> QuerySet[AccessAttempt]:
@@ -176,7 +176,7 @@ def _sum(rows: QuerySet[AccessAttempt]) -> int:
 
 def _account(credentials: dict[str, Any] | None) -> str:
     typed = (credentials or {}).get(settings.AXES_USERNAME_FORM_FIELD) or ""
-    return str(typed).lower()[:255]
+    return addresses.identity(str(typed))[:255]
 
 
 def _network(request: Any) -> str | None:

@@ -117,3 +117,36 @@ def test_the_sets_in_sql_are_the_sets_of_the_enums() -> None:
 
     assert named(guards.LIVE_CALL) == {str(state) for state in HOLDS_A_SLOT}
     assert named(guards.NOT_LIVE_REFUND) == {str(state) for state in NOT_LIVE}
+
+
+# --- all rows at once ----------------------------------------------------------------------------
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    "tables",
+    [*(f"bookings_{table}" for table in guards.NEVER_DELETED), "bookings_expert",
+     "bookings_timelineevent, bookings_booking", "bookings_outboxemail, bookings_timelineevent"],
+)  # fmt: skip
+def test_truncate_of_what_is_kept_is_refused(tables: str) -> None:
+    make_in_state(State.CONTESTED)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # else it waits for what was just written
+        with pytest.raises(IntegrityError, match="is not allowed"), transaction.atomic():
+            cursor.execute(f"TRUNCATE {tables} CASCADE")
+    assert TimelineEvent.objects.exists()
+
+
+@pytest.mark.parametrize("table", guards.NEVER_DELETED)
+def test_delete_without_a_condition_is_refused(table: str) -> None:
+    for state in (State.NO_SHOW_REPORTED, State.CONTESTED, State.REFUNDED):
+        make_in_state(state)
+    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM bookings_{table}")
+
+
+@pytest.mark.postgres
+def test_verify_misses_the_guard_when_it_is_gone() -> None:
+    assert guards.missing(connection) == []
+    guards.allow_truncate(connection)
+    assert "booking_is_not_emptied" in guards.missing(connection)

@@ -72,7 +72,7 @@ def test_outside_of_the_demo_the_pages_do_not_exist(
 
 
 def test_where_nothing_is_sent_nothing_counts_as_sent(settings: Any) -> None:
-    settings.EMAIL_BACKEND = services.mail(Env({"DEMO": "0"}), is_public=False).backend
+    use_mail(settings, services.mail(Env({"DEMO": "0"}), is_public=False).backend)
     builders.offer(builders.make_booking())
     row = OutboxEmail.objects.filter(kind="offer").get()
     assert not emails.deliver(row.pk, now=NOW + (builders.HOUR / 60))

@@ -146,8 +146,8 @@ def _database_number(env: Env, text: str) -> int:
 
 @dataclass(frozen=True)
 class Mail:
-    backend: str = "bookings.demo_inbox.NoMailServer"
-    demo_inbox: bool = False
+    backend: str = "bookings.demo_inbox.Backend"
+    demo_inbox: bool = True
     host: str = "localhost"
     port: int = 25
     user: str = ""
@@ -195,7 +195,7 @@ def mail(env: Env, *, is_public: bool) -> Mail:
                 "kept in the demo inbox, and whoever opens that has the links for new passwords. "
                 "Write EMAIL_URL=smtp://user:password@host:587/?tls=1."
             )
-        return Mail("bookings.demo_inbox.Backend", demo_inbox=True) if has_demo else Mail()
+        return Mail() if has_demo else Mail("bookings.demo_inbox.NoMailServer", demo_inbox=False)
     parts = env.url("EMAIL_URL", "", ("smtp", "smtps", "anymail", "console"))
     if not parts.scheme:
         return Mail()

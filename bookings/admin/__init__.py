@@ -9,6 +9,7 @@ from bookings.admin import (
     outbox,
     people,
     set_aside,
+    sign_ins,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "outbox",
     "people",
     "set_aside",
+    "sign_ins",
 ]

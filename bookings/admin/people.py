@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
-from django.contrib.auth.models import Group
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 
 from bookings import database_time, links
-from bookings.admin.base import CLEANED, NONE, KeptAdmin, StrictAdmin
+from bookings.admin.base import CLEANED, NONE, KeptAdmin
 from bookings.formats import local
 from bookings.forms.people import (
     ExpertForm,
@@ -193,13 +191,3 @@ class UserAdmin(BaseUserAdmin[User], KeptAdmin[User]):
             return told
         changed = [name for name in form.changed_data if name != "reason"] or ["password"]
         return f"Changed {', '.join(changed)}: {reason}"
-
-
-admin.site.unregister(Group)
-
-
-@admin.register(Group)
-class GroupAdmin(BaseGroupAdmin, StrictAdmin[Group]):
-    """Rights that several people of staff have."""
-
-    filter_horizontal = ()  # see `UserAdmin`

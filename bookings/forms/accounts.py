@@ -20,11 +20,11 @@ from bookings.forms.zones import zone_choices
 from bookings.models import Clock, Expert, User
 
 THEMES = [("system", "Like the device"), ("light", "Light"), ("dark", "Dark")]
+PRINTED_PASSWORD = "Everybody can read this password, so it opens nothing here."  # noqa: S105
 WRITE_ADDRESS = {
     "required": "Write your e-mail address.",
     "invalid": "Write an e-mail address like name@example.com.",
 }
-PRINTED_PASSWORD = "Everybody can read this password, so it opens nothing here."  # noqa: S105
 PASSWORD_HINT = "At least 10 characters. A few words in a row are easy to remember."  # noqa: S105
 
 

@@ -10,7 +10,7 @@ from django import forms
 from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
 from django.forms import BaseInlineFormSet
 
-from bookings import database_time, emails, tasks, zones
+from bookings import addresses, database_time, emails, tasks, zones
 from bookings.forms.availability import problem_with
 from bookings.forms.text import NameField, ParagraphsField
 from bookings.forms.zones import zone_choices
@@ -80,7 +80,7 @@ class UserForm(UserChangeForm[User]):
     )
 
     def clean_email(self) -> str:
-        return str(self.cleaned_data["email"]).lower()
+        return addresses.identity(self.cleaned_data["email"])
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
@@ -91,7 +91,7 @@ class UserForm(UserChangeForm[User]):
     @property
     def has_new_address(self) -> bool:
         new = self.cleaned_data.get("email")
-        return new is not None and new != str(self.initial.get("email", "")).lower()
+        return new is not None and new != addresses.identity(str(self.initial.get("email", "")))
 
     def tell_old_address(self) -> None:
         user, old = self.instance, str(self.initial["email"])

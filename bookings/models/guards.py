@@ -17,7 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 LIVE_CALL = "('scheduled', 'reschedule_offered', 'no_show_reported')"
 NOT_LIVE_REFUND = "('declined', 'reversed', 'void')"
 
-_NEVER_DELETED = ("booking", "payment", "refund", "timelineevent", "noshowreport", "contest")
+NEVER_DELETED = ("booking", "payment", "refund", "timelineevent", "noshowreport", "contest")
 
 _POSTGRESQL_INSTALL = [
     f"""ALTER TABLE bookings_booking ADD CONSTRAINT booking_no_overlap EXCLUDE USING gist (
@@ -49,14 +49,14 @@ _POSTGRESQL_INSTALL = [
     *(
         f"""CREATE TRIGGER {table}_is_kept BEFORE DELETE ON bookings_{table}
         FOR EACH ROW EXECUTE FUNCTION bookings_refuse()"""
-        for table in _NEVER_DELETED
+        for table in NEVER_DELETED
     ),
 ]
 
 _POSTGRESQL_KEEP_ALL = [
     f"""CREATE TRIGGER {table}_is_not_emptied BEFORE TRUNCATE ON bookings_{table}
     FOR EACH STATEMENT EXECUTE FUNCTION bookings_refuse()"""
-    for table in _NEVER_DELETED
+    for table in NEVER_DELETED
 ]
 """TRUNCATE asks none of the triggers above. SQLite has no such statement."""
 
@@ -108,7 +108,7 @@ _SQLITE_TRIGGERS = {
     **{
         f"{table}_is_kept": f"""BEFORE DELETE ON bookings_{table}
         BEGIN SELECT RAISE(ABORT, '{table} rows are never deleted'); END"""
-        for table in _NEVER_DELETED
+        for table in NEVER_DELETED
     },
 }
 
@@ -134,7 +134,7 @@ def allow_truncate(connection: BaseDatabaseWrapper) -> None:
     """For the reverse migration and for tests that empty tables."""
     if connection.vendor == "postgresql":
         drop = "DROP TRIGGER IF EXISTS {0}_is_not_emptied ON bookings_{0}"
-        _run(connection, [drop.format(table) for table in _NEVER_DELETED])
+        _run(connection, [drop.format(table) for table in NEVER_DELETED])
 
 
 def remove(connection: BaseDatabaseWrapper) -> None:

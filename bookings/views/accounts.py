@@ -15,7 +15,7 @@ from django.urls import URLPattern, path, reverse_lazy
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
-from bookings import database_time, printed_passwords, rate_limits, sign_in_limits
+from bookings import addresses, database_time, printed_passwords, rate_limits, sign_in_limits
 from bookings.access import expert_of, sign_in_required
 from bookings.forms.accounts import (
     AccountForm,
@@ -83,7 +83,7 @@ class ResetPassword(auth_views.PasswordResetView):
 
 def _count_resets(network: str | None, address: str) -> None:
     """Counted the same way whether somebody has this address or not."""
-    digest = hashlib.sha256(address.lower().encode()).hexdigest()
+    digest = hashlib.sha256(addresses.identity(address).encode()).hexdigest()
     rate_limits.count(f"{RESETS_OF_NETWORK}{network}", at_most=20, seconds=HOUR)
     rate_limits.count(f"{RESETS_OF_ADDRESS}{digest}", at_most=5, seconds=HOUR)
 
@@ -96,7 +96,7 @@ class ChooseNewPassword(auth_views.PasswordResetConfirmView):
     def form_valid(self, form: ChoosePasswordForm) -> HttpResponse:  # type: ignore[override]
         response = super().form_valid(form)
         # Whoever could read the mail is the owner: the wrong attempts before count no more.
-        forget_wrong_attempts(username=form.user.email.lower())
+        forget_wrong_attempts(username=addresses.identity(form.user.email))
         sign_in_limits.remember_device(self.request, response, form.user.email)
         return response
 
