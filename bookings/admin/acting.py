@@ -61,6 +61,10 @@ class ActingAdmin(ReadOnlyAdmin[M]):
     def row_currency(self, row: M) -> str:
         return str(getattr(row, "currency", ""))
 
+    def form_facts(self, row: M) -> dict[str, Any]:
+        """What a form about this one row has to know."""
+        return {"currency": self.row_currency(row)}
+
     def get_urls(self) -> list[URLPattern]:
         act = self.admin_site.admin_view(self.act)
         name = f"{self.opts.app_label}_{self.opts.model_name}_act"
@@ -113,8 +117,8 @@ class ActingAdmin(ReadOnlyAdmin[M]):
         if not rows:
             messages.warning(request, "Choose at least one row.")
             return redirect(self._list_url())
-        currency = self.row_currency(rows[0]) if len(rows) == 1 else ""
-        form = action.form(request.POST or None, currency=currency)
+        facts = self.form_facts(rows[0]) if len(rows) == 1 else {}
+        form = action.form(request.POST or None, **facts)
         if request.method != "POST" or not form.is_valid():
             return self._ask(request, action, rows, form)
         return self._run(request, action, rows, form)

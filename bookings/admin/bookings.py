@@ -52,9 +52,19 @@ def _refusal(verb: Verb) -> Any:
 def _refund(row: Booking, *, actor: Actor, now: datetime, details: dict[str, Any]) -> str:
     amount = details.get("amount")
     lifecycle.refund_now(
-        row.pk, actor=actor, now=now, reason=details["reason"], amount_minor=amount
+        row.pk,
+        actor=actor,
+        now=now,
+        reason=details["reason"],
+        amount_minor=amount,
+        in_addition=details.get("in_addition", False),
     )
     return f"{formats.money(amount, row.currency)} goes back." if amount else "Refunded."
+
+
+def gone_elsewhere(row: Booking) -> int:
+    payment = getattr(row, "payment", None)
+    return payment.returned_external_minor if payment else 0
 
 
 def _cancel(row: Booking, *, actor: Actor, now: datetime, details: dict[str, Any]) -> str:
@@ -70,6 +80,7 @@ def decide(row: Booking, *, actor: Actor, now: datetime, details: dict[str, Any]
         decision=details["decision"],
         reason=details["reason"],
         amount_minor=details.get("amount"),
+        in_addition=details.get("in_addition", False),
     )
     return f"Decided: {state_words(booking.state).lower()}. Both sides get your reason by e-mail."
 
@@ -248,6 +259,9 @@ class BookingAdmin(ActingAdmin[Booking]):
 
     def row_name(self, row: Booking) -> str:
         return row.code
+
+    def form_facts(self, row: Booking) -> dict[str, Any]:
+        return {**super().form_facts(row), "elsewhere_minor": gone_elsewhere(row)}
 
     def row_detail(self, row: Booking) -> str:
         return story(row)

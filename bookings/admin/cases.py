@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from bookings.admin.acting import ActingAdmin, StaffAction
 from bookings.admin.base import NONE, age, chip, moment, money, remaining
-from bookings.admin.bookings import DECIDE
+from bookings.admin.bookings import DECIDE, gone_elsewhere
 from bookings.admin.rows import mark_words, report_words, story, verb_words
 from bookings.admin.searching import CodeSearch, NameSearch
 from bookings.models import Contest, TimelineEvent
@@ -75,6 +75,9 @@ class ContestAdmin(CodeSearch[Contest], NameSearch[Contest], ActingAdmin[Contest
             ended_with=Subquery(ends.values("verb")[:1]),
             ended_by=Subquery(ends.values("actor_kind")[:1]),
         )
+
+    def form_facts(self, row: Contest) -> dict[str, Any]:
+        return {**super().form_facts(row), "elsewhere_minor": gone_elsewhere(row.booking)}
 
     def expert(self, row: Contest) -> str:
         return row.booking.expert.name

@@ -10,6 +10,7 @@ from typing import Any
 from babel.numbers import get_currency_precision
 from django import forms
 
+from bookings import formats
 from bookings.forms.text import LineField, ParagraphsField
 from bookings.models import Contest
 
@@ -52,11 +53,14 @@ class ReasonForm(forms.Form):
     )
     request_key = forms.CharField(max_length=64, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, currency: str = "", **kwargs: Any) -> None:
-        """`currency` is that of the one booking acted on; empty for several."""
+    def __init__(
+        self, *args: Any, currency: str = "", elsewhere_minor: int = 0, **kwargs: Any
+    ) -> None:
+        """`currency` is that of the one booking acted on; empty for several. `elsewhere_minor`
+        of its money has gone back without this site."""
         kwargs.setdefault("initial", {"request_key": secrets.token_urlsafe(16)})
         super().__init__(*args, **kwargs)
-        self.currency = currency
+        self.currency, self.elsewhere_minor = currency, elsewhere_minor
 
 
 class AmountForm(ReasonForm):
@@ -69,7 +73,8 @@ class AmountForm(ReasonForm):
         help_text="Leave empty to send back everything that is left.",
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
-    field_order = ("decision", "amount", "reason")
+    in_addition = forms.BooleanField(required=False)
+    field_order = ("decision", "amount", "in_addition", "reason")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -77,6 +82,16 @@ class AmountForm(ReasonForm):
             self.fields["amount"].label = f"Amount in {self.currency}"
         else:
             del self.fields["amount"]
+        if self.currency and self.elsewhere_minor:
+            gone = formats.money(self.elsewhere_minor, self.currency)
+            self.fields["in_addition"].label = f"A part is in addition to {gone}"
+            self.fields["in_addition"].help_text = (
+                f"{gone} of this payment has gone back already, in the provider’s dashboard or "
+                "before this site was restored from a backup. Look whether it is what you are "
+                "about to refund."
+            )
+        else:
+            del self.fields["in_addition"]
 
     def clean_amount(self) -> int | None:
         text = self.cleaned_data["amount"].strip()

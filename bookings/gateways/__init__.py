@@ -9,7 +9,15 @@ from django.conf import settings
 from bookings.gateways.currencies import is_counted_alike, why_not
 from bookings.gateways.exchange import Ask, kept_open
 from bookings.gateways.exchange import exchange as once
-from bookings.gateways.port import Answer, Doubt, Gateway, ListedRefund, RefundRequest, Status
+from bookings.gateways.port import (
+    Answer,
+    Doubt,
+    Gateway,
+    ListedRefund,
+    MadeRefund,
+    RefundRequest,
+    Status,
+)
 from bookings.gateways.references import why_no_reference
 from bookings.gateways.sandbox import SandboxGateway
 from bookings.gateways.till import NotTaken, Opened, Order, Paid, Till
@@ -21,6 +29,7 @@ __all__ = [
     "Doubt",
     "Gateway",
     "ListedRefund",
+    "MadeRefund",
     "NotTaken",
     "Opened",
     "Order",

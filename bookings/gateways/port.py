@@ -1,10 +1,11 @@
 """The port to a payment provider: what we ask, what it may answer.
 
-An adapter has three calls. It never decides anything about a booking and never touches our tables.
+An adapter has four calls. It never decides anything about a booking and never touches our tables.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -87,6 +88,20 @@ class ListedRefund:
         return self.status != Status.REVERSED
 
 
+MOST_PAGES_MADE = 1000
+"""of one time span: a list that is longer does not end"""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeRefund:
+    """A line of the provider's list of all refunds of a time, whoever asked for it."""
+
+    provider_refund_id: str
+    payment_refs: tuple[str, ...]
+    """each name the provider has for its payment"""
+    refund_uuid: str = ""
+
+
 class Gateway(Protocol):
     """May be used by many threads at once."""
 
@@ -107,4 +122,9 @@ class Gateway(Protocol):
     def list_refunds(self, payment_ref: str, *, now: datetime) -> list[ListedRefund]:
         """Every refund of a payment, also those made without us. Raises rather than return
         a part of them: what is not in the list counts as not paid."""
+        ...
+
+    def refunds_made(self, since: datetime, until: datetime) -> Iterator[list[MadeRefund]]:
+        """Every refund made in this time, of whatever payment, a page at a time. Raises rather
+        than leave one out."""
         ...

@@ -6,6 +6,7 @@ payment and its refunds say what is so. See docs/providers.md.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +20,15 @@ from bookings.gateways.exchange import (
     retry_after,
 )
 from bookings.gateways.listing import answer_of, find_in, if_behind, live_minor
-from bookings.gateways.port import Answer, Doubt, ListedRefund, RefundRequest, Status
+from bookings.gateways.port import (
+    MOST_PAGES_MADE,
+    Answer,
+    Doubt,
+    ListedRefund,
+    MadeRefund,
+    RefundRequest,
+    Status,
+)
 from bookings.gateways.razorpay_wire import (
     RazorpayError,
     Wire,
@@ -97,15 +106,27 @@ class RazorpayGateway:
         path = f"{path_of(payment_ref)}/refunds"
         found: dict[str, ListedRefund] = {}
         for page in range(_MOST_PAGES):
-            answer = self.wire.get(f"{path}?count={_PAGE}&skip={page * _PAGE}", "collection")
-            entries = [_listed(entry) for entry in answer["items"]]
-            if answer["count"] != len(entries):
-                raise RazorpayError("The list of refunds is not complete.")
+            entries = list(map(_listed, self._page(f"{path}?count={_PAGE}&skip={page * _PAGE}")))
             # A refund made while we turn pages moves the others down: seen twice, never missed.
             found |= {entry.provider_refund_id: entry for entry in entries}
             if len(entries) < _PAGE:
                 return list(found.values())
         raise RazorpayError("The list of refunds does not end.")
+
+    def refunds_made(self, since: datetime, until: datetime) -> Iterator[list[MadeRefund]]:
+        span = f"from={int(since.timestamp())}&to={int(until.timestamp())}"
+        for page in range(MOST_PAGES_MADE):
+            entries = self._page(f"refunds?{span}&count={_PAGE}&skip={page * _PAGE}")
+            yield [_made(entry) for entry in entries]
+            if len(entries) < _PAGE:
+                return
+        raise RazorpayError("The list of refunds does not end.")
+
+    def _page(self, path: str) -> list[dict[str, Any]]:
+        answer = self.wire.get(path, "collection")
+        if answer["count"] != len(answer["items"]):
+            raise RazorpayError("The list of refunds is not complete.")
+        return list(answer["items"])
 
     def _refused(self, request: RefundRequest, reply: Reply, *, now: datetime) -> Answer:
         """A no is believed only when the payment says why. Read it before its refunds: what is
@@ -173,6 +194,11 @@ def _no_answer(reply: Reply, found: dict[str, Any], *, now: datetime) -> Answer:
         retry_after=retry_after(reply.headers, now=now),
         doubt=Doubt.FAILED_INSIDE if is_failure else Doubt.NONE,
     )
+
+
+def _made(refund: dict[str, Any]) -> MadeRefund:
+    listed = _listed(refund)
+    return MadeRefund(listed.provider_refund_id, (refund["payment_id"],), listed.refund_uuid)
 
 
 def _listed(refund: dict[str, Any]) -> ListedRefund:

@@ -6,9 +6,10 @@ is refused, `returns` comes back from the bank, `silent` loses its first answer.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from bookings.gateways.port import Answer, ListedRefund, RefundRequest, Status
+from bookings.gateways.port import Answer, ListedRefund, MadeRefund, RefundRequest, Status
 from bookings.models import SandboxRefund
 
 SETTLES_AFTER = timedelta(seconds=15)
@@ -42,6 +43,10 @@ class SandboxGateway:
     def list_refunds(self, payment_ref: str, *, now: datetime) -> list[ListedRefund]:
         entries = SandboxRefund.objects.filter(payment_ref=payment_ref).order_by("-pk")
         return [_listed(entry, now) for entry in entries]
+
+    def refunds_made(self, since: datetime, until: datetime) -> Iterator[list[MadeRefund]]:
+        """Its books are in our database: there is nothing it could know and we do not."""
+        yield []
 
 
 def _answer(entry: SandboxRefund, now: datetime) -> Answer:

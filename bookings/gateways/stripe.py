@@ -6,6 +6,7 @@ meaning of the idempotency key are described in docs/providers.md.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -21,7 +22,15 @@ from bookings.gateways.exchange import (
     retry_after,
 )
 from bookings.gateways.listing import answer_of, find_in, if_behind, live_minor
-from bookings.gateways.port import Answer, Doubt, ListedRefund, RefundRequest, Status
+from bookings.gateways.port import (
+    MOST_PAGES_MADE,
+    Answer,
+    Doubt,
+    ListedRefund,
+    MadeRefund,
+    RefundRequest,
+    Status,
+)
 from bookings.gateways.references import is_charge
 from bookings.gateways.stripe_wire import Wire
 
@@ -88,14 +97,26 @@ class StripeGateway:
         params: Any = {**_payment(payment_ref), "limit": _PAGE}
         found: list[ListedRefund] = []
         for _ in range(_MOST_PAGES):
-            page = client.v1.refunds.list(params).to_dict()
-            # An answer without entries must say so itself; the SDK takes {} for an empty list.
-            if page.get("object") != "list" or not isinstance(page.get("has_more"), bool):
-                raise ValueError("Stripe's answer is not a list of refunds.")
+            page = _page_of(client.v1.refunds.list(params))
             found += [_listed(entry) for entry in page["data"]]
             if not page["has_more"]:
                 return found
             params["starting_after"] = found[-1].provider_refund_id
+        raise ValueError("Stripe's list of refunds does not end.")
+
+    def refunds_made(self, since: datetime, until: datetime) -> Iterator[list[MadeRefund]]:
+        params: Any = {
+            "created": {"gte": int(since.timestamp()), "lte": int(until.timestamp())},
+            "limit": _PAGE,
+        }
+        for _ in range(MOST_PAGES_MADE):
+            client = self._client(Wire(self.read_seconds, self.ask))
+            page = _page_of(client.v1.refunds.list(params))
+            made = [_made(entry) for entry in page["data"]]
+            yield made
+            if not page["has_more"]:
+                return
+            params["starting_after"] = made[-1].provider_refund_id
         raise ValueError("Stripe's list of refunds does not end.")
 
     def _client(self, wire: Wire) -> stripe.StripeClient:
@@ -164,6 +185,23 @@ def _no_answer(error: stripe.StripeError, reply: Reply | None, *, now: datetime)
         message=message[:400],
         retry_after=retry_after(reply.headers, now=now) if reply else None,
         doubt=doubt,
+    )
+
+
+def _page_of(answer: Any) -> dict[str, Any]:
+    """An answer without entries must say so itself; the SDK takes {} for an empty list."""
+    page: dict[str, Any] = answer.to_dict()
+    if page.get("object") != "list" or not isinstance(page.get("has_more"), bool):
+        raise ValueError("Stripe's answer is not a list of refunds.")
+    return page
+
+
+def _made(refund: dict[str, Any]) -> MadeRefund:
+    names = (refund.get("payment_intent"), refund.get("charge"))
+    return MadeRefund(
+        provider_refund_id=_listed(refund).provider_refund_id,
+        payment_refs=tuple(name for name in names if isinstance(name, str)),
+        refund_uuid=_listed(refund).refund_uuid,
     )
 
 

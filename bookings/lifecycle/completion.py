@@ -111,6 +111,7 @@ def decide(
     decision: str,
     reason: str,
     amount_minor: int | None = None,
+    in_addition: bool = False,
 ) -> None:
     """Staff decides a contested booking, in writing; both sides get the reason by mail."""
     if not reason.strip():
@@ -122,6 +123,7 @@ def decide(
             actor=actor,
             now=now,
             amount_minor=amount_minor,
+            in_addition=in_addition,
             note=reason,
             data={"decision": decision},
         )

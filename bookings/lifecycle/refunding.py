@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from bookings import clocks, links, refunds, rules
+from bookings import clocks, formats, links, refunds, rules
 from bookings.lifecycle.cases import close_cases
 from bookings.lifecycle.engine import (
     Step,
@@ -15,7 +15,7 @@ from bookings.lifecycle.engine import (
     transition_all,
     verb,
 )
-from bookings.models import Booking, NoShowReport, Offer
+from bookings.models import Booking, NoShowReport, Offer, Payment
 from bookings.states import Actor, ActorKind, State, TransitionNotAllowed, Verb
 
 
@@ -27,12 +27,14 @@ def end_with_refund(
     now: datetime,
     to: State = State.REFUNDED,
     amount_minor: int | None = None,
+    in_addition: bool = False,
     note: str = "",
     data: Mapping[str, Any] | None = None,
 ) -> None:
     """End these bookings and send back everything that is left, or `amount_minor` of it.
 
-    A free call ends the same way, with nothing to refund.
+    A free call ends the same way, with nothing to refund. Where some of the money has gone back
+    without us, a part must be said to be `in_addition`: it may be the very same one.
     """
     payments = refunds.lock_payments(bookings)
     steps = []
@@ -40,6 +42,8 @@ def end_with_refund(
         payment = payments.get(booking.pk)
         left = payment.refundable_minor if payment else 0
         amount = _checked_amount(amount_minor, left=left)
+        if payment and amount_minor is not None and not in_addition:
+            _check_not_the_same(payment)
         steps.append(_ending(booking, to, amount, data or {}, now=now))
     events = transition_all(steps, name, actor=actor, now=now, note=note)
     close_cases(
@@ -93,6 +97,17 @@ def _checked_amount(amount_minor: int | None, *, left: int) -> int:
     return amount_minor
 
 
+def _check_not_the_same(payment: Payment) -> None:
+    if payment.returned_external_minor:
+        gone = formats.money(payment.returned_external_minor, payment.currency)
+        raise TransitionNotAllowed(
+            "went_back",
+            f"{gone} of this payment has gone back already, in the provider’s dashboard or before "
+            "this site was restored from a backup. Refund a part only if it is in addition to "
+            "that, and say so.",
+        )
+
+
 @verb(Verb.REFUND_NOW)
 def refund_now(
     booking: Booking,
@@ -101,6 +116,7 @@ def refund_now(
     now: datetime,
     reason: str = "",
     amount_minor: int | None = None,
+    in_addition: bool = False,
 ) -> None:
     """Everything back; a part of it only by staff, who must say why."""
     if amount_minor is not None and actor.kind != ActorKind.STAFF:
@@ -111,7 +127,13 @@ def refund_now(
     if actor.kind == ActorKind.STAFF and not reason.strip():
         raise TransitionNotAllowed("reason_missing", "Give a reason.")
     end_with_refund(
-        [booking], Verb.REFUND_NOW, actor=actor, now=now, amount_minor=amount_minor, note=reason
+        [booking],
+        Verb.REFUND_NOW,
+        actor=actor,
+        now=now,
+        amount_minor=amount_minor,
+        in_addition=in_addition,
+        note=reason,
     )
 
 

@@ -1,7 +1,8 @@
 """Reasons for which refunds wait for a person. A hold is loud, and never counts as done.
 
 A dispute at the bank, unusually many refunds at once (`breaker`), a database that was restored
-from a backup (`REFUNDS_HOLD`), and a row that cannot be processed.
+from a backup (`REFUNDS_HOLD`), a payment of which this site refunded something that a restored
+database does not know, and a row that cannot be processed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from django.db import transaction
 
 from bookings import emails
-from bookings.models import Refund, RefundState
+from bookings.models import Payment, Refund, RefundState, TimelineEvent
 from bookings.refunds.recording import as_read, tell
 from bookings.states import SYSTEM, Actor
 
@@ -24,6 +25,9 @@ DISPUTE = "bank dispute open"
 BREAKER = "unusually many refunds"
 RESTORE = "restored from a backup"
 SET_ASIDE = "it cannot be processed"
+LOST = "some of its payment went back before a restore"
+LOST_ONES = "lost"
+"""In the note about what went back: refunds that this site has made and does not know."""
 
 
 def hold(refund: Refund, reason: str, *, now: datetime) -> bool:
@@ -33,6 +37,14 @@ def hold(refund: Refund, reason: str, *, now: datetime) -> bool:
             return False
         tell(refund, "refund_held", now=now, note=reason)
     return True
+
+
+def has_lost_ones(payment: Payment) -> bool:
+    """Somebody decided what goes back of this payment, and this database has forgotten it."""
+    if not payment.returned_external_minor:
+        return False
+    noted = TimelineEvent.objects.filter(booking=payment.booking_id, verb="returned_elsewhere")
+    return noted.filter(data__has_key=LOST_ONES).exists()
 
 
 def set_aside(refund: Refund, why: str, *, now: datetime) -> bool:

@@ -11,6 +11,7 @@ from bookings import emails, timeline
 from bookings.gateways import ListedRefund
 from bookings.models import Booking, Payment, Refund, RefundState
 from bookings.models.money import NOT_LIVE
+from bookings.refunds import holds
 from bookings.refunds.recording import as_read, tell
 from bookings.refunds.requesting import Wanted, plan
 from bookings.states import SYSTEM
@@ -33,12 +34,21 @@ def settle(payment_id: int, listed: list[ListedRefund], *, now: datetime) -> int
             reconciled_at=now, returned_external_minor=outside
         )
         payment.returned_external_minor = outside
+        lost = _lost_ones(listed, rows)
         if more > 0:
-            _note(payment, "returned_elsewhere", more, now=now)
+            _note(
+                payment,
+                "returned_elsewhere",
+                more,
+                now=now,
+                **({holds.LOST_ONES: lost} if lost else {}),
+            )
         if more < 0 and _has_failed(listed, rows):
             _note(payment, "came_back_elsewhere", -more, now=now)
             tell_staff(payment.booking, now=now, why=f"{-more} came back, {outside} left outside")
         voided = make_room(payment, rows, now=now) if more else 0
+        if more > 0 and lost:
+            _hold_the_rest(payment, now=now)
         tell_if_too_much(payment, now=now)
     return voided + bool(more)
 
@@ -66,6 +76,19 @@ def outside_minor(payment: Payment, listed: list[ListedRefund], rows: list[Refun
     return sum(amounts) + (0 if is_listed else lost)
 
 
+def _lost_ones(listed: list[ListedRefund], rows: list[Refund]) -> list[str]:
+    """Refunds that this site has made and does not know: the database is older than they are."""
+    known = {row.uuid.hex for row in rows}
+    marked = [entry for entry in listed if entry.is_live and _hex(entry.refund_uuid)]
+    return [e.provider_refund_id for e in marked if _hex(e.refund_uuid) not in known]
+
+
+def _hold_the_rest(payment: Payment, *, now: datetime) -> None:
+    for row in lock_refunds(payment.pk):
+        if is_unsent(row) and row.hold_reason in ("", holds.RESTORE):
+            holds.hold(row, holds.LOST, now=now)
+
+
 def _has_failed(listed: list[ListedRefund], rows: list[Refund]) -> bool:
     """A refund that was made without us came to nothing."""
     ours = {row.uuid.hex for row in rows}
@@ -79,13 +102,15 @@ def _hex(text: str) -> str:
         return ""
 
 
-def _note(payment: Payment, verb: str, amount_minor: int, *, now: datetime) -> None:
+def _note(
+    payment: Payment, verb: str, amount_minor: int, *, now: datetime, **more: list[str]
+) -> None:
     timeline.append(
         payment.booking,
         verb,
         actor=SYSTEM,
         at=now,
-        data={"amount_minor": amount_minor, "currency": payment.currency},
+        data={"amount_minor": amount_minor, "currency": payment.currency, **more},
     )
 
 

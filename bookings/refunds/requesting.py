@@ -12,7 +12,7 @@ from bookings.models import Booking, Payment, Provider, Refund, RefundState, Tim
 from bookings.refunds import breaker, holds, points
 from bookings.refunds.frozen import freeze
 from bookings.refunds.recording import tell, watch
-from bookings.states import TransitionNotAllowed
+from bookings.states import ActorKind, TransitionNotAllowed
 
 
 def lock_payments(bookings: Sequence[Booking]) -> dict[int, Payment]:
@@ -42,21 +42,25 @@ def request_all(wanted: Sequence[Wanted], *, now: datetime, not_before: datetime
     for one in wanted:
         if not 0 < one.amount_minor <= one.payment.refundable_minor:
             raise TransitionNotAllowed("bad_amount", "This is more than can still be refunded.")
-        reason = _reason_to_hold(one.payment, room=room - len(planned), now=now)
+        reason = _reason_to_hold(one, room=room - len(planned), now=now)
         planned.append(plan(one, now=now, not_before=not_before, hold_reason=reason))
     Refund.objects.bulk_create(planned)
     watch([refund for refund in planned if refund.payment.next_compare_at is None], now=now)
     points.reached("refund_inserted")
     for refund in planned:
         if refund.hold_reason:
-            verb = "refund_held" if refund.hold_reason == holds.DISPUTE else "refund_paused"
+            is_alone = refund.hold_reason in (holds.DISPUTE, holds.LOST)
+            verb = "refund_held" if is_alone else "refund_paused"
             tell(refund, verb, now=now, note=refund.hold_reason)
     return planned
 
 
-def _reason_to_hold(payment: Payment, *, room: int, now: datetime) -> str:
+def _reason_to_hold(wanted: Wanted, *, room: int, now: datetime) -> str:
+    payment = wanted.payment
     if payment.is_disputed:
         return holds.DISPUTE
+    if wanted.event.actor_kind != ActorKind.STAFF and holds.has_lost_ones(payment):
+        return holds.LOST
     if settings.REFUNDS_HOLD:
         return holds.RESTORE
     return "" if room > 0 else breaker.trip(now=now)

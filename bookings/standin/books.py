@@ -173,6 +173,14 @@ class Books:
         now = self.now()
         return [doc for doc in self.refunds_of(payment_id) if doc.get("listed_at", 0) <= now]
 
+    def made(self, provider: str, since: float, until: float) -> list[Doc]:
+        """All refunds of a time that lists show by now, newest first."""
+        now = self.now()
+        every = [doc for doc in self.store.all("refund").values() if doc["provider"] == provider]
+        found = [doc for doc in every if since <= int(doc["created"]) <= until]
+        listed = [doc for doc in found if doc.get("listed_at", 0) <= now]
+        return sorted(listed, key=lambda doc: float(doc["created"]), reverse=True)
+
     def returned(self, payment_id: str) -> int:
         refunds = self.refunds_of(payment_id)
         return sum(doc["amount"] for doc in refunds if self.state(doc) != "failed")

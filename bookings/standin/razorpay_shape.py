@@ -22,9 +22,11 @@ ROUTES = (
     ("POST", r"payments/([^/]+)/capture", "_capture"),
     ("POST", r"payments/([^/]+)/refund", "_refund"),
     ("GET", r"payments/([^/]+)/refunds", "_list"),
+    ("GET", r"refunds", "_list_all"),
     ("GET", r"payments/([^/]+)/refunds/([^/]+)", "_one"),
     ("GET", r"disputes/([^/]+)", "_dispute"),
 )
+ANY_TIME = (("from", 0), ("to", 1e12))
 
 
 class RazorpayShape:
@@ -104,10 +106,16 @@ class RazorpayShape:
         return Reply(200, self.refund_json(refund))
 
     def _list(self, call: Call, fault: Fault, payment_id: str) -> Reply:
+        return self._page(call, self.books.listed(self._payment(payment_id)["id"]))
+
+    def _list_all(self, call: Call, fault: Fault) -> Reply:
+        since, until = (float(call.query.get(name, any_)) for name, any_ in ANY_TIME)
+        return self._page(call, self.books.made("razorpay", since, until))
+
+    def _page(self, call: Call, found: list[Doc]) -> Reply:
         count = min(100, max(1, int(call.query.get("count", 10))))
         skip = int(call.query.get("skip", 0))
-        found = self.books.listed(self._payment(payment_id)["id"])[skip : skip + count]
-        return self._collection([self.refund_json(doc) for doc in found])
+        return self._collection([self.refund_json(doc) for doc in found[skip : skip + count]])
 
     def _one(self, call: Call, fault: Fault, payment_id: str, refund_id: str) -> Reply:
         refund = self.books.refund_of("razorpay", refund_id)

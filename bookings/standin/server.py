@@ -72,10 +72,14 @@ class StandIn(ThreadingHTTPServer):
             time.sleep(TICK_SECONDS)
             self.books.tick()
 
-    def shape_of(self, path: str) -> StripeShape | RazorpayShape:
-        """The first word after /v1/ tells them apart, or what is asked for."""
-        is_razorpay = path.startswith(("/v1/orders", "/v1/payments/", "/v1/disputes/disp_"))
-        return self.razorpay if is_razorpay else self.stripe
+    def shape_of(self, call: Call) -> StripeShape | RazorpayShape:
+        """The first word after /v1/ tells them apart, or what is asked for; both list all their
+        refunds under one name, to whoever has their key."""
+        is_theirs = call.path.startswith(("/v1/orders", "/v1/payments/", "/v1/disputes/disp_"))
+        is_list = (call.method, call.path) == ("GET", "/v1/refunds")
+        if is_theirs or (is_list and self.razorpay.is_allowed(call)):
+            return self.razorpay
+        return self.stripe
 
     def answer(self, call: Call) -> Reply | bytes:
         if call.path.startswith("/_"):
@@ -85,7 +89,7 @@ class StandIn(ThreadingHTTPServer):
         if call.path == "/v1/checkout/embedded":
             return self.pay_page.hosted(call)
         time.sleep(self.delay_seconds)
-        shape = self.shape_of(call.path)
+        shape = self.shape_of(call)
         if not shape.is_allowed(call):
             return Reply(401, shape.error(401, "", "The key is not valid."))
         fault = self.faults.next(call)

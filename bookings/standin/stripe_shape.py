@@ -21,6 +21,9 @@ WHY = {
 }
 
 
+ANY_TIME = (("gte", 0), ("lte", 1e12))
+
+
 class StripeShape(StripeObjects):
     provider = "stripe"
 
@@ -103,8 +106,11 @@ class StripeShape(StripeObjects):
         return Reply(200, self.refund_json(refund))
 
     def _list(self, call: Call) -> Reply:
-        payment = self._payment_in(call.query)
-        found = self.books.listed(payment["id"])
+        if call.query.keys() & {"payment_intent", "charge"}:
+            found = self.books.listed(self._payment_in(call.query)["id"])
+        else:
+            since, until = (float(call.query.get(f"created[{n}]", d)) for n, d in ANY_TIME)
+            found = self.books.made("stripe", since, until)
         ids = [doc["id"] for doc in found]
         if after := call.query.get("starting_after"):
             found = found[ids.index(after) + 1 :] if after in ids else []
