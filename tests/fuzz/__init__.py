@@ -6,6 +6,5 @@
 
 Each request is an address from the URLconf with genuine or broken ids, tokens and values, a form
 of a page that was seen before with some of its values changed, a method, a content type and
-headers, in the name of a visitor, an expert or staff. `tests/test_fuzz.py` sends a few hundred of
-the same kind within the suite.
+headers, in the name of a visitor, an expert or staff.
 """
