@@ -10,6 +10,9 @@ from celery.signals import setup_logging, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "topmate.settings")
 
+for name in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
+    os.environ.pop(name, None)  # Celery prefers them to its settings; ours is REDIS_URL
+
 app = Celery("topmate", task_cls="topmate.broker:WakeUpTask")
 app.config_from_object("topmate.broker:configuration")
 app.autodiscover_tasks()

@@ -23,7 +23,8 @@ DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).expanduser().resolv
 _host = env.text("HOST", "127.0.0.1")
 _port = env.number("PORT", 8000, low=1, high=65535)
 _address = "127.0.0.1" if _host in ("0.0.0.0", "::", "localhost") else _host  # noqa: S104
-_site = env.url("SITE_URL", f"http://{_address}:{_port}", ("http", "https"))
+_in_url = f"[{_address}]" if ":" in _address else _address
+_site = env.url("SITE_URL", f"http://{_in_url}:{_port}", ("http", "https"))
 if not _site.hostname or _site.path.strip("/") or _site.query or _site.username:
     env.problem("SITE_URL must be a scheme and a host only, like https://calls.example.org.")
 _site = senders.site(env, _site)
@@ -36,7 +37,9 @@ ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", [])
 if "*" in ALLOWED_HOSTS:
     env.problem("ALLOWED_HOSTS must name hosts; * would let anybody write the links in our mails.")
 if not ALLOWED_HOSTS:
-    ALLOWED_HOSTS = sorted({_site.hostname or "", _address, "localhost", "127.0.0.1", "[::1]"})
+    _own = _site.hostname or ""
+    _own = f"[{_own}]" if ":" in _own else _own
+    ALLOWED_HOSTS = sorted({_own, _in_url, "localhost", "127.0.0.1", "[::1]"})
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0, low=0, high=10)
 SECRET_KEY = keys.secret_key(env, DATA_DIR, is_public=IS_PUBLIC, is_https=IS_HTTPS)

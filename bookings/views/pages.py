@@ -6,6 +6,7 @@ import logging
 from typing import cast
 
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -131,6 +132,8 @@ def keys(request: ExpertRequest) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    if isinstance(exception, DisallowedHost):
+        return _error(request, "unknown_host", status=400)
     return _error(request, "bad_request", status=400)
 
 

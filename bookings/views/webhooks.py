@@ -86,5 +86,7 @@ def _event_id(request: HttpRequest, provider: Provider, event: dict[str, Any]) -
 
 urlpatterns: list[URLPattern] = [
     path("webhooks/stripe/", stripe, name="stripe_webhook"),
+    path("webhooks/stripe", stripe),  # as people type it into the provider's dashboard
     path("webhooks/razorpay/", razorpay, name="razorpay_webhook"),
+    path("webhooks/razorpay", razorpay),
 ]

@@ -76,7 +76,10 @@ def check_port(run: Run) -> None:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             stop(f"port {run.port} on {run.host} is taken. Choose another: make run PORT=8001")
-        stop(f"{run.host}:{run.port} cannot be used as an address ({error.strerror}).")
+        stop(
+            f"HOST={run.host} is no address of this machine ({error.strerror}). Leave HOST out to "
+            "answer this machine only, or set HOST=0.0.0.0 to answer others as well."
+        )
 
 
 def choose_broker(run: Run, state: State) -> None:

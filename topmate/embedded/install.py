@@ -95,6 +95,13 @@ def make_environment() -> None:
         stop("the virtual environment could not be made; the lines above say why.")
 
 
+def plain_pip() -> dict[str, str]:
+    """Packages go into .venv, also where variables of pip say something else. Which index it asks
+    stays the machine's own matter."""
+    elsewhere = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN")
+    return {name: value for name, value in os.environ.items() if name not in elsewhere}
+
+
 def install(lock: str) -> None:
     with open(os.path.join(ROOT, lock)) as file:
         total = sum("==" in line for line in file if not line.startswith((" ", "#")))
@@ -108,6 +115,7 @@ def install(lock: str) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         universal_newlines=True,
+        env=plain_pip(),
     )
     output = []
     fetched = 0
