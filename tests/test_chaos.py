@@ -6,15 +6,17 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from django.utils import timezone
 
 from bookings.models import OutboxEmail, ProviderEvent, Refund, RefundState
+from bookings.refunds import outcomes
 from tests.chaos import killing
-from tests.chaos.arming import _use_a_fresh_key_per_try
-from tests.chaos.comparing import Comparison, compare, find_forgotten
+from tests.chaos.arming import _take_the_next_key_at_once, _use_a_fresh_key_per_try
+from tests.chaos.comparing import Comparison, compare, find_early, find_forgotten
 from tests.chaos.killing import Reaper
 from tests.chaos.options import KINDS, kinds_in
 from tests.chaos.processes import Program
@@ -22,6 +24,7 @@ from tests.engine import drive, paid, refetch, refund_of
 from tests.providers import Provider, until
 
 pytestmark = pytest.mark.django_db
+LONG_AFTER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def compared(provider: Provider) -> Comparison:
@@ -166,3 +169,49 @@ def test_only_known_kinds_can_be_chosen() -> None:
     assert kinds_in("") == KINDS
     with pytest.raises(ValueError, match="moon"):
         kinds_in("moon")
+
+
+# --- early ----------------------------------------------------------------------------------------
+
+
+def test_what_is_paid_before_its_deadline_is_early(provider: Provider) -> None:
+    refund = finished(provider)
+    books = provider.server.books.summary()
+    ref, now = refund.payment.provider_ref, timezone.now()
+    assert find_early(books, {ref: now - timedelta(hours=1)}, now=LONG_AFTER) == []
+    [line] = find_early(books, {ref: now + timedelta(hours=1)}, now=LONG_AFTER)
+    assert ref in line
+    provider.tell(external_refund={"payment": ref, "amount": 100})
+    books = provider.server.books.summary()
+    assert len(find_early(books, {ref: now + timedelta(hours=1)}, now=LONG_AFTER)) == 1
+
+
+def test_what_a_clock_that_is_ahead_has_written_is_early(provider: Provider) -> None:
+    refund = finished(provider)
+    last = refund.booking.events.latest("at")
+    assert find_early({}, {}, now=last.at) == []
+    found = find_early({}, {}, now=last.at - timedelta(days=4))
+    assert found
+    assert all("ahead" in line for line in found)
+
+
+@pytest.mark.parametrize("is_hasty", [False, True])
+def test_a_young_absence_and_a_new_key_pay_twice_and_are_seen(
+    provider: Provider, is_hasty: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The work is done, the provider's own error is stored, and lists are behind."""
+    monkeypatch.setattr(outcomes, "_repeated", outcomes._repeated)  # put back at the end
+    if is_hasty:
+        _take_the_next_key_at_once()
+    refund = refund_of(provider, part=80000)
+    provider.tell(list_lag=300)
+    provider.fault("error_done")
+    name = "payment_intents/[^/]+" if provider.name == "stripe" else "payments/[^/]+"
+    for _ in range(4):
+        provider.fault("gateway", calls=9, match=f"^GET /v1/{name}$")  # it cannot be read
+        drive(refund)
+        provider.tell(advance=130)
+    provider.tell(advance=3600)
+    drive(refund)
+    assert len(paid(provider, refund)) == (2 if is_hasty else 1)
+    assert len(compared(provider).doubled) == (1 if is_hasty else 0)

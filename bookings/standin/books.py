@@ -238,6 +238,7 @@ class Books:
         return {
             "id": refund["id"],
             "amount_minor": refund["amount"],
+            "created": refund["created"],
             "status": self.state(refund),
             "refund_uuid": refund["metadata"].get("refund_uuid", ""),
             "key": refund["key"],

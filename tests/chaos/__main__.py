@@ -20,6 +20,8 @@ def main() -> int:
     parser.add_argument("--crash-at", default="")
     parser.add_argument("--sqlite", action="store_true")
     parser.add_argument("--fresh-keys", action="store_true")
+    parser.add_argument("--hasty-keys", action="store_true")
+    parser.add_argument("--no-clock-guard", action="store_true")
     parser.add_argument("--lazy-commits", action="store_true")
     options = Options(**vars(parser.parse_args()))
     return 0 if run(options, lambda line: print(line, flush=True)) else 1

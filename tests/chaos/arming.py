@@ -1,12 +1,12 @@
-"""What differs from production, in one place: shorter waits, a killer at the named points, and,
-when asked for, the one guard removed that must be seen to matter."""
+"""What differs from production, in one place: shorter waits, a killer at the named points, a clock
+that is wrong, and, when asked for, the one guard removed that must be seen to matter."""
 
 from __future__ import annotations
 
 import os
 import random
 import signal
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,9 @@ SCALED = (
     "POLL_AFTER",
 )  # fmt: skip
 DAY_HERE = timedelta(seconds=6)
+LIST_LAG = timedelta(minutes=5)
+"""The most by which the provider's lists are behind; scaled as `pace.SECOND_LOOK` is, which is how
+old an absence must be to be believed."""
 AGAIN_HERE = [timedelta(seconds=seconds) for seconds in (0.2, 1, 3, 6)]
 
 
@@ -31,12 +34,22 @@ def arm() -> None:
     _count_tasks()
     if os.environ.get("CHAOS_FRESH_KEYS"):
         _use_a_fresh_key_per_try()
+    if os.environ.get("CHAOS_HASTY_KEYS"):
+        _take_the_next_key_at_once()
+    if days := os.environ.get("CHAOS_DAYS_AHEAD"):
+        _set_the_clock_ahead(timedelta(days=float(days)))
+    if os.environ.get("CHAOS_NO_CLOCK_GUARD"):
+        _go_by_the_own_clock()
     if os.environ.get("CHAOS_CRASH_RATE"):
         points.reached = Killer().reached
 
 
+def scale_of_waits() -> float:
+    return float(os.environ.get("CHAOS_PACE", "0.02"))
+
+
 def _scale(module: Any, names: tuple[str, ...]) -> None:
-    scale = float(os.environ.get("CHAOS_PACE", "0.02"))
+    scale = scale_of_waits()
     for name in names:
         value = getattr(module, name)
         is_list = isinstance(value, list)
@@ -100,3 +113,32 @@ def _use_a_fresh_key_per_try() -> None:
         return f"rf_{self.uuid.hex}_{self.epoch}_{self.attempts}"
 
     Refund.idempotency_key = property(key)  # type: ignore[assignment,method-assign]
+
+
+def _take_the_next_key_at_once() -> None:
+    """Without the bound of epochs: the second error of the provider's own brings the next key,
+    however young the absence is, and as often as it takes."""
+    from bookings.refunds import outcomes
+
+    def repeated(refund: Any, *, at_most: int, now: datetime) -> dict[str, Any]:
+        if refund.stored_failure_at is None:
+            return {"stored_failure_at": now}
+        return {"epoch": refund.epoch + 1}
+
+    outcomes._repeated = repeated
+
+
+def _set_the_clock_ahead(offset: timedelta) -> None:
+    """Of this machine, as Django reads it; the database's is right."""
+    from django.utils import timezone
+
+    timezone.now = lambda: datetime.now(UTC) + offset
+
+
+def _go_by_the_own_clock() -> None:
+    """Without the guard of clocks: every process believes its own."""
+    from django.utils import timezone
+
+    from bookings import database_time
+
+    database_time.now = database_time.read = lambda: timezone.now()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from bookings.models import (
@@ -14,6 +15,7 @@ from bookings.models import (
     ProviderEvent,
     Refund,
     RefundState,
+    TimelineEvent,
 )
 from bookings.models.money import IN_HAND
 from bookings.refunds.outside import is_paid_by_hand
@@ -25,13 +27,31 @@ class Comparison:
     refunds: int = 0
     payments: int = 0
     doubled: list[str] = field(default_factory=list)
+    early: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     mismatched: list[str] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
 
     @property
     def is_clean(self) -> bool:
-        return not (self.doubled or self.lost or self.mismatched or self.forgotten)
+        wrong = (self.doubled, self.early, self.lost, self.mismatched, self.forgotten)
+        return not any(wrong)
+
+
+def find_early(
+    books: Mapping[str, Any], due: Mapping[str, datetime], *, now: datetime
+) -> list[str]:
+    """What the provider was asked to pay before its time, and what a clock that is ahead has
+    written. `now` and `due` are of the database's clock."""
+    found = []
+    for ref, due_at in due.items():
+        for line in books[ref]["refunds"]:
+            made_at = datetime.fromtimestamp(line["created"], UTC)
+            if not line["is_external"] and made_at < due_at:
+                found.append(f"{ref}: paid {due_at - made_at} before its deadline")
+    for event in TimelineEvent.objects.filter(at__gt=now).select_related("booking"):
+        found.append(f"{event.booking.code}: {event.verb} is stamped {event.at - now} ahead")
+    return found
 
 
 def compare(books: dict[str, Any]) -> Comparison:

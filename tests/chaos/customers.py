@@ -14,9 +14,10 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Sum
 from django.utils import timezone
 
-from bookings import intake, lifecycle
+from bookings import intake, lifecycle, refunds
 from bookings.models import Booking, Expert, Follower, Payment, Refund, Service, User
 from bookings.policy import Policy
+from bookings.refunds import pace
 from bookings.states import Actor, ActorKind, TransitionNotAllowed
 from tests.chaos.comparing import IN_HAND
 from tests.chaos.provider import Away, Provider
@@ -24,7 +25,7 @@ from tests.chaos.provider import Away, Provider
 T = TypeVar("T")
 PRICE = 9000
 QUICK = {
-    "no_show_window": timedelta(seconds=1),
+    "no_show_window": timedelta(seconds=6),
     "grace": timedelta(0),
     "undo_window": timedelta(seconds=1),
     "report_window": timedelta(days=3650),
@@ -33,12 +34,15 @@ QUICK = {
 
 class Customers:
     """`promised`: for each booking the version that a verb has answered with. Whatever dies, the
-    database must never forget it."""
+    database must never forget it. `due`: for each payment whose booking waits for an answer, when
+    its money goes back by itself, and never before."""
 
     def __init__(self, provider: Provider, dice: random.Random) -> None:
         self.provider, self.dice = provider, dice
         self.calls = 0
         self.promised: dict[str, int] = {}
+        self.due: dict[str, datetime] = {}
+        self.asked = 0
         self.turned_away: Counter[str] = Counter()
         self.limits = replace(Policy.in_force(), **QUICK)
         user = User.objects.create_user(email="staff@example.org", password=None, is_staff=True)
@@ -95,6 +99,8 @@ class Customers:
                     reason="expert_absent", text="Nobody came.",
                 )  # fmt: skip
                 self._answered(reported)
+                assert reported.deadline_at is not None
+                self.due[reported.payment.provider_ref] = reported.deadline_at
             case "undone":
                 actor = Actor(ActorKind.EXPERT, self.expert.user_id)
                 self._answered(lifecycle.refund_now(booking.pk, actor=actor, now=now))
@@ -103,6 +109,17 @@ class Customers:
             case "outside":  # somebody refunds a part in the provider's dashboard as well
                 self._refund(booking, now, amount_minor=PRICE // 3)
                 self._outside(Payment.objects.get(booking=booking), self.dice.choice([2000, 8000]))
+
+    def decide(self) -> None:
+        """Staff looks at what nobody asks about any more: it is tried again, and so looked for
+        first. Not before the provider's list shows what was made."""
+        now = timezone.now()
+        for refund in Refund.objects.filter(state__in=IN_HAND, next_attempt_at=None):
+            if refund.absent_at and now - refund.absent_at < pace.SECOND_LOOK:
+                continue
+            act = refunds.release if refund.hold_reason else refunds.retry
+            act(refund.pk, actor=self.staff, now=now, reason="Looked in the dashboard.")
+            self.asked += 1
 
     def _refund(self, booking: Booking, now: datetime, **details: Any) -> None:
         self._answered(

@@ -16,6 +16,8 @@ class Options:
     minutes: float = 600
     only: tuple[str, ...] = KINDS
     fresh_keys: bool = False
+    hasty_keys: bool = False
+    no_clock_guard: bool = False
     lazy_commits: bool = False
     sqlite: bool = False
     crash_rate: float = 0.03

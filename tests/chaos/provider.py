@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from bookings.standin.calls import Call
-from bookings.standin.faults import NO_FAULT, RANDOM_KINDS, Dice, Fault
+from bookings.standin.faults import NO_FAULT, RANDOM_KINDS, Dice, Fault, ListLag
 from bookings.standin.server import StandIn
 from bookings.standin.webhooks import Noise
-from tests.chaos.arming import append
+from tests.chaos.arming import LIST_LAG, append, scale_of_waits
 
 SLOW, VERY_SLOW = 2.0, 15.0
 """Seconds: long after the client has stopped waiting, and has tried again."""
@@ -85,6 +85,7 @@ def main() -> None:
     books = str(folder / "books.sqlite3")
     server = Quiet("127.0.0.1", int(env["CHAOS_PROVIDER_PORT"]), file=books)
     server.books.settles_after = 1.0
+    server.books.list_lag = ListLag((LIST_LAG * scale_of_waits()).total_seconds(), seed)
     rate = float(env["CHAOS_FAULT_RATE"])
     server.faults.dice = Lies(f"{seed} {life}", rate, kinds=KINDS, seconds=SLOW, folder=folder)
     if site := env.get("CHAOS_SITE"):

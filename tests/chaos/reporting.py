@@ -10,9 +10,10 @@ from typing import Any
 
 from django.core.management import CommandError, call_command
 
+from bookings import clock_check, database_time
 from bookings.models import OutboxEmail, ProviderEvent, Refund
 from tests.chaos.arming import lines
-from tests.chaos.comparing import compare, find_forgotten
+from tests.chaos.comparing import compare, find_early, find_forgotten
 from tests.chaos.customers import Customers
 from tests.chaos.killing import Reaper
 
@@ -25,6 +26,7 @@ def report(
     books = customers.provider.ask("/_books")["payments"]
     events = customers.provider.ask("/_events")["events"]
     found = compare(books)
+    found.early = find_early(books, customers.due, now=database_time.read())
     found.forgotten = find_forgotten(customers.promised, events)
     crashes = Counter(lines(folder / "crashes"))
     say(
@@ -36,7 +38,8 @@ def report(
     states = Counter(Refund.objects.values_list("state", flat=True))
     say(f"payments: {found.payments}, refunds: {found.refunds} {dict(states)}, {minutes:.1f} min")
     say(f"e-mails: {dict(mails)}; verbs answered to customers: {len(customers.promised)} bookings")
-    for name in ("doubled", "lost", "mismatched", "forgotten"):
+    say(f"staff looked at {customers.asked} refunds; {_wrong_clocks()}")
+    for name in ("doubled", "early", "lost", "mismatched", "forgotten"):
         offenders: list[str] = getattr(found, name)
         say(f"{name}: {len(offenders)}")
         for line in offenders[:MOST_NAMED]:
@@ -61,6 +64,11 @@ def _say_of_programs(
         text = log.read_text(errors="replace")
         recoveries = text.count("automatic recovery in progress")
         say(f"database: {recoveries} recoveries, {text.count('connection authorized')} connections")
+
+
+def _wrong_clocks() -> str:
+    mails = OutboxEmail.objects.filter(kind=clock_check.ALARM).count()
+    return f"{mails} e-mails to staff about a wrong clock"
 
 
 def _tasks(folder: Path, name: str) -> dict[str, int]:

@@ -57,7 +57,7 @@ def _run(options: Options, folder: Path, scene: starting.Scene, say: Callable[[s
         reaper = Reaper(programs, options.seed, options.only)
         customers = Customers(provider, random.Random(options.seed + 1))
         _trade_and_kill(options, folder, reaper, customers, say)
-        healing.heal(folder, provider, programs, say)
+        healing.heal(folder, customers, programs, say)
         minutes = (time.monotonic() - began) / 60
         return reporting.report(folder, reaper, customers, minutes, say)
     finally:

@@ -24,6 +24,8 @@ DURABLE = {
 }
 LAZY = {"synchronous_commit": "off", "wal_writer_delay": "10s"}
 """What `--lazy-commits` takes away: a commit is answered before it is on disk."""
+IS_AHEAD, DAYS_AHEAD = "worker-2", 4
+"""Its machine's clock is that wrong for the whole run."""
 WHOLE = 0.06
 """How often all of a worker is killed rather than one of its children: it is slow to start."""
 
@@ -82,7 +84,14 @@ def site_programs(options: Options, folder: Path, env: dict[str, str]) -> list[P
         "beat": [*celery, "beat", "--pidfile=", "--loglevel", "ERROR"],
     }
     programs = [
-        _program(name, "workers", command, folder, env, 1.0 if name == "beat" else WHOLE)
+        _program(
+            name,
+            "workers",
+            command,
+            folder,
+            env | ({"CHAOS_DAYS_AHEAD": str(DAYS_AHEAD)} if name == IS_AHEAD else {}),
+            1.0 if name == "beat" else WHOLE,
+        )
         for name, command in commands.items()
     ]
     if "web" in options.only:
@@ -130,6 +139,8 @@ def _environment(options: Options, folder: Path, port: int, web_port: int) -> di
         "CHAOS_CRASH_AT": options.crash_at,
         "CHAOS_FOLDER": str(folder),
         "CHAOS_FRESH_KEYS": "1" if options.fresh_keys else "",
+        "CHAOS_HASTY_KEYS": "1" if options.hasty_keys else "",
+        "CHAOS_NO_CLOCK_GUARD": "1" if options.no_clock_guard else "",
     }
 
 

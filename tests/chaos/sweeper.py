@@ -8,13 +8,12 @@ import time
 
 def sweep_once() -> None:
     from django.db import connections
-    from django.utils import timezone
 
     from bookings import sweeps
 
     connections.close_all()
     try:
-        sweeps.run(now=timezone.now())
+        sweeps.sweep()
     finally:
         os._exit(0)
 

@@ -15,7 +15,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
-FLAGS = ("sqlite", "fresh_keys", "lazy_commits")
+FLAGS = ("sqlite", "fresh_keys", "hasty_keys", "no_clock_guard", "lazy_commits")
 
 
 class Command(BaseCommand):
@@ -32,6 +32,14 @@ class Command(BaseCommand):
         parser.add_argument("--sqlite", action="store_true", help="instead of PostgreSQL")
         parser.add_argument(
             "--fresh-keys", action="store_true", help="a new key per try: must show doubles"
+        )
+        parser.add_argument(
+            "--hasty-keys", action="store_true", help="no bound of epochs: must show doubles"
+        )
+        parser.add_argument(
+            "--no-clock-guard",
+            action="store_true",
+            help="each process believes its own clock: must show early refunds",
         )
         parser.add_argument(
             "--lazy-commits", action="store_true", help="answer early: must show forgotten verbs"
