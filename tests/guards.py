@@ -325,8 +325,8 @@ GUARDS = (
     Guard(
         "M17", "What a provider counts in other units is not sent",
         f"{ENGINE}/claiming.py",
-        "if not _is_left_to_staff(refund, now=now)]",
-        "]",
+        "        and not _is_left_to_staff(refund, now=now)\n",
+        "",
         "tests/test_refund_currencies.py::test_a_refund_that_would_be_a_hundredth_is_not_sent",
     ),
     Guard(
@@ -347,8 +347,9 @@ GUARDS = (
     ),
     Guard(
         "M18", "The request is frozen when it is planned",
-        f"{ENGINE}/driving.py",
-        "**refund.request)",
+        f"{ENGINE}/frozen.py",
+        "idempotency_key=refund.idempotency_key, **refund.request)",
+        'idempotency_key=refund.idempotency_key, '
         '**{**refund.request, "amount_minor": refund.booking.price_minor})',
         "tests/test_refund_keys.py::test_m18_what_is_sent_again_is_word_for_word_the_same",
     ),
@@ -446,8 +447,8 @@ GUARDS = (
     Guard(
         "M21", "and somebody asks every few minutes",
         "bookings/sweeps.py",
-        "recovery.probe(now=now)",
-        "pass",
+        "reconciling.tell_of_old, recovery.probe, _compare_some",
+        "reconciling.tell_of_old, _compare_some",
         "tests/test_refund_outage.py::test_m21_a_single_refund_need_not_wait_for_its_hour",
     ),
     Guard(
@@ -461,8 +462,8 @@ GUARDS = (
     Guard(
         "M23", "A refund by hand is not forgotten",
         "bookings/sweeps.py",
-        "reconciling.tell_of_old(now=now)",
-        "pass",
+        "_hold_restored, reconciling.tell_of_old, recovery",
+        "_hold_restored, recovery",
         "tests/test_refund_holds.py::test_m23_a_refund_by_hand_that_nobody_pays_is_told_once",
     ),
     Guard(

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from bookings.presenters.reader import Reader
 from django.test import Client
 
 from bookings import formats, links
@@ -16,6 +15,7 @@ from bookings.emails.rendering import render
 from bookings.forms.fields import LocalDateTimeField
 from bookings.models import Booking, CompletionMark
 from bookings.presenters.slot_picker import Choice, picker
+from bookings.wording.reader import Reader
 from tests.builders import DAY, HOUR, MINUTE, make_booking, make_expert, make_follower, report
 from tests.follower_pages import address, read
 

@@ -53,9 +53,9 @@ def test_an_unknown_zone_is_refused(desk: Client, maya: Expert, zone: str) -> No
 
 
 def test_a_name_keeps_no_hidden_signs_and_stays_one_line(desk: Client, maya: Expert) -> None:
-    desk.post("/account/", settings_of(name="Maya\r\nBcc: x@evil.example \u202e\u200bF\x00."))
+    desk.post("/account/", settings_of(name="Maya\r\nBcc: nobody \u202e\u200bF\x00."))
     maya.refresh_from_db()
-    assert maya.name == "Maya Bcc: x@evil.example F."
+    assert maya.name == "Maya Bcc: nobody F."
 
 
 @pytest.mark.parametrize("name", ["Maya https://evil.example/win", "Maya Www.evil.example"])
@@ -64,7 +64,7 @@ def test_a_name_that_would_be_a_link_in_e_mails_is_refused(
 ) -> None:
     response = desk.post("/account/", settings_of(name=name))
     assert response.status_code == 422
-    assert "Write a name without a web address in it." in response.content.decode()
+    assert "Write a name without a web address, an e-mail address" in response.content.decode()
     maya.refresh_from_db()
     assert maya.name == "Maya Fernandes"
 

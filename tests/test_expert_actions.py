@@ -168,8 +168,8 @@ def mistakes(**slots: str) -> dict[str, str]:
         (mistakes(), "Add at least 2 free times before you send the link."),
         (mistakes(slot_1="2001-01-01T10:00"), "Time 1 is in the past."),
         (mistakes(slot_3="tomorrow"), "Write a date and a time"),
-        (mistakes(slot_1="0001-01-01T00:00"), "Write a date and a time"),
-        (mistakes(slot_1="9999-12-31T23:59"), "Write a date and a time"),
+        (mistakes(slot_1="0001-01-01T00:00"), "in the past"),
+        (mistakes(slot_1="9999-12-31T23:59"), "too far ahead"),
         ({"mode": "availability", "note": "x" * 501}, "Shorten the note to 500 characters."),
     ],
 )

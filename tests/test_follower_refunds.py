@@ -102,7 +102,10 @@ def test_without_an_answer_for_long_it_is_delayed_and_our_team_knows(
     refund_of(booking, state=state, alerted_at=LATER)
     text = status(client, booking)
     assert "Your refund is delayed" in text
-    assert "The payment provider has not confirmed it yet. Our team has been told" in text
+    assert (
+        "The payment provider has not confirmed your refund of ₹2,400 yet. Our team has been told"
+        in text
+    )
     assert "We are sending" not in text
 
 

@@ -48,7 +48,8 @@ def calls(count: int, *, provider: str = "stripe") -> list[Call]:
     """As many lines of a file."""
     found = []
     for n in range(count):
-        own = {"external_ref": f"order-{n}", "payment_ref": f"pay_{n}", "provider": provider}
+        ref = f"pi_{n}Nq7RsT8uV9wXyZ" if provider == "stripe" else f"pay_{n:014d}"
+        own = {"external_ref": f"order-{n}", "payment_ref": ref, "provider": provider}
         call, problems = understand(n, {**LINE, **own}, now=NOW)
         assert call, problems
         found.append(call)
@@ -71,7 +72,9 @@ def test_references_of_a_file_are_looked_up_one_by_one(maya: Expert, count: int)
 @pytest.mark.parametrize("count", [3, 150])
 def test_payments_of_a_file_are_looked_up_one_by_one(maya: Expert, count: int) -> None:
     both = calls(count) + calls(2, provider="razorpay")
-    stripe = make_booking(maya, provider="stripe", payment_ref="pay_1")
-    make_booking(provider="razorpay", payment_ref="pay_2")  # a line has it, of another provider
+    stripe = make_booking(maya, provider="stripe", payment_ref="pi_1Nq7RsT8uV9wXyZ")
+    make_booking(
+        provider="razorpay", payment_ref="pay_00000000000002"
+    )  # a line has it, of another provider
     assert not whole_reads(lambda: known.payments_used(both))
-    assert known.payments_used(both) == {("stripe", "pay_1"): stripe.code}
+    assert known.payments_used(both) == {("stripe", "pi_1Nq7RsT8uV9wXyZ"): stripe.code}

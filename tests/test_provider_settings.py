@@ -13,7 +13,7 @@ STRIPE = "https://api.stripe.com"
 
 def base_of(url: str, key: str = "sk_test_x") -> str:
     env = Env({"STRIPE_API_BASE": url})
-    found = payments.api_base(env, "STRIPE", STRIPE, key)
+    found = payments.api_base(env, "STRIPE", STRIPE, key, is_public=False)
     env.finish()
     return found
 

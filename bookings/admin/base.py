@@ -77,6 +77,8 @@ class BoundedList(ChangeList):
                 "so it is left out.",
             )
             self.query = ""
+        else:
+            self.query = one_line(typed)  # as what it looks in is kept
         found = super().get_queryset(request, exclude_parameters)
         self.query = typed
         return found

@@ -22,7 +22,6 @@ from bookings.lists.keyset import Position
 from bookings.models import Booking, Expert
 
 _NOT_SHOWN = {
-    "buyer_zone",
     "buyer_clock",
     "service",
     "place",
