@@ -171,9 +171,8 @@ def test_a_lighter_row_is_the_same_row_whatever_stands_in_it(
     plain = {"code": "TM-2345678", "hue": "3", "urgency": "soon", "iso": iso, "when_iso": iso}
     around = {"csrf_token": "x", "notice": "n o", "notice_tone": "ok"}
     words = {**hostile, **plain, **around}
-    parts: Any = (
-        source, ("undo", "mark_completed"), True, True, True, True, clock, is_over, has_notice,
-    )  # fmt: skip
+    acts = ("undo", "mark_completed")
+    parts: Any = (source, acts, True, True, True, True, clock, is_over, has_notice)
 
     def outline() -> list[tuple[str, object]]:
         found = Outline()

@@ -130,6 +130,16 @@ def report_clock_is_full() -> Booking:
     return booking
 
 
+def zones_are_known() -> Booking:
+    booking = make_booking()
+    type(booking.follower).objects.filter(pk=booking.follower_id).update(time_zone="Mars/Phobos")
+    return booking
+
+
+def limits_can_be_read() -> Booking:
+    return change(make_booking(), policy={"link_reminder": "2 days"})
+
+
 def reported_has_its_report() -> Booking:
     return change(report(make_booking()), deadline_at=NOW + 99 * HOUR)
 
@@ -309,6 +319,7 @@ PLANTED: list[Callable[[], Booking]] = [
     reported_has_its_report,
     open_report_is_known, offered_has_its_offer, offer_keeps_the_way_back, open_offer_has_a_link,
     one_current_link, contested_has_its_contest, marked_has_its_mark, no_overlap,
+    zones_are_known, limits_can_be_read,
     history_has_no_gap, state_is_where_history_ends, history_begins_with_booking,
     every_move_is_counted, a_form_acts_once, report_ended_as_history_says,
     offer_ended_as_history_says, promised_mail_is_written, no_mail_is_stuck,
