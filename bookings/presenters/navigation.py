@@ -26,7 +26,7 @@ class Navigation:
     name: str
     initials: str
     zone_hint: str
-    unknown_zone: str
+    unknown_zone: str | None
     """the expert's own, where it is not known here"""
     source: str = ""
     """the list with deadlines that stands below, if one does"""
@@ -41,7 +41,7 @@ def navigation(
         name=expert.name,
         initials=initials(expert.name),
         zone_hint=_zone_hint(known(expert.time_zone), now),
-        unknown_zone="" if is_known(expert.time_zone) else expert.time_zone,
+        unknown_zone=None if is_known(expert.time_zone) else expert.time_zone,
         source=source if source in WITH_DEADLINE else "",
     )
 
