@@ -1,4 +1,4 @@
-"""Take each guard of the refund engine, the webhooks and buying away, once, and see its test fail.
+"""Take each guard of refunds, webhooks, buying and due work away, once, and see its test fail.
 
     python -m tests.guards              all of them, in a copy of the project
     python -m tests.guards M03 M19      some
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.guards_of_buying import BUYING
+from tests.guards_of_due_work import DUE_WORK
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = "bookings/refunds"
@@ -515,6 +516,7 @@ GUARDS = (
 
 
 BOUGHT = tuple(Guard(*row) for row in BUYING)
+DUE = tuple(Guard(*row) for row in DUE_WORK)
 
 
 def is_seen(guard: Guard, copy: Path) -> bool:
@@ -550,16 +552,16 @@ def table(guards: tuple[Guard, ...]) -> str:
 
 def main(wanted: list[str]) -> int:
     if wanted == ["--table"]:
-        print(table(GUARDS), table(BOUGHT), sep="\n\n")
+        print(table(GUARDS), table(BOUGHT), table(DUE), sep="\n\n")
         return 0
-    if unknown := set(wanted) - {guard.fault for guard in (*GUARDS, *BOUGHT)}:
+    if unknown := set(wanted) - {guard.fault for guard in (*GUARDS, *BOUGHT, *DUE)}:
         print(f"There is no guard against {', '.join(sorted(unknown))}.\n\n{__doc__}")
         return 2
     blind = 0
     with tempfile.TemporaryDirectory(prefix="topmate-guards-") as name:
         copy = Path(name) / "project"
         shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
-        for guard in (*GUARDS, *BOUGHT):
+        for guard in (*GUARDS, *BOUGHT, *DUE):
             if wanted and guard.fault not in wanted:
                 continue
             seen = is_seen(guard, copy)
