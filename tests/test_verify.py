@@ -16,7 +16,6 @@ from bookings.models import (
     Booking,
     CompletionMark,
     Contest,
-    Follower,
     NoShowReport,
     Offer,
     OutboxEmail,
@@ -112,16 +111,6 @@ def waiting_has_a_clock() -> Booking:
 
 def no_deadline_is_missed() -> Booking:
     return change(report(make_booking()), deadline_at=NOW - timedelta(minutes=12))
-
-
-def limits_can_be_read() -> Booking:
-    return change(report(make_booking()), policy={"grace": "a minute"})
-
-
-def zones_are_known() -> Booking:
-    booking = make_booking()
-    Follower.objects.filter(pk=booking.follower_id).update(time_zone="Mars/Phobos")
-    return booking
 
 
 def report_clock_is_full() -> Booking:
@@ -314,8 +303,7 @@ def sandbox_books_agree() -> Booking:
 
 
 PLANTED: list[Callable[[], Booking]] = [
-    waiting_has_a_clock, no_deadline_is_missed, limits_can_be_read, report_clock_is_full,
-    zones_are_known,
+    waiting_has_a_clock, no_deadline_is_missed, report_clock_is_full,
     reported_has_its_report,
     open_report_is_known, offered_has_its_offer, offer_keeps_the_way_back, open_offer_has_a_link,
     one_current_link, contested_has_its_contest, marked_has_its_mark, no_overlap,
