@@ -68,7 +68,8 @@ def unreadable(stored: Any) -> tuple[str, ...]:
     """The names of those stored limits that cannot be read; all of them where nothing can."""
     if not isinstance(stored, dict):
         return tuple(settings.POLICY)
-    return tuple(name for name, value in _read(stored).items() if value is None)
+    read = _read(stored)  # in the order of the settings: PostgreSQL keeps another one
+    return tuple(name for name in settings.POLICY if name in read and read[name] is None)
 
 
 def seconds(value: Any) -> timedelta | None:

@@ -20,7 +20,13 @@ FOR_EVERYBODY = {
 KEPT_BY_BROWSERS = {"time_zones"}
 """the same for everybody, and of nobody"""
 ONLY_IN_THE_DEMO = {"demo_inbox", "demo_message", "demo_message_html", "demo_message_calendar"}
-BY_SIGNATURE = {"password_reset_confirm", "stripe_webhook", "razorpay_webhook"}
+BY_SIGNATURE = {
+    "password_reset_confirm",
+    "stripe_webhook",
+    "razorpay_webhook",
+    "stripe_webhook_plain",
+    "razorpay_webhook_plain",
+}
 BY_PRIVATE_LINK = {
     "pick": "pick", "refund_instead": "pick",
     "report": "report", "withdraw_report": "report", "move_instead": "report",

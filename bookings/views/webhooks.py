@@ -86,7 +86,9 @@ def _event_id(request: HttpRequest, provider: Provider, event: dict[str, Any]) -
 
 urlpatterns: list[URLPattern] = [
     path("webhooks/stripe/", stripe, name="stripe_webhook"),
-    path("webhooks/stripe", stripe),  # as people type it into the provider's dashboard
+    path(
+        "webhooks/stripe", stripe, name="stripe_webhook_plain"
+    ),  # as people type it into the provider's dashboard
     path("webhooks/razorpay/", razorpay, name="razorpay_webhook"),
-    path("webhooks/razorpay", razorpay),
+    path("webhooks/razorpay", razorpay, name="razorpay_webhook_plain"),
 ]
