@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import re
+import sys
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -51,12 +51,17 @@ SURPRISES = {
 }
 
 
+def kept_by_modules() -> list[Compiled[Any]]:
+    modules = [module for name, module in sys.modules.items() if name.startswith("bookings")]
+    return [kept for one in modules for kept in vars(one).values() if isinstance(kept, Compiled)]
+
+
 @pytest.fixture
 def begin_anew(monkeypatch: pytest.MonkeyPatch, surprises: list[Exception]) -> Any:
     """As in a new process: nothing is kept yet, and nothing was reported."""
 
     def begin() -> None:
-        for kept in [found for found in gc.get_objects() if isinstance(found, Compiled)]:
+        for kept in kept_by_modules():
             monkeypatch.setattr(kept, "_of_thread", threading.local())
             monkeypatch.setattr(kept, "_is_checked", False)
             monkeypatch.setattr(kept, "_is_given_up", False)
