@@ -11,7 +11,6 @@ from icalendar import Calendar, Event, vCalAddress
 
 from bookings import addresses
 from bookings.models import Booking
-from bookings.models import site_host as site_host
 from bookings.plain_text import cleaned, one_line
 
 Method = Literal["REQUEST", "CANCEL"]

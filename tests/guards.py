@@ -1,4 +1,4 @@
-"""Take each guard of refunds, webhooks, buying and due work away, once, and see its test fail.
+"""Take each guard of refunds, webhooks, buying, due work and access away, and see its test fail.
 
     python -m tests.guards              all of them, in a copy of the project
     python -m tests.guards M03 M19      some
@@ -17,6 +17,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.guards_of_access import ACCESS
 from tests.guards_of_buying import BUYING
 from tests.guards_of_due_work import DUE_WORK
 
@@ -517,6 +518,8 @@ GUARDS = (
 
 BOUGHT = tuple(Guard(*row) for row in BUYING)
 DUE = tuple(Guard(*row) for row in DUE_WORK)
+KEPT_OUT = tuple(Guard(*row) for row in ACCESS)
+ALL = (*GUARDS, *BOUGHT, *DUE, *KEPT_OUT)
 
 
 def is_seen(guard: Guard, copy: Path) -> bool:
@@ -552,16 +555,16 @@ def table(guards: tuple[Guard, ...]) -> str:
 
 def main(wanted: list[str]) -> int:
     if wanted == ["--table"]:
-        print(table(GUARDS), table(BOUGHT), table(DUE), sep="\n\n")
+        print(table(GUARDS), table(BOUGHT), table(DUE), table(KEPT_OUT), sep="\n\n")
         return 0
-    if unknown := set(wanted) - {guard.fault for guard in (*GUARDS, *BOUGHT, *DUE)}:
+    if unknown := set(wanted) - {guard.fault for guard in ALL}:
         print(f"There is no guard against {', '.join(sorted(unknown))}.\n\n{__doc__}")
         return 2
     blind = 0
     with tempfile.TemporaryDirectory(prefix="topmate-guards-") as name:
         copy = Path(name) / "project"
         shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
-        for guard in (*GUARDS, *BOUGHT, *DUE):
+        for guard in ALL:
             if wanted and guard.fault not in wanted:
                 continue
             seen = is_seen(guard, copy)

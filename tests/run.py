@@ -19,10 +19,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import IO
 
 from tests import clock, servers
 
@@ -86,12 +87,10 @@ class Runner:
             env=self.environment(**extra),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
         )
         closing = ""
         assert process.stdout is not None
-        for line in process.stdout:
-            print(line, end="", flush=True)
+        for line in self.shown(process.stdout):
             if re.search(r"\d+ (passed|failed|error|skipped|deselected)", line):
                 closing = line.strip(" =\n")
         code = process.wait()
@@ -102,6 +101,16 @@ class Runner:
         self.outcome.results.append(f"{part:<11} {closing}")
         self.outcome.has_run |= not is_empty
         self.outcome.is_failed |= code != 0 and not is_empty
+
+    @staticmethod
+    def shown(output: IO[bytes]) -> Iterator[str]:
+        """The lines; printed as they grow, so that what was reached is seen if it ends early."""
+        line = b""
+        while grown := os.read(output.fileno(), 65536):
+            sys.stdout.buffer.write(grown)
+            sys.stdout.buffer.flush()
+            *whole, line = (line + grown).split(b"\n")
+            yield from (one.decode(errors="replace") for one in whole)
 
     def start(
         self, what: str, key: str, starter: Callable[[Path], servers.Running]

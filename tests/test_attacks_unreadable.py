@@ -142,6 +142,24 @@ def test_the_web_server_is_started_with_it(root: Any) -> None:
     assert config.logger_class is MaskedLogger
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        f"/need-action/?q={'x' * 9000}",
+        f"/completed-calls/?a=1&q={'%C3%A9' * 2000}",
+        f"/sign-in/?next={'%3C' * 3000}",
+        f"/{'x' * 9000}/",
+    ],
+    ids=["a search", "letters", "signs", "a path"],
+)
+def test_an_address_longer_than_any_of_ours_is_refused(desk: Client, target: str) -> None:
+    """A page that repeats it would cost a hundred times of what it costs else."""
+    answer = desk.get(target)
+    assert answer.status_code == 400
+    assert len(answer.content) < 5000
+    assert desk.get(target[:7000]).status_code != 400
+
+
 # --- what only decorates a request -----------------------------------------------------------
 
 NO_ADDRESSES = ["http://[", "http://]", "http://[::1", "http://[v1.x]/", "//[", "https://[x]/y",

@@ -101,6 +101,16 @@ def test_one_uid_for_life_and_a_sequence_that_rises_with_every_change() -> None:
     assert ["METHOD:CANCEL" in text for text in files] == [False, False, True]
 
 
+@pytest.mark.django_db
+def test_an_event_keeps_its_uid_when_the_site_moves_to_another_address(settings: Any) -> None:
+    """A calendar would show the call twice, and a cancellation would find nothing."""
+    booking = builders.make_booking(starts_at=NOW + timedelta(days=2, hours=-1))
+    settings.SITE_URL = "https://calls.example.net"
+    later = Booking.objects.get(pk=booking.pk)
+    assert parsed(made(later, method="CANCEL"))["UID"] == f"{booking.code}@127.0.0.1"
+    assert parsed(made(builders.make_booking()))["UID"].endswith("@calls.example.net")
+
+
 def deliver_all(now: datetime) -> datetime:
     """A minute later, when no undo holds anything any more."""
     now += timedelta(minutes=1)

@@ -21,6 +21,8 @@ from django.utils.http import parse_header_parameters
 CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "latin1"}
 """What programs that send forms and webhooks name. Looking an unknown name up would also keep it in
 memory for good."""
+LONGEST_ADDRESS = 8000
+"""Characters of path and query. Ours have a few hundred; a page may repeat its address in links."""
 UNUSED_METHODS = {"TRACE", "TRACK", "CONNECT"}
 
 
@@ -56,6 +58,8 @@ class ReadableRequestMiddleware:
         if not is_readable(request.META.get("CONTENT_TYPE", "")):
             request.encoding = "utf-8"  # the page that says so reads the request, too
             raise BadRequest("The type of the content cannot be read")
+        if len(request.path) + len(request.META.get("QUERY_STRING", "")) > LONGEST_ADDRESS:
+            raise BadRequest("The address is too long")
         if request.method in UNUSED_METHODS:
             return HttpResponseNotAllowed(["GET", "HEAD", "POST", "OPTIONS"])
         _leave_out_what_is_no_address(request)
