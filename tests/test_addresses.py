@@ -16,6 +16,7 @@ from bookings.models import Booking, Checkout, Expert, Follower, OutboxEmail, Us
 from tests import shoppers, smtp_server
 from tests.builders import DAY, NOW, make_booking, make_expert, make_follower, make_service
 from tests.follower_pages import address, read
+from tests.mail_settings import SMTP, use_mail
 from tests.shoppers import buy, send_form, shown
 from tests.test_settings import Load, load_settings  # noqa: F401 - a fixture
 
@@ -26,9 +27,7 @@ expert, no_keys = shoppers.expert, shoppers.no_keys
 def mailbox(settings: Any) -> Any:
     """A real mail server on a socket."""
     with smtp_server.running() as box:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", box.port
-        settings.EMAIL_TIMEOUT = 5
+        use_mail(settings, SMTP, host="127.0.0.1", port=box.port, timeout=5)
         yield box
 
 

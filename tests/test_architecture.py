@@ -6,6 +6,7 @@ A new module needs a line in LEVELS; put it as low as its imports allow.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,3 +117,12 @@ def test_everything_goes_by_the_clock_of_the_database() -> None:
         if name not in ("standin", "database_time") and "timezone.now()" in path.read_text()
     }
     assert sorted(own_clock) == []
+
+
+def test_a_booking_shows_the_follower_as_its_buyer() -> None:
+    """Whose address it is may be known by another name; see tests/test_buyers_of_bookings.py."""
+    stored = re.compile(r"booking\.follower\.(name|first_name|time_zone|clock)\b")
+    found = [
+        path.name for path in sorted(BOOKINGS.rglob("*.py")) if stored.search(path.read_text())
+    ]
+    assert found == ["booking.py"]

@@ -14,6 +14,7 @@ from bookings.slots import free_of
 from tests import shoppers
 from tests.builders import make_booking, make_service, offer
 from tests.follower_pages import PAGES, address, read
+from tests.mail_settings import use_mail
 from tests.shoppers import EMAIL, assert_sound, buy, shown
 from tests.test_import_bookings import LINE, run, write  # noqa: F401 - fixtures
 
@@ -46,7 +47,7 @@ def unfolded(response: Any) -> str:
 def test_page_mail_and_file_show_what_this_buyer_wrote(
     bought: Booking, lena: Follower, client: Client, settings: Any
 ) -> None:
-    settings.EMAIL_BACKEND = "bookings.demo_inbox.Backend"
+    use_mail(settings)
     checkout = bought.checkout
     file = unfolded(client.get(f"/checkout/{checkout.key}/call.ics"))
     assert 'CN="Tom Okafor"' in file or "CN=Tom Okafor" in file

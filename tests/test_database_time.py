@@ -25,6 +25,7 @@ from bookings.models import (
 from bookings.states import State
 from tests.builders import DAY, HOUR, expert_of, make_booking, report
 from tests.clocks_apart import forget_the_reading, two_clocks, wrong_by
+from tests.mail_settings import use_mail
 
 __all__ = ["two_clocks"]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("two_clocks")]
@@ -159,7 +160,7 @@ def test_an_outage_is_told_once_and_the_next_one_again(monkeypatch: pytest.Monke
 
 
 def test_the_mail_names_the_machine_and_how_far_it_is_off(settings: Any) -> None:
-    settings.EMAIL_BACKEND = "bookings.demo_inbox.Backend"
+    use_mail(settings)
     with wrong_by(4 * DAY + MINUTE):
         sweeps.sweep()
     mail = StoredMessage.objects.get()

@@ -15,6 +15,7 @@ from bookings.models import OutboxEmail
 from bookings.plain_text import one_line
 from tests import smtp_server
 from tests.builders import NOW, make_booking, make_expert, make_follower, make_service, report
+from tests.mail_settings import SMTP, use_mail
 from tests.smtp_server import Received, as_read
 
 NAMES = [
@@ -35,9 +36,7 @@ NAMES = [
 @pytest.fixture
 def mailbox(settings: Any) -> Any:
     with smtp_server.running() as box:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", box.port
-        settings.EMAIL_TIMEOUT = 5
+        use_mail(settings, SMTP, host="127.0.0.1", port=box.port, timeout=5)
         yield box
 
 

@@ -20,6 +20,7 @@ from bookings.models import (
     StoredMessage,
 )
 from tests.builders import DAY, HOUR, NOW, make_booking, make_expert, make_service
+from tests.mail_settings import use_mail
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -27,7 +28,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture(autouse=True)
 def kept(settings: Any) -> None:
-    settings.EMAIL_BACKEND = "bookings.demo_inbox.Backend"
+    use_mail(settings)
     settings.STAFF_EMAIL = ["ops@example.com"]
 
 

@@ -79,5 +79,5 @@ def taken_back(bookings: Sequence[Booking]) -> str:
 
 
 def _listed(bookings: Sequence[Booking]) -> str:
-    names = [booking.follower.name for booking in bookings]
+    names = [booking.buyer.name for booking in bookings]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -122,15 +122,14 @@ def is_as_bought(checkout: Checkout, *, now: datetime) -> bool:
 
 
 def _status_url(checkout: Checkout) -> str:
-    """The private page of the booking, where it tells nothing that was not written into the form.
-    An address can be anybody's: of who is known by it already, that page knows more.
+    """The private page of the booking. Like everything about a booking, it shows the name and the
+    zone that were written into the form, whoever is known by the address already.
     """
-    if (booking := checkout.booking) is None:
+    booking = checkout.booking
+    if booking is None:
         return ""
-    follower = booking.follower
-    known = follower.name, follower.email.lower(), follower.time_zone
-    if known != (checkout.name, checkout.email.lower(), checkout.time_zone):
-        return ""
+    if addresses.identity(booking.follower.email) != addresses.identity(checkout.email):
+        return ""  # staff has changed it since: the page is for whoever has it now
     link = links.current(booking, links.Purpose.STATUS)
     return reverse("status", kwargs={"token": links.token(link)}) if link else ""
 
