@@ -1,7 +1,8 @@
 """The tests under a clock that shows another day: `python -m tests.run --clock "+45 days 23:50"`.
 
-Debian's `faketime` moves the clock of every process that is started, the servers' and the
-browser's with it. The monotonic clock stays: waiting takes as long as ever.
+Debian's `faketime` moves the clock of every process that is started, the servers' with it. The
+monotonic clock stays: waiting takes as long as ever. Chromium is left alone, because its threads
+would wait busily; the clock of its pages is moved by `IN_A_PAGE`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
-VARIABLE = "TEST_CLOCK"
+VARIABLE, SHIFT = "TEST_CLOCK", "TEST_CLOCK_SHIFT"
+IN_A_PAGE = """(() => {
+  const Shown = Date, shift = %d;
+  globalThis.Date = class Date extends Shown {
+    constructor(...parts) { super(...(parts.length ? parts : [Shown.now() + shift])); }
+    static now() { return Shown.now() + shift; }
+  };
+})()"""
+"""The script of a page whose clock is so many milliseconds ahead."""
 LONGEST_RUN = timedelta(hours=3)
 FORMS = '"+45 days 23:50", "2028-02-29 00:10" or "23:50"'
 PATTERN = re.compile(
@@ -51,14 +60,15 @@ def run_again(words: str, arguments: Sequence[str]) -> None:
     os.environ.update(
         {
             VARIABLE: wanted.isoformat(),
+            SHIFT: f"{(wanted - now).total_seconds():.0f}",
             "NO_FAKE_STAT": "1",
             "PYTHONPATH": os.pathsep.join(
                 [str(Path(__file__).with_name("shifted")), *filter(None, [os.getenv("PYTHONPATH")])]
             ),
         }
     )
-    shift = f"{(wanted - now).total_seconds():+.0f}s"
-    start = [program, "-m", "--exclude-monotonic", "-f", shift]
+    shift = int(os.environ[SHIFT])
+    start = [program, "-m", "--exclude-monotonic", "-f", f"{shift:+d}s"]
     os.execv(program, [*start, sys.executable, "-m", "tests.run", *arguments])
 
 
@@ -71,3 +81,15 @@ def check() -> str:
     if not -timedelta(seconds=5) < now - wanted < LONGEST_RUN:
         raise Unusable(f"The clock shows {now:%Y-%m-%d %H:%M}, not {wanted:%Y-%m-%d %H:%M} UTC.")
     return f"{wanted:%Y-%m-%d %H:%M} UTC"
+
+
+def page_script() -> str:
+    """What shows a page this clock; "" where it is the real one."""
+    seconds = int(os.environ.get(SHIFT, "0"))
+    return IN_A_PAGE % (1000 * seconds) if seconds else ""
+
+
+def real_environment() -> dict[str, str]:
+    """For a process that shall see the real clock."""
+    shifted = ("LD_PRELOAD", "FAKETIME")
+    return {name: value for name, value in os.environ.items() if not name.startswith(shifted)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,16 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.WHITENOISE_AUTOREFRESH = True
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.AXES_ENABLED = False
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        use_own_cache(settings, int(worker.removeprefix("gw")))
+
+
+def use_own_cache(settings: Any, number: int) -> None:
+    """Tests side by side count forms apart; in memory they do so anyway."""
+    cache = settings.CACHES["default"]
+    if settings.BROKER_CONFIGURED:
+        own = re.sub(r"\d+$", lambda found: str(int(found[0]) + 1 + number), cache["LOCATION"])
+        cache["LOCATION"] = own
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -84,17 +95,35 @@ def django_db_modify_db_settings(
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    from tests import servers
+    from tests import clock, servers
 
     chromium = servers.find_chromium()
     assert chromium is not None
     flags = [*CHROMIUM_FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    return {**browser_type_launch_args, "executable_path": chromium.url, "args": flags}
+    own = {"executable_path": chromium.url, "args": flags, "env": clock.real_environment()}
+    return {**browser_type_launch_args, **own}
 
 
 @pytest.fixture(scope="session")
 def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
     return {**browser_context_args, "locale": "en-GB", "timezone_id": "Europe/Berlin"}
+
+
+@pytest.fixture(scope="session")
+def browser(browser: Any) -> Any:
+    """Under another clock its pages show that one, too."""
+    from tests import clock
+
+    if script := clock.page_script():
+        new_context = browser.new_context
+
+        def new_context_of_that_time(**options: Any) -> Any:
+            context = new_context(**options)
+            context.add_init_script(script)
+            return context
+
+        browser.new_context = new_context_of_that_time
+    return browser
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -74,11 +74,14 @@ class Runner:
         clean = {name: value for name, value in os.environ.items() if not OURS.match(name)}
         return clean | {"DATA_DIR": str(self.folder / "data")} | extra
 
-    def pytest(self, part: str, marks: str, *, parallel: bool, **extra: str) -> None:
+    def pytest(
+        self, part: str, marks: str, *, parallel: Sequence[str] | None, **extra: str
+    ) -> None:
+        """`parallel` says how the tests are dealt out to two processes; None keeps them in one."""
         part = f"{part} at {self.clock}" if self.clock else part
         print(f"\n=== {part} " + "=" * (74 - len(part)), flush=True)
         command = [sys.executable, "-m", "pytest", "-q", "-m", marks]
-        command += ["-n", "2"] if parallel else []
+        command += ["-n", "2", *parallel] if parallel is not None else []
         if sys.stdout.isatty():
             command.append("--color=yes")
         process = subprocess.Popen(
@@ -128,17 +131,17 @@ class Runner:
     def run(self) -> None:
         plain = "not broker and not browser"
         if "sqlite" in self.only:
-            self.pytest("SQLite", plain, parallel=True)
+            self.pytest("SQLite", plain, parallel=())
         if "postgres" in self.only and (
             server := self.start("PostgreSQL", "postgres", servers.start_postgres)
         ):
-            self.pytest("PostgreSQL", plain, parallel=True, DATABASE_URL=server.url)
+            self.pytest("PostgreSQL", plain, parallel=(), DATABASE_URL=server.url)
         redis = None
         if {"broker", "browser"} & set(self.only):
             redis = self.start("Redis or Valkey", "redis", servers.start_redis)
         if "broker" in self.only and redis:
             marks = "broker and not browser"
-            self.pytest("broker", marks, parallel=False, REDIS_URL=redis.url)
+            self.pytest("broker", marks, parallel=None, REDIS_URL=redis.url)
         if "browser" in self.only:
             self.browser(redis.url if redis else "")
 
@@ -149,7 +152,8 @@ class Runner:
             return
         self.outcome.servers.append(chromium.label)
         extra = {"REDIS_URL": redis_url, "TEST_CHROMIUM": chromium.url}
-        self.pytest("browser", "browser", parallel=False, **extra)
+        # A file stays in one process: the journeys share a site.
+        self.pytest("browser", "browser", parallel=("--dist", "loadfile"), **extra)
 
 
 def main() -> int:
