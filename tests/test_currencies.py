@@ -16,10 +16,10 @@ from bookings.gateways import NotTaken, Order, is_counted_alike, till_of, why_no
 from bookings.imports.values import price_minor
 from bookings.models import Checkout, Expert
 from bookings.models import Provider as Name
-from bookings.standin.server import StandIn
 from tests import shoppers
 from tests.builders import make_expert, make_service, make_staff
 from tests.engine import connect
+from tests.provider.server import StandIn
 from tests.shoppers import buy, send_form
 from tests.staff_pages import expert_form, url
 

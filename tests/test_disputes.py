@@ -14,7 +14,6 @@ from django.utils import timezone
 from bookings import invariants, provider_events, refunds
 from bookings.models import OutboxEmail, Payment, ProviderEvent, Refund, RefundState
 from bookings.refunds import holds
-from bookings.standin.server import StandIn
 from tests.builders import HOUR, NOW, staff
 from tests.engine import (
     LATER,
@@ -27,7 +26,8 @@ from tests.engine import (
     refund_of,
     verbs,
 )
-from tests.providers import Provider
+from tests.provider.running import Provider
+from tests.provider.server import StandIn
 from tests.webhooks import send
 
 pytestmark = pytest.mark.django_db

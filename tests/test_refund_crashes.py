@@ -12,7 +12,7 @@ from bookings.models import Refund, RefundState
 from bookings.refunds import pace, points
 from tests.builders import NOW, make_booking, report, staff
 from tests.engine import LATER, MINUTE, drive, paid, refund_of
-from tests.providers import Provider
+from tests.provider.running import Provider
 
 pytestmark = pytest.mark.django_db
 DRIVING = ("claimed", "listed", "marked", "answered", "recording", "recorded")

@@ -17,12 +17,12 @@ from bookings.gateways import Answer, RefundRequest, Status
 from bookings.models import Refund, RefundState, TimelineEvent
 from bookings.refunds import claiming, driving, pace, points, recording
 from bookings.refunds.driving import request_of
-from bookings.standin.server import StandIn
 from tests.builders import HOUR, NOW, staff
 from tests.effort import effort
 from tests.engine import LATER, MINUTE, connect, drive, lines, paid, refund_of, taken, verbs
 from tests.many_refunds import many_due
-from tests.providers import Provider
+from tests.provider.running import Provider
+from tests.provider.server import StandIn
 from tests.racing import together
 
 pytestmark = pytest.mark.django_db

@@ -16,7 +16,7 @@ from bookings.refunds.driving import request_of
 from bookings.states import TransitionNotAllowed
 from tests.builders import HOUR, staff
 from tests.engine import LATER, MINUTE, drive, is_left_to_staff, lines, paid, play, refund_of
-from tests.providers import Provider, until
+from tests.provider.running import Provider, until
 
 pytestmark = pytest.mark.django_db
 

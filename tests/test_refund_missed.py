@@ -12,7 +12,7 @@ from bookings.models import OutboxEmail, Payment, Refund, RefundState
 from bookings.refunds import pace
 from tests.builders import DAY, NOW
 from tests.engine import LATER, MINUTE, drive, paid, payment_of, refetch, refund_of
-from tests.providers import Provider
+from tests.provider.running import Provider
 
 pytestmark = pytest.mark.django_db
 

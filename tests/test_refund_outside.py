@@ -25,7 +25,7 @@ from tests.engine import (
     taken,
     verbs,
 )
-from tests.providers import Provider
+from tests.provider.running import Provider
 
 pytestmark = pytest.mark.django_db
 

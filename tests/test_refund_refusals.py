@@ -9,10 +9,10 @@ import pytest
 from bookings import refunds
 from bookings.models import Refund, RefundState
 from bookings.refunds import pace
-from tests import standin_client
 from tests.builders import HOUR, staff
 from tests.engine import LATER, MINUTE, drive, is_left_to_staff, paid, play, refund_of
-from tests.providers import Provider
+from tests.provider import client
+from tests.provider.running import Provider
 
 pytestmark = pytest.mark.django_db
 
@@ -84,7 +84,7 @@ def test_m03_words_that_differ_under_a_known_key_lead_to_the_next_one(provider: 
     """As after an update that asks in other words."""
     refund = refund_of(provider, part=80000)
     ref = refund.payment.provider_ref
-    standin_client.refund(provider.server, ref, 100, key=refund.idempotency_key)
+    client.refund(provider.server, ref, 100, key=refund.idempotency_key)
     play(provider, refund, 2 * HOUR)
     assert (refund.state, refund.epoch) == (RefundState.SUCCEEDED, 2)
     assert sorted(paid(provider, refund)) == [100, 80000]

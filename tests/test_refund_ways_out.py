@@ -17,11 +17,11 @@ from bookings import refunds
 from bookings.models import OutboxEmail, Payment, Refund, RefundState
 from bookings.models.money import IN_HAND
 from bookings.refunds import pace
-from bookings.standin.stripe_objects import names_of
 from bookings.states import Actor, State, TransitionNotAllowed
 from tests.builders import DAY, HOUR, NOW, make_booking, make_in_state, staff
 from tests.engine import LATER, MINUTE, drive, paid, play, refund_of
-from tests.providers import Provider
+from tests.provider.running import Provider
+from tests.provider.stripe import names_of
 
 pytestmark = pytest.mark.django_db
 VERBS: tuple[refunds.StaffVerb, ...] = ("retry", "hold", "release", "paid_by_hand", "fit")

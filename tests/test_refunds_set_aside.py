@@ -18,7 +18,7 @@ from bookings.states import TransitionNotAllowed
 from tests.builders import staff
 from tests.engine import LATER, MINUTE, drive, paid, refetch, refund_of, taken
 from tests.many_refunds import many_due
-from tests.providers import Provider
+from tests.provider.running import Provider
 
 pytestmark = pytest.mark.django_db
 UNREADABLE: dict[str, Callable[[dict[str, Any]], Any]] = {
