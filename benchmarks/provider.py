@@ -48,11 +48,11 @@ class Provider:
 
 @contextmanager
 def provider() -> Iterator[Provider]:
-    """`manage.py provider_standin` that waits before every answer."""
+    """`python -m tests.provider` that waits before every answer."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "manage.py", "provider_standin", "--port", str(port)]
+    command = [sys.executable, "-m", "tests.provider", "--port", str(port)]
     process = subprocess.Popen(
         [*command, "--delay-ms", str(DELAY_MS)],
         cwd=ROOT,

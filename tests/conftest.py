@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from django.test import Client
 
     from bookings.models import Expert, User
-    from bookings.standin.server import StandIn
-    from tests.providers import Provider
+    from tests.provider.running import Provider
+    from tests.provider.server import StandIn
 
 # Playwright runs an event loop in the test's thread; Django would refuse the database there.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -233,7 +233,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[An
 @pytest.fixture(scope="module")
 def server() -> Iterator[StandIn]:
     """The stand-in of both payment providers, over HTTP."""
-    from tests.providers import running
+    from tests.provider.running import running
 
     with running() as server:
         yield server

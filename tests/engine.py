@@ -10,9 +10,9 @@ from bookings import lifecycle, refunds
 from bookings.models import OutboxEmail, Payment, Refund
 from bookings.refunds import claiming
 from bookings.refunds.outcomes import DECIDE
-from bookings.standin.server import StandIn
 from tests.builders import NOW, make_booking, staff
-from tests.providers import Provider
+from tests.provider.running import Provider
+from tests.provider.server import StandIn
 
 MINUTE = timedelta(minutes=1)
 LATER = NOW + MINUTE

@@ -63,7 +63,7 @@ GUARDS = (
     Guard(
         "M03", "and only after an absence of ten minutes: lists are behind",
         f"{ENGINE}/outcomes.py",
-        "    if now - since < pace.SECOND_LOOK:\n        return {\"stored",
+        "    if now - since < timing.SECOND_LOOK:\n        return {\"stored",
         "    if refund.stored_failure_at is None:\n        return {\"stored",
         "tests/test_refund_late_lists.py"
         "::test_m04_a_stored_500_with_work_is_paid_once_however_late_it_is_listed",
@@ -79,8 +79,8 @@ GUARDS = (
     Guard(
         "M03", "and the list is read once more before the next key is used",
         f"{ENGINE}/outcomes.py",
-        "wait=pace.NEXT_KEY_AFTER",
-        "wait=pace.before_retry(1)",
+        "wait=timing.NEXT_KEY_AFTER",
+        "wait=timing.before_retry(1)",
         "tests/test_refund_keys.py"
         "::test_m03_the_key_does_not_change_before_an_absence_of_ten_minutes",
     ),
@@ -119,7 +119,7 @@ GUARDS = (
     Guard(
         "M04", "The list is asked before anything is sent again",
         f"{ENGINE}/claiming.py",
-        "return not is_first or now - refund.created_at >= pace.KEY_LIFE",
+        "return not is_first or now - refund.created_at >= timing.KEY_LIFE",
         "return False",
         "tests/test_refund_keys.py::test_m04_a_stored_500_with_work_is_found_and_never_sent_again",
     ),
@@ -133,7 +133,7 @@ GUARDS = (
     Guard(
         "M06", "A lease keeps others away until its driver is certainly dead",
         f"{ENGINE}/claiming.py",
-        "until=now + pace.LEASE",
+        "until=now + timing.LEASE",
         "until=now",
         "tests/test_refund_crashes.py::test_m06_a_driver_that_dies_is_followed_by_one_that_pays_once",
     ),
@@ -154,17 +154,17 @@ GUARDS = (
     ),
     Guard(
         "M09", "What is unsent gives way to money that went back another way",
-        f"{ENGINE}/outside.py",
+        f"{ENGINE}/external.py",
         "voided = make_room(payment, rows, now=now) if more else 0",
         "voided = 0",
-        "tests/test_refund_outside.py::test_m09_a_full_refund_outside_voids_ours_before_it_is_sent",
+        "tests/test_refund_external.py::test_m09_a_full_refund_outside_voids_ours_before_it_is_sent",
     ),
     Guard(
         "M09", "More back than came in: staff is told (I7)",
-        f"{ENGINE}/outside.py",
+        f"{ENGINE}/external.py",
         "        tell_if_too_much(payment, now=now)\n    return voided",
         "    return voided",
-        "tests/test_refund_outside.py"
+        "tests/test_refund_external.py"
         "::test_m09_a_fact_beyond_the_cap_is_written_down_and_staff_is_told_once",
     ),
     Guard(
@@ -194,21 +194,21 @@ GUARDS = (
         "bookings/sweeps.py",
         "refunds.reconcile(some, now=now, seconds=COMPARED_WITHIN)",
         "pass",
-        "tests/test_refund_outside.py::test_m11_without_webhooks_the_sweeps_alone_find_everything",
+        "tests/test_refund_external.py::test_m11_without_webhooks_the_sweeps_alone_find_everything",
     ),
     Guard(
         "M12", "A late failure reverses, and says so",
         f"{ENGINE}/recording.py",
         '    RefundState.REVERSED: "refund_reversed",\n',
         "",
-        "tests/test_refund_outside.py::test_m12_a_late_failure_is_loud_and_frees_the_money",
+        "tests/test_refund_external.py::test_m12_a_late_failure_is_loud_and_frees_the_money",
     ),
     Guard(
         "M13", "Ten days with the bank alert staff",
         f"{ENGINE}/outcomes.py",
-        "return refund.accepted_at is not None and now - refund.accepted_at >= pace.SLOW_BANK",
+        "return refund.accepted_at is not None and now - refund.accepted_at >= timing.SLOW_BANK",
         "return False",
-        "tests/test_refund_outside.py"
+        "tests/test_refund_external.py"
         "::test_m13_ten_days_with_the_bank_tells_staff_once_and_sends_nothing",
     ),
     Guard(
@@ -281,7 +281,7 @@ GUARDS = (
     ),
     Guard(
         "M15", "A lost dispute that is listed as a refund counts once",
-        f"{ENGINE}/outside.py",
+        f"{ENGINE}/external.py",
         'LISTS_LOST_ONES = ("razorpay",)',
         "LISTS_LOST_ONES = ()",
         "tests/test_disputes.py"
@@ -289,7 +289,7 @@ GUARDS = (
     ),
     Guard(
         "M15", "and counts before it is listed",
-        f"{ENGINE}/outside.py",
+        f"{ENGINE}/external.py",
         "return sum(amounts) + (0 if is_listed else lost)",
         'return sum(amounts) + (0 if payment.provider == "razorpay" else lost)',
         "tests/test_disputes.py"
@@ -358,7 +358,7 @@ GUARDS = (
     Guard(
         "M19", "After 23 hours it is only looked for",
         f"{ENGINE}/driving.py",
-        "if refund.first_sent_at and self.now - refund.first_sent_at > pace.KEY_LIFE:",
+        "if refund.first_sent_at and self.now - refund.first_sent_at > timing.KEY_LIFE:",
         "if False:",
         "tests/test_refund_keys.py"
         "::test_m19_an_old_refund_is_only_looked_for_and_then_a_person_is_asked",
@@ -366,7 +366,7 @@ GUARDS = (
     Guard(
         "M19", "twice, ten minutes apart, before a person is asked",
         f"{ENGINE}/outcomes.py",
-        "is_second = now - since >= pace.SECOND_LOOK",
+        "is_second = now - since >= timing.SECOND_LOOK",
         "is_second = True",
         "tests/test_refund_keys.py"
         "::test_m19_an_old_refund_is_only_looked_for_and_then_a_person_is_asked",
@@ -420,14 +420,14 @@ GUARDS = (
     Guard(
         "I2", "What is not listed at the first look alarms nobody",
         f"{ENGINE}/reconciling.py",
-        "    if now - refund.absent_at < pace.SECOND_LOOK:\n        return False\n",
+        "    if now - refund.absent_at < timing.SECOND_LOOK:\n        return False\n",
         "",
         "tests/test_refund_missed.py::test_a_webhook_that_overtakes_the_list_alarms_nobody",
     ),
     Guard(
         "I2", "and there is a second look soon",
         f"{ENGINE}/reconciling.py",
-        "sooner = sooner or pace.SECOND_LOOK",
+        "sooner = sooner or timing.SECOND_LOOK",
         "pass",
         "tests/test_refund_missed.py::test_a_list_that_is_behind_alarms_nobody",
     ),
@@ -486,7 +486,7 @@ GUARDS = (
     Guard(
         "M24", "and where the provider may have forgotten the key",
         f"{ENGINE}/claiming.py",
-        " or now - refund.created_at >= pace.KEY_LIFE",
+        " or now - refund.created_at >= timing.KEY_LIFE",
         "",
         "tests/test_refund_driving.py"
         "::test_m24_when_the_key_may_be_forgotten_the_list_is_read_before_the_first_try",
@@ -500,7 +500,7 @@ GUARDS = (
     ),
     Guard(
         "M24", "A refund of ours that we do not know counts as returned",
-        f"{ENGINE}/outside.py",
+        f"{ENGINE}/external.py",
         "            amounts.append(entry.amount_minor)",
         "            amounts.append(0 if entry.refund_uuid else entry.amount_minor)",
         "tests/test_refund_holds.py"

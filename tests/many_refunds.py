@@ -9,7 +9,7 @@ from django.db.models import Model
 
 from bookings.models.booking import new_code
 from tests.engine import refund_of
-from tests.providers import Provider
+from tests.provider.running import Provider
 
 Row = TypeVar("Row", bound=Model)
 

@@ -21,7 +21,7 @@ def main(step: str) -> None:
     from django.utils import timezone
 
     from tests import builders
-    from tests.providers import Provider
+    from tests.provider.running import Provider
 
     steps = {"sell": sell, "refund": refund, "go_on": go_on}
     builders._number = itertools.count(1000 * list(steps).index(step) + 1)  # names of its own

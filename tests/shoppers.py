@@ -23,9 +23,9 @@ from bookings.models import (
     Service,
 )
 from bookings.slots import free_of
-from bookings.standin.server import StandIn
 from tests.builders import NOW, make_booking, make_expert
-from tests.providers import Provider
+from tests.provider.running import Provider
+from tests.provider.server import StandIn
 
 MINUTE = timedelta(minutes=1)
 EMAIL = "lena@example.com"

@@ -1,4 +1,5 @@
-"""A module of bookings/ imports only from lower levels, and below the pages nobody knows HTTP.
+"""A module of bookings/ imports only from lower levels, and below the pages nobody knows HTTP. The
+product knows nothing of its tests.
 
 A new module needs a line in LEVELS; put it as low as its imports allow.
 """
@@ -12,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
-BOOKINGS = Path(__file__).resolve().parent.parent / "bookings"
+ROOT = Path(__file__).resolve().parent.parent
+BOOKINGS = ROOT / "bookings"
+PRODUCT = (BOOKINGS, ROOT / "topmate", ROOT / "manage.py")
 LEVELS: dict[str, int] = {
     name: level
     for level, names in enumerate(
         [
-            "states policy standin free_times lanes prepared orm_watch folding instants zones"
+            "states policy free_times lanes prepared orm_watch folding instants zones"
             " plain_text addresses rate_limits",
             "compiled models",
             "clocks formats timeline gateways demo_inbox leases database_time printed_passwords"
@@ -63,7 +66,7 @@ def imported(path: Path) -> Iterator[str]:
         if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
         for node in ast.walk(block)
     }
-    package = ("bookings", *path.relative_to(BOOKINGS).parts[:-1])
+    package = path.relative_to(ROOT).parts[:-1]
     for node in ast.walk(tree):
         if id(node) in typing_only:
             continue
@@ -108,13 +111,41 @@ def test_below_the_pages_nobody_knows_http(name: str) -> None:
     assert sorted(wrong) == []
 
 
+def files_of(*places: Path) -> list[Path]:
+    return [
+        path for place in places for path in (place.rglob("*.py") if place.is_dir() else [place])
+    ]
+
+
+def test_the_product_imports_nothing_from_its_tests_and_benchmarks() -> None:
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {other}"
+        for path in files_of(*PRODUCT)
+        for other in imported(path)
+        if other.split(".")[0] in ("tests", "benchmarks")
+    }
+    assert sorted(wrong) == []
+
+
+def test_the_stand_in_of_the_providers_knows_nothing_of_the_site() -> None:
+    """Only what tests do with it knows the gateways, and the command line the site's keys."""
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {other}"
+        for path in files_of(ROOT / "tests" / "provider")
+        for other in imported(path)
+        if other.split(".")[0] in ("bookings", "topmate", "django")
+        and path.name not in ("running.py", "__main__.py")
+    }
+    assert sorted(wrong) == []
+
+
 def test_everything_goes_by_the_clock_of_the_database() -> None:
     """`timezone.now()` is the clock of one machine, which may be wrong."""
     own_clock = {
         str(path.relative_to(BOOKINGS))
         for name, paths in modules().items()
         for path in paths
-        if name not in ("standin", "database_time") and "timezone.now()" in path.read_text()
+        if name != "database_time" and "timezone.now()" in path.read_text()
     }
     assert sorted(own_clock) == []
 

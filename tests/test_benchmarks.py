@@ -21,9 +21,9 @@ from benchmarks.databases import ROOT
 from benchmarks.measure import DROPPED, Goal, Series, take_turns
 from benchmarks.transport import Answer, Page, Request, WrongAnswer
 from bookings.models import Booking
-from bookings.standin import server as standin
 from bookings.states import State
-from tests.standin_client import call
+from tests.provider import server as stand_in
+from tests.provider.client import call
 
 
 @pytest.fixture
@@ -170,8 +170,8 @@ def test_the_standin_waits_before_it_answers_as_a_provider(monkeypatch) -> None:
         slept.append(seconds)
         time.sleep(seconds)
 
-    monkeypatch.setattr(standin, "time", SimpleNamespace(sleep=sleep))
-    with standin.StandIn() as server:
+    monkeypatch.setattr(stand_in, "time", SimpleNamespace(sleep=sleep))
+    with stand_in.StandIn() as server:
         server.delay_seconds = 0.0123
         threading.Thread(target=server.serve_forever, daemon=True).start()
 

@@ -21,7 +21,7 @@ from tests.chaos.killing import Reaper
 from tests.chaos.options import KINDS, kinds_in
 from tests.chaos.processes import Program
 from tests.engine import drive, paid, refetch, refund_of
-from tests.providers import Provider, until
+from tests.provider.running import Provider, until
 
 pytestmark = pytest.mark.django_db
 LONG_AFTER = datetime(2100, 1, 1, tzinfo=UTC)

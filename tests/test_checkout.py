@@ -20,7 +20,7 @@ from bookings.models import (
 from bookings.slots import free_of
 from tests import shoppers
 from tests.builders import make_service, staff
-from tests.providers import Provider
+from tests.provider.running import Provider
 from tests.shoppers import (
     EMAIL,
     MINUTE,

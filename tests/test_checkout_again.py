@@ -17,7 +17,7 @@ from bookings.slots import free_of
 from tests import shoppers
 from tests.builders import make_service, staff
 from tests.follower_pages import all_rows, read
-from tests.providers import Provider
+from tests.provider.running import Provider
 from tests.shoppers import EMAIL, buy, pay_anyway, shown
 
 pytestmark = pytest.mark.django_db

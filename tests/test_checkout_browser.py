@@ -12,7 +12,7 @@ from bookings.models import Booking, Service
 from tests import shoppers
 from tests.builders import make_expert, make_service
 from tests.house import SKIPPED_FADE
-from tests.providers import Provider
+from tests.provider.running import Provider
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 provider, no_keys = shoppers.provider, shoppers.no_keys

@@ -10,7 +10,7 @@ from django.utils import timezone
 from bookings.models import Checkout, Expert
 from tests import shoppers
 from tests.builders import make_booking, make_service
-from tests.providers import Provider
+from tests.provider.running import Provider
 from tests.shoppers import assert_sound, buy, leave, pay_anyway, pay_there, poll, shown
 
 pytestmark = pytest.mark.django_db

@@ -24,7 +24,7 @@ from bookings.slots import free_of
 from bookings.states import State
 from tests import shoppers
 from tests.builders import make_expert, make_service
-from tests.providers import Provider
+from tests.provider.running import Provider
 from tests.shoppers import (
     MINUTE,
     assert_sound,

@@ -18,7 +18,7 @@ from bookings.slots import free_of
 from tests import shoppers
 from tests.builders import make_expert, make_service
 from tests.follower_pages import read
-from tests.providers import Provider
+from tests.provider.running import Provider
 from tests.shoppers import (
     EMAIL,
     assert_sound,

@@ -16,7 +16,7 @@ from bookings import lifecycle, links, provider_events, refunds, sweeps
 from bookings.models import Booking, Expert, ProviderEvent, Refund, RefundState
 from tests import shoppers
 from tests.builders import make_service, staff
-from tests.providers import Provider, until
+from tests.provider.running import Provider, until
 from tests.shoppers import MINUTE, assert_sound, buy, paid_back, pay_there
 
 pytestmark = pytest.mark.django_db

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bookings.gateways import Doubt, Status
-from bookings.standin.server import StandIn
-from tests.providers import Provider, find, moment, send, status
+from tests.provider.running import Provider, find, moment, send, status
+from tests.provider.server import StandIn
 
 DAY = 24 * 3600
 

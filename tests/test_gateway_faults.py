@@ -11,8 +11,8 @@ import time
 import pytest
 
 from bookings.gateways import Doubt, Status
-from bookings.standin.server import StandIn
-from tests.providers import BRIEF, Provider, find, moment, send, status, until
+from tests.provider.running import BRIEF, Provider, find, moment, send, status, until
+from tests.provider.server import StandIn
 
 DAY = 24 * 3600
 

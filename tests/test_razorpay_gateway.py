@@ -12,7 +12,7 @@ from django.test import override_settings
 from bookings.gateways import Doubt, Status, gateway_of
 from bookings.gateways.razorpay import RazorpayGateway, _listed
 from bookings.gateways.razorpay_wire import RazorpayError
-from tests.providers import Provider, moment, running
+from tests.provider.running import Provider, moment, running
 from tests.test_stripe_gateway import listen
 
 DAY = 24 * 3600

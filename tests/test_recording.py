@@ -11,7 +11,7 @@ from bookings.models import Refund
 from bookings.refunds import recording
 from tests.engine import LATER
 from tests.many_refunds import many_due
-from tests.providers import Provider
+from tests.provider.running import Provider
 
 pytestmark = pytest.mark.django_db
 

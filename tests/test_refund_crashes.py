@@ -9,10 +9,10 @@ import pytest
 
 from bookings import lifecycle, refunds, sweeps
 from bookings.models import Refund, RefundState
-from bookings.refunds import pace, points
+from bookings.refunds import crash_points, timing
 from tests.builders import NOW, make_booking, report, staff
 from tests.engine import LATER, MINUTE, drive, paid, refund_of
-from tests.providers import Provider
+from tests.provider.running import Provider
 
 pytestmark = pytest.mark.django_db
 DRIVING = ("claimed", "listed", "marked", "answered", "recording", "recorded")
@@ -28,12 +28,12 @@ def die_at(point: str, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.undo()
             raise Died(here)
 
-    monkeypatch.setattr(points, "reached", reached)
+    monkeypatch.setattr(crash_points, "reached", reached)
 
 
 def test_every_point_is_tried_here() -> None:
     rest = {"refund_inserted", "sweep_began", "deadlines_done"}
-    assert {*DRIVING, *rest} == set(points.POINTS)
+    assert {*DRIVING, *rest} == set(crash_points.POINTS)
 
 
 @pytest.mark.parametrize("point", DRIVING)
@@ -49,7 +49,7 @@ def test_m06_a_driver_that_dies_is_followed_by_one_that_pays_once(
     with pytest.raises(Died):
         drive(refund, now)
     assert refunds.execute(refund.pk, now=now) is False, "the lease of the dead one still holds"
-    drive(refund, now + pace.LEASE)
+    drive(refund, now + timing.LEASE)
     assert refund.state == RefundState.ACCEPTED
     provider.tell(advance=61)
     drive(refund)

@@ -9,7 +9,7 @@ from bookings.models import OutboxEmail, Refund, RefundState
 from bookings.refunds.driving import request_of
 from tests.builders import NOW, staff
 from tests.engine import LATER, MINUTE, drive, lines, paid, payment_of, refetch, refund_of, verbs
-from tests.providers import Provider
+from tests.provider.running import Provider
 
 pytestmark = pytest.mark.django_db
 

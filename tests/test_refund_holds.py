@@ -25,7 +25,7 @@ from tests.builders import (
     staff,
 )
 from tests.engine import LATER, drive, paid, payment_of, refetch, refund_of
-from tests.providers import Provider
+from tests.provider.running import Provider
 from tests.staff_pages import act
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ import pytest
 from bookings.models import Refund, RefundState
 from tests.builders import HOUR
 from tests.engine import LATER, drive, paid, play, refund_of
-from tests.providers import Provider
+from tests.provider.running import Provider
 
 pytestmark = pytest.mark.django_db
 

@@ -13,11 +13,11 @@ import pytest
 
 from bookings import lifecycle, sweeps
 from bookings.models import OutboxEmail, Refund, RefundState
-from bookings.standin.server import StandIn
 from tests.builders import HOUR, NOW, make_booking, make_expert, make_follower, make_service, staff
 from tests.effort import effort
 from tests.engine import LATER, MINUTE, connect, drive, paid, refund_of
-from tests.providers import Provider
+from tests.provider.running import Provider
+from tests.provider.server import StandIn
 
 pytestmark = pytest.mark.django_db
 MANY = effort(20)

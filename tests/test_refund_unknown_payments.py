@@ -13,7 +13,6 @@ import pytest
 from bookings import emails, refunds
 from bookings.models import OutboxEmail, Refund, RefundState
 from bookings.refunds import claiming
-from bookings.standin.server import StandIn
 from bookings.states import TransitionNotAllowed
 from tests.builders import DAY, HOUR, staff
 from tests.engine import (
@@ -27,7 +26,8 @@ from tests.engine import (
     refund_of,
     taken,
 )
-from tests.providers import Provider
+from tests.provider.running import Provider
+from tests.provider.server import StandIn
 
 pytestmark = pytest.mark.django_db
 NOT_KNOWN = "does not know this payment"

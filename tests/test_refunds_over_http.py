@@ -9,10 +9,10 @@ import pytest
 
 from bookings import lifecycle, refunds
 from bookings.models import Payment, Refund, RefundState
-from bookings.standin.server import StandIn
 from tests.builders import NOW, make_booking, staff
 from tests.effort import effort
-from tests.providers import Provider, until
+from tests.provider.running import Provider, until
+from tests.provider.server import StandIn
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)

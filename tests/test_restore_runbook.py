@@ -18,11 +18,11 @@ from django.utils import timezone
 from bookings import lifecycle, refunds, sweeps
 from bookings.models import Booking, Heartbeat, Payment, Refund, RefundState
 from bookings.refunds import catching_up, holds
-from bookings.standin.stripe_objects import names_of
 from bookings.states import State, TransitionNotAllowed
 from tests.builders import DAY, HOUR, make_booking, make_expert, report, staff
 from tests.engine import connect, paid, payment_of
-from tests.providers import Provider
+from tests.provider.running import Provider
+from tests.provider.stripe import names_of
 from tests.staff_pages import act
 
 pytestmark = pytest.mark.django_db

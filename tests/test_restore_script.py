@@ -11,8 +11,8 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from bookings.standin.server import StandIn
-from tests.providers import Provider
+from tests.provider.running import Provider
+from tests.provider.server import StandIn
 from tests.restore_scene import EACH
 from tests.test_restore_runbook import PART
 

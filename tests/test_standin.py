@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from bookings.standin.calls import Call
-from bookings.standin.faults import KINDS, Dice
-from bookings.standin.server import StandIn
-from tests.providers import Provider, running
-from tests.standin_client import call, refund
+from tests.provider.calls import Call
+from tests.provider.client import call, refund
+from tests.provider.faults import KINDS, Dice
+from tests.provider.running import Provider, running
+from tests.provider.server import StandIn
 
 
 @pytest.fixture

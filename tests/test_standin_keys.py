@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from bookings.standin.server import StandIn
-from tests.providers import Provider, running
-from tests.standin_client import Seen, refund
+from tests.provider.client import Seen, refund
+from tests.provider.running import Provider, running
+from tests.provider.server import StandIn
 
 
 @pytest.fixture

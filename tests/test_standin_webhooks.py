@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from bookings.gateways.webhooks import verify_razorpay, verify_stripe
-from bookings.standin.server import StandIn
-from bookings.standin.webhooks import Noise
-from tests.providers import Provider, moment, running, until
-from tests.standin_client import refund
+from tests.provider.client import refund
+from tests.provider.running import Provider, moment, running, until
+from tests.provider.server import StandIn
+from tests.provider.webhooks import Noise
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from django.test import override_settings
 from bookings.gateways import Doubt, Status, gateway_of
 from bookings.gateways.exchange import retry_after
 from bookings.gateways.stripe import StripeGateway, _listed
-from bookings.standin.calls import Call
-from bookings.standin.server import StandIn
-from tests.providers import Provider, moment, running
+from tests.provider.calls import Call
+from tests.provider.running import Provider, moment, running
+from tests.provider.server import StandIn
 
 
 @pytest.fixture

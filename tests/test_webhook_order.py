@@ -15,10 +15,10 @@ from django.utils import timezone
 
 from bookings import lifecycle, provider_events, refunds, sweeps
 from bookings.models import Payment, ProviderEvent, Refund, RefundState
-from bookings.standin.server import StandIn
 from tests.builders import NOW, make_booking, staff
 from tests.effort import effort
-from tests.providers import Provider
+from tests.provider.running import Provider
+from tests.provider.server import StandIn
 from tests.test_races import together
 from tests.webhooks import send, signed
 

@@ -94,6 +94,7 @@ TEMPLATES: list[dict[str, Any]] = [
             ],
             "builtins": [
                 *[f"{app}.templatetags.partials" for app in _partials],
+                "bookings.templatetags.icons",
                 "bookings.templatetags.kept",
                 "django.templatetags.static",
             ],

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from bookings import emails, formats, rules, timeline
 from bookings.models import Clock, Payment, Refund, RefundState
 from bookings.models.money import FAILED, IN_HAND
-from bookings.refunds import holds, outcomes, outside, pace
+from bookings.refunds import external, holds, outcomes, timing
 from bookings.refunds.frozen import freeze
 from bookings.refunds.recording import watch
 from bookings.states import Actor, ActorKind, TransitionNotAllowed
@@ -92,7 +92,7 @@ def _refused_by_hand(refund: Refund, now: datetime) -> TransitionNotAllowed | No
         return TransitionNotAllowed("state", "It is on hold; release it first.")
     if _is_missed(refund):
         return None
-    since, lasts = None, pace.KEY_LIFE
+    since, lasts = None, timing.KEY_LIFE
     match RefundState(refund.state):
         case RefundState.UNKNOWN:
             if refund.absent_at is not None or outcomes.is_old(refund, now=now):
@@ -104,7 +104,7 @@ def _refused_by_hand(refund: Refund, now: datetime) -> TransitionNotAllowed | No
         case RefundState.ACCEPTED:
             if outcomes.is_slow(refund, now=now):
                 return None
-            since, lasts = refund.accepted_at, pace.SLOW_BANK
+            since, lasts = refund.accepted_at, timing.SLOW_BANK
     if since is None:
         return _not_so(refund)
     at = formats.moment(since + lasts, "UTC", Clock.TWENTY_FOUR, now)
@@ -187,7 +187,7 @@ def fit(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund:
     left of the payment is refunded in its place."""
     refund = _allowed(refund_id, "fit", actor, reason, now=now)
     with transaction.atomic():
-        outside.lock_refunds(refund.payment_id)
+        external.lock_refunds(refund.payment_id)
         payment = Payment.objects.select_for_update(no_key=True).get(pk=refund.payment_id)
         left = payment.refundable_minor
         changes = {"state": RefundState.VOID, "next_attempt_at": None}
@@ -195,7 +195,7 @@ def fit(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund:
         if left >= refund.amount_minor:
             raise TransitionNotAllowed("changed", "This refund has changed while you looked.")
         if left > 0:
-            outside.again_smaller(closed, left, now=now)
+            external.again_smaller(closed, left, now=now)
     return closed
 
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bookings.standin.calls import Call
-from bookings.standin.faults import NO_FAULT, RANDOM_KINDS, Dice, Fault, ListLag
-from bookings.standin.server import StandIn
-from bookings.standin.webhooks import Noise
 from tests.chaos.arming import LIST_LAG, append, scale_of_waits
+from tests.provider.calls import Call
+from tests.provider.faults import NO_FAULT, RANDOM_KINDS, Dice, Fault, ListLag
+from tests.provider.server import StandIn
+from tests.provider.webhooks import Noise
 
 SLOW, VERY_SLOW = 2.0, 15.0
 """Seconds: long after the client has stopped waiting, and has tried again."""

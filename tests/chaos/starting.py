@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bookings.standin.server import Keys
 from tests import servers
 from tests.chaos.options import Options
 from tests.chaos.processes import Program
+from tests.provider.server import Keys
 from topmate.embedded.__main__ import Run, processes
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bookings.standin.books import Books
-from bookings.standin.calls import Call, Reply
-from bookings.standin.faults import RANDOM_KINDS, Dice, Faults, ListLag
-from bookings.standin.webhooks import Noise, Webhooks
+from tests.provider.books import Books
+from tests.provider.calls import Call, Reply
+from tests.provider.faults import RANDOM_KINDS, Dice, Faults, ListLag
+from tests.provider.webhooks import Noise, Webhooks
 
 
 class Control:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bookings.standin.calls import Call, Refusal, Reply
+from tests.provider.calls import Call, Refusal, Reply
 
 REFUNDING = r"^POST /v1/(refunds|payments/[^/]+/refund)$"
 NOT_DONE = ("lost", "reset", "busy", "limit", "gateway", "refuse", "queued", "error", "slow")
@@ -127,7 +127,7 @@ class ListLag:
         if not self.seed:
             return self.seconds
         # Not a secret; the point is that it can be played again.
-        return random.Random(f"{self.seed} {refund_id}").uniform(0, self.seconds)  # noqa: S311
+        return random.Random(f"{self.seed} {refund_id}").uniform(0, self.seconds)
 
 
 @dataclass
@@ -153,7 +153,7 @@ class Dice:
         name = name or f"{call.method} {call.path}"
         self.seen[name] = self.seen.get(name, 0) + 1
         # Not a secret; the point is that it can be played again.
-        dice = random.Random(f"{self.seed} {name} {self.seen[name]}")  # noqa: S311
+        dice = random.Random(f"{self.seed} {name} {self.seen[name]}")
         is_refund = re.match(REFUNDING, f"{call.method} {call.path}")
         kinds = [kind for kind in self.kinds if is_refund or kind in READING_KINDS]
         if not kinds or dice.random() >= self.rate:

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
-from bookings.standin.books import Books, NotRefundable
-from bookings.standin.calls import Call, Refusal, Reply
-from bookings.standin.control import Control
-from bookings.standin.faults import Cut, Faults
-from bookings.standin.pay_page import PayPage
-from bookings.standin.razorpay_shape import RazorpayShape
-from bookings.standin.store import Store
-from bookings.standin.stripe_shape import StripeShape
-from bookings.standin.webhooks import Target, Webhooks
+from tests.provider.books import Books, NotRefundable
+from tests.provider.calls import Call, Refusal, Reply
+from tests.provider.control import Control
+from tests.provider.faults import Cut, Faults
+from tests.provider.pay_page import PayPage
+from tests.provider.razorpay import RazorpayShape
+from tests.provider.store import Store
+from tests.provider.stripe import StripeShape
+from tests.provider.webhooks import Target, Webhooks
 
 MOST_BYTES = 1024 * 1024
 TICK_SECONDS = 0.1
@@ -28,11 +28,11 @@ TICK_SECONDS = 0.1
 class Keys:
     """The credentials a client must bring, and the secrets the webhooks are signed with."""
 
-    stripe_secret_key: str = "sk_test_standin"  # noqa: S105
-    stripe_webhook_secret: str = "whsec_standin"  # noqa: S105
+    stripe_secret_key: str = "sk_test_standin"
+    stripe_webhook_secret: str = "whsec_standin"
     razorpay_key_id: str = "rzp_test_standin"
-    razorpay_key_secret: str = "standin-secret"  # noqa: S105
-    razorpay_webhook_secret: str = "standin-webhook-secret"  # noqa: S105
+    razorpay_key_secret: str = "standin-secret"
+    razorpay_webhook_secret: str = "standin-webhook-secret"
 
 
 class StandIn(ThreadingHTTPServer):

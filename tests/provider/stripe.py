@@ -6,12 +6,11 @@ import re
 from base64 import b64encode
 from typing import Any, Literal
 
-from bookings.standin.books import Books, NotRefundable, new_id
-from bookings.standin.calls import Call, Refusal, Reply
-from bookings.standin.faults import Fault
-from bookings.standin.keys import Keys
-from bookings.standin.store import Doc
-from bookings.standin.stripe_objects import StripeObjects
+from tests.provider.books import Books, NotRefundable, new_id
+from tests.provider.calls import Call, Refusal, Reply
+from tests.provider.faults import Fault
+from tests.provider.keys import Keys
+from tests.provider.store import Doc
 
 WHY = {
     "disputed": ("charge_disputed", "The charge is disputed."),
@@ -24,12 +23,12 @@ WHY = {
 ANY_TIME = (("gte", 0), ("lte", 1e12))
 
 
-class StripeShape(StripeObjects):
+class StripeShape:
     provider = "stripe"
 
     def __init__(self, books: Books, *, secret_key: str) -> None:
-        super().__init__(books)
-        self.keys, self.secret_key = Keys(books), secret_key
+        self.books, self.keys = books, Keys(books)
+        self.secret_key = secret_key
 
     def is_allowed(self, call: Call) -> bool:
         """As a bearer, or as the user of basic authentication with no password."""
@@ -172,6 +171,73 @@ class StripeShape(StripeObjects):
             ended = {**session, "status": "expired", "url": None}
             return Reply(200, self.books.store.save("order", key, ended))
 
+    # --- what Stripe shows of the books -----------------------------------------------------
+
+    def refund_json(self, refund: Doc) -> Doc:
+        state = self.books.state(refund)
+        is_done = state == "succeeded"
+        return {
+            "id": refund["id"],
+            "object": "refund",
+            "amount": refund["amount"],
+            "currency": refund["currency"].lower(),
+            **names_of(refund["payment"]),
+            "created": int(refund["created"]),
+            "metadata": refund["metadata"],
+            "reason": None,
+            "status": state,
+            **({"failure_reason": "expired_or_canceled_card"} if state == "failed" else {}),
+            **({"pending_reason": "processing"} if state == "pending" else {}),
+            "destination_details": {
+                "type": "card",
+                "card": {
+                    "type": "refund" if is_done else "pending",
+                    "reference_status": "available" if is_done else "pending",
+                    "reference": "STR" + refund["id"][-12:].upper() if is_done else None,
+                },
+            },
+        }
+
+    def dispute_json(self, dispute: Doc) -> Doc:
+        return {
+            "id": dispute["id"],
+            "object": "dispute",
+            "amount": dispute["amount"],
+            "currency": dispute["currency"].lower(),
+            **names_of(dispute["payment"]),
+            "created": int(dispute["created"]),
+            "status": {"open": "needs_response"}.get(dispute["status"], dispute["status"]),
+        }
+
+    def payment_json(self, payment: Doc) -> Doc:
+        amount, got = payment["amount"], payment["amount"] if payment["captured"] else 0
+        returned = self.books.returned(payment["id"])
+        return {
+            "id": payment["id"],
+            "object": "payment_intent",
+            "amount": amount,
+            "amount_received": got,
+            "currency": payment["currency"].lower(),
+            "status": "succeeded" if payment["captured"] else "requires_capture",
+            "metadata": payment["metadata"],
+            "created": int(payment["created"]),
+            "livemode": False,
+            "latest_charge": {
+                "id": names_of(payment["id"])["charge"],
+                "object": "charge",
+                "amount": amount,
+                "amount_captured": got,
+                "amount_refunded": returned,
+                "refunded": returned == amount,
+                "disputed": bool(payment["dispute"]),
+                "payment_intent": names_of(payment["id"])["payment_intent"],
+                "payment_method_details": {
+                    "type": "card",
+                    "card": {"brand": "visa", "last4": "4242"},
+                },
+            },
+        }
+
     # --- refusals ---------------------------------------------------------------------------
 
     def _payment_in(self, given: Doc) -> Doc:
@@ -200,3 +266,10 @@ class StripeShape(StripeObjects):
     def _missing(self, what: str, param: str = "") -> Refusal:
         words = f"There is no {param or 'object'} {what!r}."
         return Refusal(Reply(404, self.error(404, "resource_missing", words, param)))
+
+
+def names_of(payment_id: str) -> Doc:
+    """A payment without a card is a charge, py_…, that may have no payment intent."""
+    if payment_id.startswith("py_"):
+        return {"payment_intent": None, "charge": payment_id}
+    return {"payment_intent": payment_id, "charge": "ch_" + payment_id.partition("_")[2]}

@@ -15,10 +15,10 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from bookings.standin.books import Books
-from bookings.standin.razorpay_shape import RazorpayShape
-from bookings.standin.store import Doc
-from bookings.standin.stripe_shape import StripeShape
+from tests.provider.books import Books
+from tests.provider.razorpay import RazorpayShape
+from tests.provider.store import Doc
+from tests.provider.stripe import StripeShape
 
 STRIPE = {
     "payment.captured": ["payment_intent.succeeded"],
@@ -64,7 +64,7 @@ class Noise:
 
     def __post_init__(self) -> None:
         # Not a secret; the point is that it can be played again.
-        self.dice = random.Random(self.seed)  # noqa: S311
+        self.dice = random.Random(self.seed)
 
     def waits(self) -> list[float]:
         """Seconds before each copy leaves; none at all for an event that is lost."""
@@ -182,9 +182,9 @@ class Webhooks:
     def _is_taken(self, event: Doc, url: str) -> bool:
         headers = {"Content-Type": "application/json", **self.headers(event)}
         # The address is the one this program was started with.
-        request = urllib.request.Request(url, event["body"].encode(), headers)  # noqa: S310
+        request = urllib.request.Request(url, event["body"].encode(), headers)
         try:
-            with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=5) as answer:
                 answer.read(1024)
         except (OSError, ValueError, http.client.HTTPException):
             return False

@@ -9,7 +9,7 @@ import urllib.request
 from base64 import b64encode
 from typing import Any
 
-from bookings.standin.server import StandIn
+from tests.provider.server import StandIn
 
 
 class Seen:

@@ -6,11 +6,11 @@ import re
 from base64 import b64encode
 from typing import Any, Literal
 
-from bookings.standin.books import Books, NotRefundable, new_id
-from bookings.standin.calls import Call, Refusal, Reply
-from bookings.standin.faults import Fault
-from bookings.standin.keys import Keys
-from bookings.standin.store import Doc
+from tests.provider.books import Books, NotRefundable, new_id
+from tests.provider.calls import Call, Refusal, Reply
+from tests.provider.faults import Fault
+from tests.provider.keys import Keys
+from tests.provider.store import Doc
 
 LEAST = 100
 STATES = {"pending": "pending", "succeeded": "processed", "failed": "failed"}

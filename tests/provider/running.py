@@ -15,7 +15,7 @@ from typing import Any
 from bookings.gateways import Answer, Gateway, RefundRequest, Status
 from bookings.gateways.razorpay import RazorpayGateway
 from bookings.gateways.stripe import StripeGateway
-from bookings.standin.server import StandIn
+from tests.provider.server import StandIn
 
 BRIEF = 0.4
 """seconds a gateway waits in these tests, where the site waits 20"""

@@ -10,8 +10,8 @@ import hashlib
 from collections.abc import Callable
 from typing import Literal
 
-from bookings.standin.books import Books
-from bookings.standin.calls import Call, Refusal, Reply
+from tests.provider.books import Books
+from tests.provider.calls import Call, Refusal, Reply
 
 KEPT_SECONDS = 24 * 3600.0
 Conflict = Callable[[Literal["other", "running"]], Reply]

@@ -7,8 +7,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from bookings.standin.faults import ListLag
-from bookings.standin.store import Doc, Store
+from tests.provider.faults import ListLag
+from tests.provider.store import Doc, Store
 
 PREFIXES = {
     "stripe": {"payment": "pi_", "refund": "re_", "order": "cs_", "dispute": "du_"},

@@ -7,9 +7,9 @@ import hmac
 from html import escape
 from urllib.parse import parse_qsl, urlencode
 
-from bookings.standin.books import Books
-from bookings.standin.calls import Call, Reply
-from bookings.standin.store import Doc
+from tests.provider.books import Books
+from tests.provider.calls import Call, Reply
+from tests.provider.store import Doc
 
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Pay (stand-in)</title>
