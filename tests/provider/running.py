@@ -28,10 +28,10 @@ class Provider:
     def __init__(self, server: StandIn, name: str) -> None:
         self.server, self.name = server, name
 
-    def gateway(self, *, read_seconds: float = BRIEF, **wrong: str) -> Gateway:
+    def gateway(self, *, read_seconds: float = BRIEF, **wrong: Any) -> Gateway:
         keys = self.server.keys
         if self.name == "stripe":
-            given = {"secret_key": keys.stripe_secret_key, **wrong}
+            given: dict[str, Any] = {"secret_key": keys.stripe_secret_key, **wrong}
             return StripeGateway(api_base=self.server.url, read_seconds=read_seconds, **given)
         given = {"key_id": keys.razorpay_key_id, "key_secret": keys.razorpay_key_secret, **wrong}
         return RazorpayGateway(api_base=self.server.url, read_seconds=read_seconds, **given)
@@ -117,4 +117,4 @@ def find(gateway: Gateway, request: RefundRequest) -> Answer | None:
 
 def status(gateway: Gateway, request: RefundRequest) -> Status | None:
     found = find(gateway, request)
-    return found and found.status
+    return found.status if found else None
