@@ -62,6 +62,8 @@ def run_again(words: str, arguments: Sequence[str]) -> None:
             VARIABLE: wanted.isoformat(),
             SHIFT: f"{(wanted - now).total_seconds():.0f}",
             "NO_FAKE_STAT": "1",
+            # Else threads that wait for Python's lock do so busily, in libfaketime 0.9.10.
+            "FAKETIME_FORCE_MONOTONIC_FIX": "0",
             "PYTHONPATH": os.pathsep.join(
                 [str(Path(__file__).with_name("shifted")), *filter(None, [os.getenv("PYTHONPATH")])]
             ),
