@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
@@ -117,6 +118,16 @@ def test_the_sets_in_sql_are_the_sets_of_the_enums() -> None:
 
     assert named(guards.LIVE_CALL) == {str(state) for state in HOLDS_A_SLOT}
     assert named(guards.NOT_LIVE_REFUND) == {str(state) for state in NOT_LIVE}
+
+
+def test_the_migrations_install_what_is_in_force() -> None:
+    """They have a copy of their own. Where this fails, the change of a guard needs a migration."""
+    installed, in_force = (
+        {name: value for name, value in vars(module).items() if name.isupper()}
+        for module in (import_module("bookings.migrations._guards"), guards)
+    )
+    assert len(installed) >= 8
+    assert installed == in_force
 
 
 # --- all rows at once ----------------------------------------------------------------------------

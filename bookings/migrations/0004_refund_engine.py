@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from bookings.models import guards
+from bookings.migrations import _guards as guards
 
 
 def take_guards_off(apps, schema_editor):

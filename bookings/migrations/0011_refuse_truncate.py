@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from bookings.models import guards
+from bookings.migrations import _guards as guards
 
 
 class Migration(migrations.Migration):

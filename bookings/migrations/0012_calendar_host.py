@@ -1,7 +1,10 @@
+from urllib.parse import urlsplit
+
+from django.conf import settings
 from django.db import connection, migrations, models
 
 import bookings.models.booking
-from bookings.models import guards
+from bookings.migrations import _guards as guards
 
 
 def host_in_use():
@@ -11,7 +14,7 @@ def host_in_use():
         cursor.execute("SELECT message_id FROM bookings_outboxemail ORDER BY id DESC LIMIT 1")
         row = cursor.fetchone()
     host = row[0].strip("<>").rpartition("@")[2] if row else ""
-    return host[:255] or bookings.models.booking.site_host()
+    return host[:255] or urlsplit(settings.SITE_URL).hostname or "localhost"
 
 
 def take_guards_off(apps, schema_editor):
