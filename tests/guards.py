@@ -62,7 +62,7 @@ GUARDS = (
     Guard(
         "M03", "and only after an absence of ten minutes: lists are behind",
         f"{ENGINE}/outcomes.py",
-        "    if now - since < pace.SECOND_LOOK:\n        return {\"stored",
+        "    if now - since < timing.SECOND_LOOK:\n        return {\"stored",
         "    if refund.stored_failure_at is None:\n        return {\"stored",
         "tests/test_refund_late_lists.py"
         "::test_m04_a_stored_500_with_work_is_paid_once_however_late_it_is_listed",
@@ -78,8 +78,8 @@ GUARDS = (
     Guard(
         "M03", "and the list is read once more before the next key is used",
         f"{ENGINE}/outcomes.py",
-        "wait=pace.NEXT_KEY_AFTER",
-        "wait=pace.before_retry(1)",
+        "wait=timing.NEXT_KEY_AFTER",
+        "wait=timing.before_retry(1)",
         "tests/test_refund_keys.py"
         "::test_m03_the_key_does_not_change_before_an_absence_of_ten_minutes",
     ),
@@ -118,7 +118,7 @@ GUARDS = (
     Guard(
         "M04", "The list is asked before anything is sent again",
         f"{ENGINE}/claiming.py",
-        "return not is_first or now - refund.created_at >= pace.KEY_LIFE",
+        "return not is_first or now - refund.created_at >= timing.KEY_LIFE",
         "return False",
         "tests/test_refund_keys.py::test_m04_a_stored_500_with_work_is_found_and_never_sent_again",
     ),
@@ -132,7 +132,7 @@ GUARDS = (
     Guard(
         "M06", "A lease keeps others away until its driver is certainly dead",
         f"{ENGINE}/claiming.py",
-        "until=now + pace.LEASE",
+        "until=now + timing.LEASE",
         "until=now",
         "tests/test_refund_crashes.py::test_m06_a_driver_that_dies_is_followed_by_one_that_pays_once",
     ),
@@ -205,7 +205,7 @@ GUARDS = (
     Guard(
         "M13", "Ten days with the bank alert staff",
         f"{ENGINE}/outcomes.py",
-        "return refund.accepted_at is not None and now - refund.accepted_at >= pace.SLOW_BANK",
+        "return refund.accepted_at is not None and now - refund.accepted_at >= timing.SLOW_BANK",
         "return False",
         "tests/test_refund_outside.py"
         "::test_m13_ten_days_with_the_bank_tells_staff_once_and_sends_nothing",
@@ -357,7 +357,7 @@ GUARDS = (
     Guard(
         "M19", "After 23 hours it is only looked for",
         f"{ENGINE}/driving.py",
-        "if refund.first_sent_at and self.now - refund.first_sent_at > pace.KEY_LIFE:",
+        "if refund.first_sent_at and self.now - refund.first_sent_at > timing.KEY_LIFE:",
         "if False:",
         "tests/test_refund_keys.py"
         "::test_m19_an_old_refund_is_only_looked_for_and_then_a_person_is_asked",
@@ -365,7 +365,7 @@ GUARDS = (
     Guard(
         "M19", "twice, ten minutes apart, before a person is asked",
         f"{ENGINE}/outcomes.py",
-        "is_second = now - since >= pace.SECOND_LOOK",
+        "is_second = now - since >= timing.SECOND_LOOK",
         "is_second = True",
         "tests/test_refund_keys.py"
         "::test_m19_an_old_refund_is_only_looked_for_and_then_a_person_is_asked",
@@ -419,14 +419,14 @@ GUARDS = (
     Guard(
         "I2", "What is not listed at the first look alarms nobody",
         f"{ENGINE}/reconciling.py",
-        "    if now - refund.absent_at < pace.SECOND_LOOK:\n        return False\n",
+        "    if now - refund.absent_at < timing.SECOND_LOOK:\n        return False\n",
         "",
         "tests/test_refund_missed.py::test_a_webhook_that_overtakes_the_list_alarms_nobody",
     ),
     Guard(
         "I2", "and there is a second look soon",
         f"{ENGINE}/reconciling.py",
-        "sooner = sooner or pace.SECOND_LOOK",
+        "sooner = sooner or timing.SECOND_LOOK",
         "pass",
         "tests/test_refund_missed.py::test_a_list_that_is_behind_alarms_nobody",
     ),
@@ -485,7 +485,7 @@ GUARDS = (
     Guard(
         "M24", "and where the provider may have forgotten the key",
         f"{ENGINE}/claiming.py",
-        " or now - refund.created_at >= pace.KEY_LIFE",
+        " or now - refund.created_at >= timing.KEY_LIFE",
         "",
         "tests/test_refund_driving.py"
         "::test_m24_when_the_key_may_be_forgotten_the_list_is_read_before_the_first_try",

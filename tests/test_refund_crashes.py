@@ -9,7 +9,7 @@ import pytest
 
 from bookings import lifecycle, refunds, sweeps
 from bookings.models import Refund, RefundState
-from bookings.refunds import pace, points
+from bookings.refunds import points, timing
 from tests.builders import NOW, make_booking, report, staff
 from tests.engine import LATER, MINUTE, drive, paid, refund_of
 from tests.provider.running import Provider
@@ -49,7 +49,7 @@ def test_m06_a_driver_that_dies_is_followed_by_one_that_pays_once(
     with pytest.raises(Died):
         drive(refund, now)
     assert refunds.execute(refund.pk, now=now) is False, "the lease of the dead one still holds"
-    drive(refund, now + pace.LEASE)
+    drive(refund, now + timing.LEASE)
     assert refund.state == RefundState.ACCEPTED
     provider.tell(advance=61)
     drive(refund)

@@ -15,7 +15,7 @@ from django.db import DatabaseError, connection
 from bookings import gateways, refunds, tasks
 from bookings.gateways import Answer, RefundRequest, Status
 from bookings.models import Refund, RefundState, TimelineEvent
-from bookings.refunds import claiming, driving, pace, points, recording
+from bookings.refunds import claiming, driving, points, recording, timing
 from bookings.refunds.driving import request_of
 from tests.builders import HOUR, NOW, staff
 from tests.effort import effort
@@ -116,7 +116,7 @@ def test_one_that_cannot_be_written_stops_nobody(
         assert refunds.drive(ids, now=LATER) == 5
     others = Refund.objects.exclude(pk=poisoned)
     assert set(others.values_list("state", flat=True)) == {RefundState.ACCEPTED}
-    refunds.drive([poisoned], now=LATER + pace.LEASE)
+    refunds.drive([poisoned], now=LATER + timing.LEASE)
     all_paid_once(provider, ids)
 
 
@@ -138,10 +138,10 @@ def test_those_the_provider_is_silent_about_do_not_keep_the_others(
 
 def test_in_a_batch_only_rows_that_are_as_they_were_read_are_written(provider: Provider) -> None:
     slow = [taken(Refund.objects.get(pk=pk)) for pk in many_due(provider, 4)]
-    refunds.drive([slow[1].pk], now=LATER + pace.LEASE)  # another driver, after the lease
+    refunds.drive([slow[1].pk], now=LATER + timing.LEASE)  # another driver, after the lease
     Refund.objects.filter(pk=slow[2].pk).update(state=RefundState.DECLINED)
     answered = [(refund, Answer(Status.UNKNOWN, message="slow")) for refund in slow]
-    written = recording.record_all(answered, now=LATER + pace.LEASE)
+    written = recording.record_all(answered, now=LATER + timing.LEASE)
     assert [refund.pk for refund in written] == [slow[0].pk, slow[3].pk]
     last = dict(Refund.objects.values_list("pk", "last_answer"))
     assert [last[refund.pk] == "slow" for refund in slow] == [True, False, False, True]
@@ -196,7 +196,7 @@ def test_m06_a_driver_that_dies_with_a_batch_leaves_nothing_undone_and_pays_noth
     leased = Refund.objects.exclude(lease_token=None).count()
     assert leased >= 1
     assert refunds.drive(ids, now=LATER) == 40 - leased, "the leases of the dead one still hold"
-    refunds.drive(ids, now=LATER + pace.LEASE)
+    refunds.drive(ids, now=LATER + timing.LEASE)
     all_paid_once(provider, ids)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from bookings import refunds
 from bookings.models import Booking, OutboxEmail, Refund, RefundState
-from bookings.refunds import pace
+from bookings.refunds import timing
 from bookings.refunds.driving import request_of
 from bookings.states import TransitionNotAllowed
 from tests.builders import HOUR, staff
@@ -69,7 +69,7 @@ def test_m03_errors_without_end_use_up_three_keys_and_ask_a_person(provider: Pro
     provider.fault("error", calls=10**6)
     at = play(provider, refund, 20 * HOUR)
     assert (refund.state, refund.next_attempt_at) == (RefundState.UNKNOWN, None)
-    assert (refund.epoch, paid(provider, refund)) == (pace.KEYS_AFTER_FAILURES, [])
+    assert (refund.epoch, paid(provider, refund)) == (timing.KEYS_AFTER_FAILURES, [])
     is_left_to_staff(refund)
     provider.tell(faults=[])
     refunds.retry(refund.pk, actor=staff(), now=at, reason="They have mended it.")

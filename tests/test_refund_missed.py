@@ -9,7 +9,7 @@ import pytest
 
 from bookings import refunds, sweeps
 from bookings.models import OutboxEmail, Payment, Refund, RefundState
-from bookings.refunds import pace
+from bookings.refunds import timing
 from tests.builders import DAY, NOW
 from tests.engine import LATER, MINUTE, drive, paid, payment_of, refetch, refund_of
 from tests.provider.running import Provider
@@ -41,12 +41,12 @@ def test_a_list_that_is_behind_alarms_nobody(provider: Provider, lag: int) -> No
     compare(provider, LATER, timedelta(seconds=5))
     refund.refresh_from_db()
     assert refund.absent_at == LATER, "the comparison ran, and did not find it"
-    assert payment_of(refund).next_compare_at == LATER + pace.SECOND_LOOK
+    assert payment_of(refund).next_compare_at == LATER + timing.SECOND_LOOK
     assert not Refund.objects.needing_staff().exists()
-    compare(provider, LATER + pace.SECOND_LOOK, pace.SECOND_LOOK)
+    compare(provider, LATER + timing.SECOND_LOOK, timing.SECOND_LOOK)
     refund.refresh_from_db()
     assert (refund.state, refund.absent_at, alarms()) == (RefundState.SUCCEEDED, None, 0)
-    assert payment_of(refund).next_compare_at == LATER + pace.SECOND_LOOK + DAY
+    assert payment_of(refund).next_compare_at == LATER + timing.SECOND_LOOK + DAY
     assert paid(provider, refund) == [80000]
 
 
@@ -55,7 +55,7 @@ def test_a_webhook_that_overtakes_the_list_alarms_nobody(provider: Provider) -> 
     for seconds in (1, 3, 7):
         refetch(refund, LATER + timedelta(seconds=seconds))
     assert (refund.absent_at, alarms()) == (LATER + timedelta(seconds=1), 0)
-    assert payment_of(refund).next_compare_at == refund.absent_at + pace.SECOND_LOOK
+    assert payment_of(refund).next_compare_at == refund.absent_at + timing.SECOND_LOOK
     provider.tell(advance=21)
     refetch(refund, LATER + MINUTE)
     assert (refund.absent_at, alarms()) == (None, 0)
@@ -69,13 +69,13 @@ def test_one_the_provider_does_not_know_is_loud_after_a_second_look(provider: Pr
         sweeps.watch_refunds(now=NOW + DAY + minute * MINUTE)
         refund.refresh_from_db()
         assert alarms() == (1 if minute >= 10 else 0)
-    assert refund.alerted_at == NOW + DAY + pace.SECOND_LOOK
+    assert refund.alerted_at == NOW + DAY + timing.SECOND_LOOK
     assert Refund.objects.needing_staff().filter(pk=refund.pk).exists()
 
 
 def test_the_alarm_is_taken_back_when_it_is_listed_after_all(provider: Provider) -> None:
     refund = settled_at_once(provider, 3600)
-    for at in (LATER, LATER + pace.SECOND_LOOK):
+    for at in (LATER, LATER + timing.SECOND_LOOK):
         refetch(refund, at)
     assert alarms() == 1
     provider.tell(advance=3601)
@@ -96,6 +96,6 @@ def test_an_alarm_of_the_time_before_it_was_paid_hides_no_later_one(provider: Pr
     assert OutboxEmail.objects.filter(kind="staff_refund_failed").exists()
     assert (refund.state, refund.alerted_at) == (RefundState.SUCCEEDED, None)
     provider.server.books.by_payment[refund.payment.provider_ref].clear()
-    for at in (LATER + DAY, LATER + DAY + pace.SECOND_LOOK):
+    for at in (LATER + DAY, LATER + DAY + timing.SECOND_LOOK):
         refunds.refetch(refund.payment_id, now=at)
     assert alarms() == 1

@@ -8,7 +8,7 @@ import pytest
 
 from bookings import refunds
 from bookings.models import Refund, RefundState
-from bookings.refunds import pace
+from bookings.refunds import timing
 from tests.builders import HOUR, staff
 from tests.engine import LATER, MINUTE, drive, is_left_to_staff, paid, play, refund_of
 from tests.provider import client
@@ -45,11 +45,11 @@ def test_m03_refusals_without_end_use_up_eight_keys_and_ask_a_person(
     broke(provider, kind)
     at = play(provider, refund, 22 * HOUR)
     assert (refund.state, refund.next_attempt_at) == (RefundState.UNKNOWN, None)
-    assert refund.epoch == pace.KEYS_AFTER_REFUSALS
+    assert refund.epoch == timing.KEYS_AFTER_REFUSALS
     is_left_to_staff(refund)
     provider.tell(faults=[])
     retried = refunds.retry(refund.pk, actor=staff(), now=at, reason="Topped up.")
-    assert retried.epoch == pace.KEYS_AFTER_REFUSALS + 1
+    assert retried.epoch == timing.KEYS_AFTER_REFUSALS + 1
     play(provider, refund, HOUR, now=at)
     assert (refund.state, paid(provider, refund)) == (RefundState.SUCCEEDED, [80000])
 

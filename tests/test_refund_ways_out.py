@@ -16,7 +16,7 @@ import pytest
 from bookings import refunds
 from bookings.models import OutboxEmail, Payment, Refund, RefundState
 from bookings.models.money import IN_HAND
-from bookings.refunds import pace
+from bookings.refunds import timing
 from bookings.states import Actor, State, TransitionNotAllowed
 from tests.builders import DAY, HOUR, NOW, make_booking, make_in_state, staff
 from tests.engine import LATER, MINUTE, drive, paid, play, refund_of
@@ -36,7 +36,7 @@ MOMENTS = {
 }
 OTHERS: dict[str, tuple[Any, ...]] = {
     "hold_reason": ("", "bank dispute open"),
-    "epoch": (1, pace.KEYS_AFTER_REFUSALS),
+    "epoch": (1, timing.KEYS_AFTER_REFUSALS),
 }
 
 
@@ -71,8 +71,14 @@ def test_whatever_its_row_says_time_or_a_person_moves_it_or_it_is_over() -> None
 
 def test_one_that_only_time_moves_is_due_within_a_day() -> None:
     """The longest wait between two steps; on a clock that is right."""
-    waits = [*pace.RETRY_AFTER, *pace.POLL_AFTER, pace.LEASE, pace.SECOND_LOOK, pace.NEXT_KEY_AFTER]
-    assert max(waits) * (1 + pace.JITTER) < DAY
+    waits = [
+        *timing.RETRY_AFTER,
+        *timing.POLL_AFTER,
+        timing.LEASE,
+        timing.SECOND_LOOK,
+        timing.NEXT_KEY_AFTER,
+    ]
+    assert max(waits) * (1 + timing.JITTER) < DAY
 
 
 # --- troubles that never end ----------------------------------------------------------------------
@@ -263,7 +269,7 @@ def test_one_the_provider_does_not_list_any_more_can_be_sent_again_or_closed(
     provider.tell(advance=61)
     drive(refund)
     provider.server.books.by_payment[refund.payment.provider_ref].clear()
-    for at in (LATER + DAY, LATER + DAY + pace.SECOND_LOOK):
+    for at in (LATER + DAY, LATER + DAY + timing.SECOND_LOOK):
         refunds.refetch(refund.payment_id, now=at)
     refund.refresh_from_db()
     assert refund.state == RefundState.SUCCEEDED

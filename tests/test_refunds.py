@@ -11,7 +11,7 @@ from django.db.models import F
 from bookings import gateways, leases, lifecycle, refunds, sweeps
 from bookings.gateways import Answer, RefundRequest, Status
 from bookings.models import Booking, OutboxEmail, Payment, Refund, RefundState, SandboxRefund
-from bookings.refunds import pace
+from bookings.refunds import timing
 from bookings.refunds.recording import record
 from bookings.states import TransitionNotAllowed
 from tests.builders import DAY, NOW, expert_of, make_booking, staff
@@ -100,14 +100,14 @@ def test_a_driver_that_died_is_followed_by_another_after_its_lease() -> None:
     refund = refund_of()
     assert taken(refund).lease_token is not None  # and then kill -9
     assert refunds.execute(refund.pk, now=LATER + timedelta(seconds=1)) is False
-    drive(refund, LATER + pace.LEASE)
+    drive(refund, LATER + timing.LEASE)
     assert refund.state == RefundState.ACCEPTED
 
 
 def test_an_answer_that_comes_after_the_lease_is_not_written() -> None:
     refund = refund_of()
     slow = taken(refund)
-    drive(refund, LATER + pace.LEASE)
+    drive(refund, LATER + timing.LEASE)
     assert record(slow, Answer(Status.DECLINED), now=LATER + DAY) is False
     refund.refresh_from_db()
     assert refund.state == RefundState.ACCEPTED

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from bookings import emails, refunds
 from bookings.models import OutboxEmail, Payment, Refund, RefundState
-from bookings.refunds import driving, holds, pace, recording
+from bookings.refunds import driving, holds, recording, timing
 from bookings.states import TransitionNotAllowed
 from tests.builders import staff
 from tests.engine import LATER, MINUTE, drive, paid, refetch, refund_of, taken
@@ -196,7 +196,7 @@ def test_an_answer_that_can_never_be_written_is_left_to_a_person(
         bad.refresh_from_db()
         assert bad.hold_reason == ""
         refunds.drive([good.pk, bad.pk], now=at)
-        at += pace.LEASE
+        at += timing.LEASE
     good.refresh_from_db()
     bad.refresh_from_db()
     assert good.state == RefundState.ACCEPTED

@@ -15,7 +15,7 @@ from bookings import leases
 from bookings.gateways import why_not
 from bookings.models import Payment, Refund, RefundState
 from bookings.models.money import IN_HAND
-from bookings.refunds import frozen, holds, pace
+from bookings.refunds import frozen, holds, timing
 
 _STATE_WHILE_DRIVEN = Case(
     When(state=RefundState.ACCEPTED, then=Value(RefundState.ACCEPTED)),
@@ -35,7 +35,7 @@ def claim(ids: Sequence[int], *, at_most: int, lease: uuid.UUID, now: datetime) 
         due.select_related("payment", "booking"),
         at_most=at_most,
         lease=lease,
-        until=now + pace.LEASE,
+        until=now + timing.LEASE,
         state=_STATE_WHILE_DRIVEN,
     )
     for refund in taken:
@@ -54,7 +54,7 @@ def needs_a_look(refund: Refund, *, now: datetime) -> bool:
     as the one after a restore. See decision 16.
     """
     is_first = refund.first_sent_at is None and refund.alerted_at is None and refund.epoch == 1
-    return not is_first or now - refund.created_at >= pace.KEY_LIFE
+    return not is_first or now - refund.created_at >= timing.KEY_LIFE
 
 
 def may_send(refunds: Sequence[Refund], *, now: datetime) -> list[Refund]:
@@ -120,7 +120,7 @@ def _mark(refunds: Sequence[Refund], *, now: datetime) -> int:
     ).update(
         first_sent_at=Coalesce("first_sent_at", now),
         absent_at=None,
-        next_attempt_at=now + pace.LEASE,
+        next_attempt_at=now + timing.LEASE,
     )
 
 

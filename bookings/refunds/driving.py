@@ -20,7 +20,7 @@ from django.db import InterfaceError, OperationalError
 from bookings import lanes
 from bookings.gateways import Answer, Ask, Gateway, Status, gateway_of, kept_open
 from bookings.models import Refund, RefundState
-from bookings.refunds import claiming, frozen, holds, pace, points, recovery
+from bookings.refunds import claiming, frozen, holds, points, recovery, timing
 from bookings.refunds.frozen import request_of, to_look_for
 from bookings.refunds.outcomes import ABSENT
 from bookings.refunds.recording import record_all
@@ -127,7 +127,7 @@ class _Driver(lanes.Clock):
         """None when it may be sent."""
         if refund.state == RefundState.ACCEPTED:
             return Answer(Status.UNKNOWN, message=ABSENT.message)
-        if refund.first_sent_at and self.now - refund.first_sent_at > pace.KEY_LIFE:
+        if refund.first_sent_at and self.now - refund.first_sent_at > timing.KEY_LIFE:
             return ABSENT
         return None
 

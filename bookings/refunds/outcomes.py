@@ -7,7 +7,7 @@ from typing import Any
 
 from bookings.gateways import Answer, Doubt, Status
 from bookings.models import Refund, RefundState
-from bookings.refunds import pace
+from bookings.refunds import timing
 
 ABSENT = Answer(
     Status.UNKNOWN,
@@ -43,7 +43,7 @@ def changes_of(refund: Refund, answer: Answer, *, now: datetime) -> dict[str, An
 def _unanswered(refund: Refund, answer: Answer, *, now: datetime) -> dict[str, Any]:
     """A poll that fails leaves an accepted refund accepted: it never goes back to "send"."""
     if refund.state == RefundState.ACCEPTED:
-        wait = max(answer.retry_after or pace.POLL_AFTER[0], _poll_wait(refund, now=now))
+        wait = max(answer.retry_after or timing.POLL_AFTER[0], _poll_wait(refund, now=now))
         return {
             "state": RefundState.ACCEPTED,
             "next_attempt_at": now + wait,
@@ -51,7 +51,7 @@ def _unanswered(refund: Refund, answer: Answer, *, now: datetime) -> dict[str, A
         }
     changes: dict[str, Any] = {
         "state": RefundState.UNKNOWN,
-        "next_attempt_at": now + (answer.retry_after or pace.before_retry(refund.attempts)),
+        "next_attempt_at": now + (answer.retry_after or timing.before_retry(refund.attempts)),
         "absent_at": None,
         "stored_failure_at": None,
         **_doubted(refund, answer, now=now),
@@ -62,12 +62,12 @@ def _unanswered(refund: Refund, answer: Answer, *, now: datetime) -> dict[str, A
 def _doubted(refund: Refund, answer: Answer, *, now: datetime) -> dict[str, Any]:
     match answer.doubt:
         case Doubt.FAILED_INSIDE:
-            return _repeated(refund, at_most=pace.KEYS_AFTER_FAILURES, now=now)
+            return _repeated(refund, at_most=timing.KEYS_AFTER_FAILURES, now=now)
         case Doubt.REFUSED:
-            return _repeated(refund, at_most=pace.KEYS_AFTER_REFUSALS, now=now)
+            return _repeated(refund, at_most=timing.KEYS_AFTER_REFUSALS, now=now)
         case Doubt.REFUSED_FOR_GOOD:
-            soon = pace.before_retry(1)
-            return _next_key(refund, at_most=pace.KEYS_AFTER_REFUSALS, wait=soon, now=now)
+            soon = timing.before_retry(1)
+            return _next_key(refund, at_most=timing.KEYS_AFTER_REFUSALS, wait=soon, now=now)
         case Doubt.NO_SUCH_PAYMENT | Doubt.NOT_LISTED:
             return _absent(refund, now=now)
     return {}
@@ -78,9 +78,9 @@ def _repeated(refund: Refund, *, at_most: int, now: datetime) -> dict[str, Any]:
     nothing else for a while, and what it did the first time would be listed by now, only a new
     key helps."""
     since = refund.stored_failure_at or now
-    if now - since < pace.SECOND_LOOK:
+    if now - since < timing.SECOND_LOOK:
         return {"stored_failure_at": since}
-    return _next_key(refund, at_most=at_most, wait=pace.NEXT_KEY_AFTER, now=now)
+    return _next_key(refund, at_most=at_most, wait=timing.NEXT_KEY_AFTER, now=now)
 
 
 def _next_key(refund: Refund, *, at_most: int, wait: timedelta, now: datetime) -> dict[str, Any]:
@@ -96,13 +96,16 @@ def _absent(refund: Refund, *, now: datetime) -> dict[str, Any]:
     since = refund.absent_at or now
     if not is_old(refund, now=now):
         return {"absent_at": since}
-    is_second = now - since >= pace.SECOND_LOOK
-    return {"absent_at": since, "next_attempt_at": None if is_second else since + pace.SECOND_LOOK}
+    is_second = now - since >= timing.SECOND_LOOK
+    return {
+        "absent_at": since,
+        "next_attempt_at": None if is_second else since + timing.SECOND_LOOK,
+    }
 
 
 def is_old(refund: Refund, *, now: datetime) -> bool:
     """Whether the provider may have forgotten the first key of this refund."""
-    return now - _since(refund) > pace.KEY_LIFE
+    return now - _since(refund) > timing.KEY_LIFE
 
 
 def _since(refund: Refund) -> datetime:
@@ -116,12 +119,12 @@ def _told(
     since, told_at = _since(refund), refund.alerted_at
     is_for_staff = changes["absent_at"] is not None or is_old(refund, now=now)
     was_for_staff = refund.absent_at is not None or (
-        told_at is not None and told_at - since > pace.KEY_LIFE
+        told_at is not None and told_at - since > timing.KEY_LIFE
     )
     is_news = (
         changes["next_attempt_at"] is None
         or (is_for_staff and not was_for_staff)
-        or (told_at is None and now - since >= pace.ALERT_AFTER)
+        or (told_at is None and now - since >= timing.ALERT_AFTER)
     )
     words = f"{answer.message[:400]} {DECIDE}" if is_for_staff else answer.message
     return {"last_answer": words[:500], **({"alerted_at": now} if is_news else {})}
@@ -148,8 +151,8 @@ def _with_the_bank(refund: Refund, answer: Answer, *, now: datetime) -> dict[str
 
 def is_slow(refund: Refund, *, now: datetime) -> bool:
     """With the bank for too long."""
-    return refund.accepted_at is not None and now - refund.accepted_at >= pace.SLOW_BANK
+    return refund.accepted_at is not None and now - refund.accepted_at >= timing.SLOW_BANK
 
 
 def _poll_wait(refund: Refund, *, now: datetime) -> timedelta:
-    return pace.before_poll(now - (refund.accepted_at or now))
+    return timing.before_poll(now - (refund.accepted_at or now))

@@ -19,7 +19,7 @@ from bookings import clocks
 from bookings.gateways import Answer, ListedRefund, Status, gateway_of, is_counted_alike
 from bookings.gateways.listing import find_in
 from bookings.models import Payment, Refund, RefundState
-from bookings.refunds import pace
+from bookings.refunds import timing
 from bookings.refunds.frozen import to_look_for
 from bookings.refunds.outside import is_paid_by_hand, settle, tell_staff
 from bookings.refunds.recording import alert, as_read, record
@@ -88,7 +88,7 @@ def _set_next_compare(payment_id: int, *, now: datetime, sooner: timedelta | Non
         moments = [payment.paid_at]
         for refund in payment.refunds.all():
             if refund.state == RefundState.SUCCEEDED and refund.absent_at and not refund.alerted_at:
-                sooner = sooner or pace.SECOND_LOOK
+                sooner = sooner or timing.SECOND_LOOK
                 moments.append(now)
             is_over = refund.state == RefundState.VOID
             moments.append(refund.finished_at or (refund.created_at if is_over else now))
@@ -133,10 +133,10 @@ def _missed(refund: Refund, *, now: datetime) -> bool:
     if not is_missed or (refund.absent_at is not None and refund.alerted_at is not None):
         return False
     if refund.absent_at is None:
-        again_at = clocks.after(now, pace.SECOND_LOOK)
+        again_at = clocks.after(now, timing.SECOND_LOOK)
         Payment.objects.filter(pk=refund.payment_id).update(next_compare_at=again_at)
         return as_read(refund, absent_at=now, alerted_at=None)
-    if now - refund.absent_at < pace.SECOND_LOOK:
+    if now - refund.absent_at < timing.SECOND_LOOK:
         return False
     with transaction.atomic():
         if changed := as_read(refund, alerted_at=now):
@@ -150,7 +150,7 @@ def tell_of_old(*, now: datetime) -> int:
         state=RefundState.MANUAL_DUE,
         hold_reason="",
         alerted_at=None,
-        created_at__lte=now - pace.BY_HAND_WITHIN,
+        created_at__lte=now - timing.BY_HAND_WITHIN,
     )
     told = 0
     for refund in old.select_related("booking").order_by("pk")[:100]:

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from bookings.models import Heartbeat, Refund, RefundState
 from bookings.models.money import RefundQuerySet
-from bookings.refunds import pace
+from bookings.refunds import timing
 
 STEPS = 24
-"""Within `pace.SPREAD`; a statement for each, however many wait."""
+"""Within `timing.SPREAD`; a statement for each, however many wait."""
 MOST = 5000
 
 
@@ -20,7 +20,7 @@ def wake_waiting(provider: str, *, now: datetime) -> int:
     random.shuffle(waiting)
     woken = 0
     for step in range(min(STEPS, len(waiting))):
-        at = now + pace.SPREAD * (step + random.random()) / STEPS  # noqa: S311  not a secret
+        at = now + timing.SPREAD * (step + random.random()) / STEPS  # noqa: S311  not a secret
         woken += Refund.objects.filter(
             pk__in=waiting[step::STEPS],
             state=RefundState.UNKNOWN,
@@ -37,7 +37,7 @@ def probe(*, now: datetime) -> None:
         beat, is_new = Heartbeat.objects.get_or_create(
             name=f"probe:{provider}", defaults={"finished_at": now}
         )
-        if not is_new and now - beat.finished_at < pace.PROBE_EVERY:
+        if not is_new and now - beat.finished_at < timing.PROBE_EVERY:
             continue
         Heartbeat.objects.filter(pk=beat.pk).update(finished_at=now)
         first = _waiting(provider, now=now).order_by("next_attempt_at", "id").ids(1)
@@ -46,6 +46,6 @@ def probe(*, now: datetime) -> None:
 
 def _waiting(provider: str | None, *, now: datetime) -> RefundQuerySet:
     rows = Refund.objects.filter(
-        state=RefundState.UNKNOWN, absent_at=None, next_attempt_at__gt=now + pace.PROBE_EVERY
+        state=RefundState.UNKNOWN, absent_at=None, next_attempt_at__gt=now + timing.PROBE_EVERY
     )
     return rows.filter(payment__provider=provider) if provider else rows

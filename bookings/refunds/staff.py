@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from bookings import emails, formats, rules, timeline
 from bookings.models import Clock, Payment, Refund, RefundState
 from bookings.models.money import FAILED, IN_HAND
-from bookings.refunds import holds, outcomes, outside, pace
+from bookings.refunds import holds, outcomes, outside, timing
 from bookings.refunds.frozen import freeze
 from bookings.refunds.recording import watch
 from bookings.states import Actor, ActorKind, TransitionNotAllowed
@@ -92,7 +92,7 @@ def _refused_by_hand(refund: Refund, now: datetime) -> TransitionNotAllowed | No
         return TransitionNotAllowed("state", "It is on hold; release it first.")
     if _is_missed(refund):
         return None
-    since, lasts = None, pace.KEY_LIFE
+    since, lasts = None, timing.KEY_LIFE
     match RefundState(refund.state):
         case RefundState.UNKNOWN:
             if refund.absent_at is not None or outcomes.is_old(refund, now=now):
@@ -104,7 +104,7 @@ def _refused_by_hand(refund: Refund, now: datetime) -> TransitionNotAllowed | No
         case RefundState.ACCEPTED:
             if outcomes.is_slow(refund, now=now):
                 return None
-            since, lasts = refund.accepted_at, pace.SLOW_BANK
+            since, lasts = refund.accepted_at, timing.SLOW_BANK
     if since is None:
         return _not_so(refund)
     at = formats.moment(since + lasts, "UTC", Clock.TWENTY_FOUR, now)

@@ -16,7 +16,7 @@ SCALED = (
 )  # fmt: skip
 DAY_HERE = timedelta(seconds=6)
 LIST_LAG = timedelta(minutes=5)
-"""The most by which the provider's lists are behind; scaled as `pace.SECOND_LOOK` is, which is how
+"""The most by which the provider's lists are behind; scaled as `timing.SECOND_LOOK` is, which is how
 old an absence must be to be believed."""
 AGAIN_HERE = [timedelta(seconds=seconds) for seconds in (0.2, 1, 3, 6)]
 
@@ -24,9 +24,9 @@ AGAIN_HERE = [timedelta(seconds=seconds) for seconds in (0.2, 1, 3, 6)]
 def arm() -> None:
     from bookings import clocks, provider_events
     from bookings.emails import delivery
-    from bookings.refunds import pace, points, reconciling
+    from bookings.refunds import points, reconciling, timing
 
-    _scale(pace, SCALED)
+    _scale(timing, SCALED)
     _scale(delivery, ("LEASE", "RETRY_AFTER"))
     _scale(provider_events, ("LEASE",))
     provider_events.TRY_AGAIN_AFTER = AGAIN_HERE

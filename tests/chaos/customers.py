@@ -17,7 +17,7 @@ from django.utils import timezone
 from bookings import intake, lifecycle, refunds
 from bookings.models import Booking, Expert, Follower, Payment, Refund, Service, User
 from bookings.policy import Policy
-from bookings.refunds import pace
+from bookings.refunds import timing
 from bookings.states import Actor, ActorKind, TransitionNotAllowed
 from tests.chaos.comparing import IN_HAND
 from tests.chaos.provider import Away, Provider
@@ -115,7 +115,7 @@ class Customers:
         first. Not before the provider's list shows what was made."""
         now = timezone.now()
         for refund in Refund.objects.filter(state__in=IN_HAND, next_attempt_at=None):
-            if refund.absent_at and now - refund.absent_at < pace.SECOND_LOOK:
+            if refund.absent_at and now - refund.absent_at < timing.SECOND_LOOK:
                 continue
             act = refunds.release if refund.hold_reason else refunds.retry
             act(refund.pk, actor=self.staff, now=now, reason="Looked in the dashboard.")
