@@ -36,7 +36,7 @@ from bookings.models import (
     ProviderEvent,
     Refund,
 )
-from bookings.refunds import breaker, holds, points, reconciling, recovery
+from bookings.refunds import breaker, crash_points, holds, reconciling, recovery
 from bookings.states import TransitionNotAllowed
 
 logger = logging.getLogger(__name__)
@@ -65,10 +65,10 @@ def sweep() -> dict[str, int] | None:
 def run(*, now: datetime) -> dict[str, int]:
     """One sweep; how many rows of each kind it has moved."""
     clock = lanes.Clock(now)
-    points.reached("sweep_began")
+    crash_points.reached("sweep_began")
     _tell_if_late(now)
     deadlines = run_deadlines(now=now)
-    points.reached("deadlines_done")
+    crash_points.reached("deadlines_done")
     watch_refunds(now=now)
     counts = {
         "deadlines": deadlines,

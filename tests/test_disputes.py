@@ -96,7 +96,7 @@ def test_m15_a_dispute_that_opens_while_a_driver_looks_stops_it(
     provider: Provider, point: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before a first try, and before a second one, which has read the provider's list."""
-    from bookings.refunds import points
+    from bookings.refunds import crash_points
 
     refund = refund_of(provider)
     if point == "listed":
@@ -107,7 +107,7 @@ def test_m15_a_dispute_that_opens_while_a_driver_looks_stops_it(
         if here == point:
             Payment.objects.update(is_disputed=True)
 
-    monkeypatch.setattr(points, "reached", dispute)
+    monkeypatch.setattr(crash_points, "reached", dispute)
     drive(refund)
     before = RefundState.DUE if point == "claimed" else RefundState.UNKNOWN
     assert (refund.state, refund.hold_reason) == (before, holds.DISPUTE)

@@ -9,7 +9,7 @@ import pytest
 
 from bookings import lifecycle, refunds, sweeps
 from bookings.models import Refund, RefundState
-from bookings.refunds import points, timing
+from bookings.refunds import crash_points, timing
 from tests.builders import NOW, make_booking, report, staff
 from tests.engine import LATER, MINUTE, drive, paid, refund_of
 from tests.provider.running import Provider
@@ -28,12 +28,12 @@ def die_at(point: str, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.undo()
             raise Died(here)
 
-    monkeypatch.setattr(points, "reached", reached)
+    monkeypatch.setattr(crash_points, "reached", reached)
 
 
 def test_every_point_is_tried_here() -> None:
     rest = {"refund_inserted", "sweep_began", "deadlines_done"}
-    assert {*DRIVING, *rest} == set(points.POINTS)
+    assert {*DRIVING, *rest} == set(crash_points.POINTS)
 
 
 @pytest.mark.parametrize("point", DRIVING)

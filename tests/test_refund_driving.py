@@ -15,7 +15,7 @@ from django.db import DatabaseError, connection
 from bookings import gateways, refunds, tasks
 from bookings.gateways import Answer, RefundRequest, Status
 from bookings.models import Refund, RefundState, TimelineEvent
-from bookings.refunds import claiming, driving, points, recording, timing
+from bookings.refunds import claiming, crash_points, driving, recording, timing
 from bookings.refunds.driving import request_of
 from tests.builders import HOUR, NOW, staff
 from tests.effort import effort
@@ -190,7 +190,7 @@ def test_m06_a_driver_that_dies_with_a_batch_leaves_nothing_undone_and_pays_noth
             raise Died(here)
 
     with monkeypatch.context() as patch:
-        patch.setattr(points, "reached", reached)
+        patch.setattr(crash_points, "reached", reached)
         with pytest.raises(Died):
             refunds.drive(ids, now=LATER)
     leased = Refund.objects.exclude(lease_token=None).count()

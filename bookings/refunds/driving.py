@@ -20,7 +20,7 @@ from django.db import InterfaceError, OperationalError
 from bookings import lanes
 from bookings.gateways import Answer, Ask, Gateway, Status, gateway_of, kept_open
 from bookings.models import Refund, RefundState
-from bookings.refunds import claiming, frozen, holds, points, recovery, timing
+from bookings.refunds import claiming, crash_points, frozen, holds, recovery, timing
 from bookings.refunds.frozen import request_of, to_look_for
 from bookings.refunds.outcomes import ABSENT
 from bookings.refunds.recording import record_all
@@ -75,7 +75,7 @@ class _Driver(lanes.Clock):
         while self.queue:
             refunds = self.queue.take(at_most)
             if refunds:
-                points.reached("claimed")
+                crash_points.reached("claimed")
             errands = [
                 self._errand(refund)
                 for refund in refunds
@@ -103,7 +103,7 @@ class _Driver(lanes.Clock):
         mark = partial(claiming.may_send, now=self.now)
         marked = {refund.pk for refund in lanes.together(mark, [one.refund for one in errands])}
         if marked:
-            points.reached("marked")
+            crash_points.reached("marked")
         return [one for one in errands if one.refund.pk in marked]
 
     def is_remote(self, errand: _Errand) -> bool:
@@ -134,7 +134,7 @@ class _Driver(lanes.Clock):
     def go_on(self, errands: list[_Errand]) -> list[_Errand]:
         sends = [one for one in errands if one.answer is None]
         if sends:
-            points.reached("listed")
+            crash_points.reached("listed")
         sends = self._may_send(sends)
         for errand in sends:
             errand.looks = False
@@ -146,9 +146,9 @@ class _Driver(lanes.Clock):
         lanes.together(give_back, [one.refund for one in errands if one.answer is None])
         if not answered:
             return
-        points.reached("answered")
+        crash_points.reached("answered")
         self.taken += len(record_all(answered, now=self.now, failed=self._not_written))
-        points.reached("recorded")
+        crash_points.reached("recorded")
         heard = {
             refund.payment.provider
             for refund, answer in answered

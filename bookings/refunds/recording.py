@@ -19,7 +19,7 @@ from bookings import clocks, emails, timeline
 from bookings.gateways import Answer
 from bookings.lanes import together
 from bookings.models import Payment, Refund, RefundState, TimelineEvent
-from bookings.refunds import points
+from bookings.refunds import crash_points
 from bookings.refunds.outcomes import changes_of
 from bookings.states import SYSTEM, Actor
 
@@ -58,7 +58,7 @@ def _record(answered: Sequence[tuple[Refund, Answer]], *, now: datetime) -> list
         ]
         _write([(refund, changes) for refund, _, changes in written])
         watch([row for row, _, changes in written if changes["state"] != row.state], now=now)
-        points.reached("recording")
+        crash_points.reached("recording")
         told = []
         for refund, answer, changes in written:
             verb = _VERBS.get(changes["state"])

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.conf import settings
 
 from bookings.models import Booking, Payment, Provider, Refund, RefundState, TimelineEvent
-from bookings.refunds import breaker, holds, points
+from bookings.refunds import breaker, crash_points, holds
 from bookings.refunds.frozen import freeze
 from bookings.refunds.recording import tell, watch
 from bookings.states import ActorKind, TransitionNotAllowed
@@ -46,7 +46,7 @@ def request_all(wanted: Sequence[Wanted], *, now: datetime, not_before: datetime
         planned.append(plan(one, now=now, not_before=not_before, hold_reason=reason))
     Refund.objects.bulk_create(planned)
     watch([refund for refund in planned if refund.payment.next_compare_at is None], now=now)
-    points.reached("refund_inserted")
+    crash_points.reached("refund_inserted")
     for refund in planned:
         if refund.hold_reason:
             is_alone = refund.hold_reason in (holds.DISPUTE, holds.LOST)

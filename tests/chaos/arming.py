@@ -24,7 +24,7 @@ AGAIN_HERE = [timedelta(seconds=seconds) for seconds in (0.2, 1, 3, 6)]
 def arm() -> None:
     from bookings import clocks, provider_events
     from bookings.emails import delivery
-    from bookings.refunds import points, reconciling, timing
+    from bookings.refunds import crash_points, reconciling, timing
 
     _scale(timing, SCALED)
     _scale(delivery, ("LEASE", "RETRY_AFTER"))
@@ -41,7 +41,7 @@ def arm() -> None:
     if os.environ.get("CHAOS_NO_CLOCK_GUARD"):
         _go_by_the_own_clock()
     if os.environ.get("CHAOS_CRASH_RATE"):
-        points.reached = Killer().reached
+        crash_points.reached = Killer().reached
 
 
 def scale_of_waits() -> float:
