@@ -153,17 +153,17 @@ GUARDS = (
     ),
     Guard(
         "M09", "What is unsent gives way to money that went back another way",
-        f"{ENGINE}/outside.py",
+        f"{ENGINE}/external.py",
         "voided = make_room(payment, rows, now=now) if more else 0",
         "voided = 0",
-        "tests/test_refund_outside.py::test_m09_a_full_refund_outside_voids_ours_before_it_is_sent",
+        "tests/test_refund_external.py::test_m09_a_full_refund_outside_voids_ours_before_it_is_sent",
     ),
     Guard(
         "M09", "More back than came in: staff is told (I7)",
-        f"{ENGINE}/outside.py",
+        f"{ENGINE}/external.py",
         "        tell_if_too_much(payment, now=now)\n    return voided",
         "    return voided",
-        "tests/test_refund_outside.py"
+        "tests/test_refund_external.py"
         "::test_m09_a_fact_beyond_the_cap_is_written_down_and_staff_is_told_once",
     ),
     Guard(
@@ -193,21 +193,21 @@ GUARDS = (
         "bookings/sweeps.py",
         "refunds.reconcile(some, now=now, seconds=COMPARED_WITHIN)",
         "pass",
-        "tests/test_refund_outside.py::test_m11_without_webhooks_the_sweeps_alone_find_everything",
+        "tests/test_refund_external.py::test_m11_without_webhooks_the_sweeps_alone_find_everything",
     ),
     Guard(
         "M12", "A late failure reverses, and says so",
         f"{ENGINE}/recording.py",
         '    RefundState.REVERSED: "refund_reversed",\n',
         "",
-        "tests/test_refund_outside.py::test_m12_a_late_failure_is_loud_and_frees_the_money",
+        "tests/test_refund_external.py::test_m12_a_late_failure_is_loud_and_frees_the_money",
     ),
     Guard(
         "M13", "Ten days with the bank alert staff",
         f"{ENGINE}/outcomes.py",
         "return refund.accepted_at is not None and now - refund.accepted_at >= timing.SLOW_BANK",
         "return False",
-        "tests/test_refund_outside.py"
+        "tests/test_refund_external.py"
         "::test_m13_ten_days_with_the_bank_tells_staff_once_and_sends_nothing",
     ),
     Guard(
@@ -280,7 +280,7 @@ GUARDS = (
     ),
     Guard(
         "M15", "A lost dispute that is listed as a refund counts once",
-        f"{ENGINE}/outside.py",
+        f"{ENGINE}/external.py",
         'LISTS_LOST_ONES = ("razorpay",)',
         "LISTS_LOST_ONES = ()",
         "tests/test_disputes.py"
@@ -288,7 +288,7 @@ GUARDS = (
     ),
     Guard(
         "M15", "and counts before it is listed",
-        f"{ENGINE}/outside.py",
+        f"{ENGINE}/external.py",
         "return sum(amounts) + (0 if is_listed else lost)",
         'return sum(amounts) + (0 if payment.provider == "razorpay" else lost)',
         "tests/test_disputes.py"
@@ -499,7 +499,7 @@ GUARDS = (
     ),
     Guard(
         "M24", "A refund of ours that we do not know counts as returned",
-        f"{ENGINE}/outside.py",
+        f"{ENGINE}/external.py",
         "            amounts.append(entry.amount_minor)",
         "            amounts.append(0 if entry.refund_uuid else entry.amount_minor)",
         "tests/test_refund_holds.py"

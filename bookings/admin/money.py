@@ -192,13 +192,13 @@ class RefundAdmin(CodeSearch[Refund], NameSearch[Refund], ActingAdmin[Refund]):
 
 @admin.register(Payment)
 class PaymentAdmin(CodeSearch[Payment], NameSearch[Payment], ReadOnlyAdmin[Payment]):
-    list_display = ("provider_ref", "booking", "provider", "captured", "going_back", "outside",
+    list_display = ("provider_ref", "booking", "provider", "captured", "going_back", "external",
                     "is_disputed", "paid")  # fmt: skip
     list_filter = ("provider", "is_disputed")
     list_select_related = ("booking",)
     search_help_text = "The provider’s id, or the code of the booking."
     sortable_by = ()
-    fields = ("booking", "provider", "provider_ref", "method", "captured", "going_back", "outside",
+    fields = ("booking", "provider", "provider_ref", "method", "captured", "going_back", "external",
               "is_disputed", "paid")  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
@@ -215,7 +215,7 @@ class PaymentAdmin(CodeSearch[Payment], NameSearch[Payment], ReadOnlyAdmin[Payme
         return money(row.reserved_minor, row.currency)
 
     @admin.display(description="returned without us")
-    def outside(self, row: Payment) -> SafeString:
+    def external(self, row: Payment) -> SafeString:
         return money(row.returned_external_minor, row.currency)
 
     def paid(self, row: Payment) -> str:

@@ -15,12 +15,12 @@ from bookings.gateways import ListedRefund, gateway_of
 from bookings.gateways.disputes import Dispute, DisputeStatus, fetch_dispute
 from bookings.models import Payment, Refund
 from bookings.refunds import holds
-from bookings.refunds.outside import (
+from bookings.refunds.external import (
     LISTS_LOST_ONES,
+    external_minor,
     is_unsent,
     lock_refunds,
     make_room,
-    outside_minor,
     tell_if_too_much,
     tell_staff,
 )
@@ -134,7 +134,7 @@ def _count_lost(
     if listed is None:
         payment.returned_external_minor += more
     else:
-        payment.returned_external_minor = outside_minor(payment, listed, rows)
+        payment.returned_external_minor = external_minor(payment, listed, rows)
 
 
 def _waits(payment: Payment, status: DisputeStatus) -> bool:

@@ -20,8 +20,8 @@ from bookings.gateways import Answer, ListedRefund, Status, gateway_of, is_count
 from bookings.gateways.listing import find_in
 from bookings.models import Payment, Refund, RefundState
 from bookings.refunds import timing
+from bookings.refunds.external import is_paid_by_hand, settle, tell_staff
 from bookings.refunds.frozen import to_look_for
-from bookings.refunds.outside import is_paid_by_hand, settle, tell_staff
 from bookings.refunds.recording import alert, as_read, record
 
 logger = logging.getLogger(__name__)

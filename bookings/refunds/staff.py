@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from bookings import emails, formats, rules, timeline
 from bookings.models import Clock, Payment, Refund, RefundState
 from bookings.models.money import FAILED, IN_HAND
-from bookings.refunds import holds, outcomes, outside, timing
+from bookings.refunds import external, holds, outcomes, timing
 from bookings.refunds.frozen import freeze
 from bookings.refunds.recording import watch
 from bookings.states import Actor, ActorKind, TransitionNotAllowed
@@ -187,7 +187,7 @@ def fit(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund:
     left of the payment is refunded in its place."""
     refund = _allowed(refund_id, "fit", actor, reason, now=now)
     with transaction.atomic():
-        outside.lock_refunds(refund.payment_id)
+        external.lock_refunds(refund.payment_id)
         payment = Payment.objects.select_for_update(no_key=True).get(pk=refund.payment_id)
         left = payment.refundable_minor
         changes = {"state": RefundState.VOID, "next_attempt_at": None}
@@ -195,7 +195,7 @@ def fit(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund:
         if left >= refund.amount_minor:
             raise TransitionNotAllowed("changed", "This refund has changed while you looked.")
         if left > 0:
-            outside.again_smaller(closed, left, now=now)
+            external.again_smaller(closed, left, now=now)
     return closed
 
 

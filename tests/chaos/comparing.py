@@ -18,7 +18,7 @@ from bookings.models import (
     TimelineEvent,
 )
 from bookings.models.money import IN_HAND
-from bookings.refunds.outside import is_paid_by_hand
+from bookings.refunds.external import is_paid_by_hand
 from bookings.states import State
 
 
@@ -92,14 +92,14 @@ def _compare_payment(payment: Payment, book: dict[str, Any], found: Comparison) 
         mine = [line for line in live if line["refund_uuid"] == str(row.uuid)]
         _compare_refund(row, mine, book, found)
     ours = {str(row.uuid) for row in rows}
-    outside = sum(line["amount_minor"] for line in live if line["refund_uuid"] not in ours)
-    if payment.returned_external_minor != outside:
+    external = sum(line["amount_minor"] for line in live if line["refund_uuid"] not in ours)
+    if payment.returned_external_minor != external:
         found.mismatched.append(
-            f"{payment}: {payment.returned_external_minor} outside, the provider says {outside}"
+            f"{payment}: {payment.returned_external_minor} outside, the provider says {external}"
         )
-    if payment.reserved_minor + outside != book["returned_minor"]:
+    if payment.reserved_minor + external != book["returned_minor"]:
         found.mismatched.append(
-            f"{payment}: {payment.reserved_minor} of ours + {outside}, "
+            f"{payment}: {payment.reserved_minor} of ours + {external}, "
             f"the provider has {book['returned_minor']}"
         )
 

@@ -30,7 +30,7 @@ from tests.provider.running import Provider
 pytestmark = pytest.mark.django_db
 
 
-def outside(provider: Provider, refund: Refund, amount: int | None = None) -> None:
+def refund_externally(provider: Provider, refund: Refund, amount: int | None = None) -> None:
     """Somebody refunds in the provider's dashboard."""
     told = {"payment": refund.payment.provider_ref}
     provider.tell(external_refund=told | ({"amount": amount} if amount else {}))
@@ -48,7 +48,7 @@ def test_m09_a_full_refund_outside_voids_ours_before_it_is_sent(
     provider: Provider, client: Client
 ) -> None:
     refund = refund_of(provider)
-    outside(provider, refund)
+    refund_externally(provider, refund)
     refetch(refund)
     payment = payment_of(refund)
     assert refund.state == RefundState.VOID
@@ -65,7 +65,7 @@ def test_m09_a_full_refund_outside_voids_ours_before_it_is_sent(
 
 def test_m09_a_partial_refund_outside_shrinks_ours(provider: Provider) -> None:
     refund = refund_of(provider)
-    outside(provider, refund, 100000)
+    refund_externally(provider, refund, 100000)
     refetch(refund)
     smaller = Refund.objects.exclude(pk=refund.pk).get()
     assert (refund.state, smaller.amount_minor) == (RefundState.VOID, 140000)
@@ -77,7 +77,7 @@ def test_m09_a_partial_refund_outside_shrinks_ours(provider: Provider) -> None:
 
 def test_m09_an_outside_refund_that_leaves_room_changes_nothing(provider: Provider) -> None:
     refund = refund_of(provider, part=80000)
-    outside(provider, refund, 100000)
+    refund_externally(provider, refund, 100000)
     refetch(refund)
     drive(refund)
     assert refund.state == RefundState.ACCEPTED
@@ -108,7 +108,7 @@ def test_m09_a_fact_beyond_the_cap_is_written_down_and_staff_is_told_once(
 
 def test_m09_an_outside_refund_that_fails_gives_the_room_back(provider: Provider) -> None:
     refund = refund_of(provider, part=80000)
-    outside(provider, refund, 100000)
+    refund_externally(provider, refund, 100000)
     refetch(refund)
     with provider.server.books.store.work():
         for line in provider.server.books.refunds_of(refund.payment.provider_ref):
@@ -231,7 +231,7 @@ def test_reconcile_finds_what_nobody_told_us(provider: Provider, capsys: Any) ->
 
     refund = refund_of(provider)
     Payment.objects.update(paid_at=timezone.now() - timedelta(days=1))
-    outside(provider, refund)
+    refund_externally(provider, refund)
     call_command("reconcile", since="7d")
     assert "1 payments compared" in capsys.readouterr().out
     refund.refresh_from_db()
@@ -244,7 +244,7 @@ def test_a_refund_that_was_given_back_unsent_gives_way_to_other_money(
     """A driver that runs out of time has marked it as sent already; nobody has sent it."""
     refund = refund_of(provider)
     refunds.drive([refund.pk], now=LATER, seconds=0.0)
-    outside(provider, refund, 100000)
+    refund_externally(provider, refund, 100000)
     refetch(refund)
     rows = Refund.objects.filter(booking=refund.booking).order_by("pk")
     assert list(rows.values_list("state", "amount_minor", "attempts")) == [

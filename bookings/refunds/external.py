@@ -28,12 +28,12 @@ def settle(payment_id: int, listed: list[ListedRefund], *, now: datetime) -> int
         payment = Payment.objects.select_for_update(no_key=True).get(pk=payment_id)
         if payment.reconciled_at and payment.reconciled_at > now:
             return 0  # a later list has been read already
-        outside = outside_minor(payment, listed, rows)
-        more = outside - payment.returned_external_minor
+        external = external_minor(payment, listed, rows)
+        more = external - payment.returned_external_minor
         Payment.objects.filter(pk=payment_id).update(
-            reconciled_at=now, returned_external_minor=outside
+            reconciled_at=now, returned_external_minor=external
         )
-        payment.returned_external_minor = outside
+        payment.returned_external_minor = external
         lost = _lost_ones(listed, rows)
         if more > 0:
             _note(
@@ -45,7 +45,7 @@ def settle(payment_id: int, listed: list[ListedRefund], *, now: datetime) -> int
             )
         if more < 0 and _has_failed(listed, rows):
             _note(payment, "came_back_elsewhere", -more, now=now)
-            tell_staff(payment.booking, now=now, why=f"{-more} came back, {outside} left outside")
+            tell_staff(payment.booking, now=now, why=f"{-more} came back, {external} left outside")
         voided = make_room(payment, rows, now=now) if more else 0
         if more > 0 and lost:
             _hold_the_rest(payment, now=now)
@@ -59,7 +59,7 @@ def lock_refunds(payment_id: int) -> list[Refund]:
     return list(rows.select_related("booking", "payment").order_by("pk"))
 
 
-def outside_minor(payment: Payment, listed: list[ListedRefund], rows: list[Refund]) -> int:
+def external_minor(payment: Payment, listed: list[ListedRefund], rows: list[Refund]) -> int:
     """All that is listed and is not the one entry of a live refund of ours, and what a lost
     dispute took, unless that is one of the entries."""
     ours = {row.uuid.hex for row in rows if row.state not in NOT_LIVE and not is_paid_by_hand(row)}
