@@ -12,17 +12,17 @@ _RACES = "tests/test_checkout_races.py"
 BUYING: tuple[tuple[str, str, str, str, str, str], ...] = (
     (
         "M17", "No order in a currency that Stripe counts in other units",
-        "bookings/gateways/stripe_till.py",
+        "bookings/gateways/stripe_orders.py",
         "if refused := why_not(Provider.STRIPE, order.amount_minor, order.currency):",
         'if refused := "":',
-        "tests/test_currencies.py::test_of_5000_on_the_page_every_till_asks_5000_or_nothing",
+        "tests/test_currencies.py::test_of_5000_on_the_page_every_order_asks_5000_or_nothing",
     ),
     (
         "M17", "nor in one that Razorpay does",
-        "bookings/gateways/razorpay_till.py",
+        "bookings/gateways/razorpay_orders.py",
         "if refused := why_not(Provider.RAZORPAY, order.amount_minor, order.currency):",
         'if refused := "":',
-        "tests/test_currencies.py::test_of_5000_on_the_page_every_till_asks_5000_or_nothing",
+        "tests/test_currencies.py::test_of_5000_on_the_page_every_order_asks_5000_or_nothing",
     ),
     (
         "M17", "nor a price in one put on sale",
@@ -183,7 +183,7 @@ BUYING: tuple[tuple[str, str, str, str, str, str], ...] = (
     ),
     (
         "buying", "What is only authorised is captured",
-        "bookings/gateways/razorpay_till.py",
+        "bookings/gateways/razorpay_orders.py",
         'if payment["status"] != "authorized":',
         "if True:",
         f"{_RACES}::test_payments_that_are_only_authorised_are_captured",

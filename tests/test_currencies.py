@@ -12,7 +12,7 @@ from django.test import Client
 
 from bookings import formats
 from bookings.forms.staff import to_minor
-from bookings.gateways import NotTaken, Order, is_counted_alike, till_of, why_not
+from bookings.gateways import NotTaken, Order, is_counted_alike, orders_at, why_not
 from bookings.imports.values import price_minor
 from bookings.models import Checkout, Expert
 from bookings.models import Provider as Name
@@ -98,16 +98,16 @@ def order(currency: str) -> Order:
 
 
 @pytest.mark.parametrize("provider", REMOTE)
-def test_of_5000_on_the_page_every_till_asks_5000_or_nothing(
+def test_of_5000_on_the_page_every_order_asks_5000_or_nothing(
     provider: str, server: StandIn, settings: Any
 ) -> None:
     books = connect(server, provider, settings).server.books
-    till = till_of(provider)
-    assert till is not None
+    orders = orders_at(provider)
+    assert orders is not None
     refused = set()
     for currency in ALL:
         try:
-            ref = till.open(order(currency)).provider_ref
+            ref = orders.open(order(currency)).provider_ref
         except NotTaken:
             refused.add(currency)
         else:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from bookings import addresses
-from bookings.gateways import NotTaken, Order, till_of
+from bookings.gateways import NotTaken, Order, orders_at
 from bookings.models import (
     Checkout,
     CheckoutState,
@@ -29,11 +29,11 @@ def open_order(checkout: Checkout, *, now: datetime) -> Checkout:
         return checkout
     if checkout.provider == Provider.SANDBOX:
         return checkout
-    till = till_of(checkout.provider)
+    orders = orders_at(checkout.provider)
     try:
-        if till is None:
+        if orders is None:
             raise NotTaken(f"No keys for {checkout.provider}.")
-        opened = till.open(_order(checkout))
+        opened = orders.open(_order(checkout))
     except NotTaken as no:
         logger.warning("checkout %s is not taken: %s", checkout.pk, no)
         let_go(checkout, str(no))
@@ -81,10 +81,10 @@ def let_go(checkout: Checkout, why: str) -> bool:
 
 def close_order(checkout: Checkout) -> None:
     """A courtesy: whoever pays all the same gets the time if it is free, or the money back."""
-    till = till_of(checkout.provider)
-    if till is None or not checkout.provider_ref:
+    orders = orders_at(checkout.provider)
+    if orders is None or not checkout.provider_ref:
         return
     try:
-        till.close(checkout.provider_ref)
+        orders.close(checkout.provider_ref)
     except Exception as error:
         logger.info("checkout %s stays open at the provider: %s", checkout.pk, error)

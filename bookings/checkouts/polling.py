@@ -8,7 +8,7 @@ from bookings import emails
 from bookings.checkouts.ordering import close_order, let_go
 from bookings.checkouts.settling import ask
 from bookings.checkouts.starting import FIRST_ASKED_AFTER
-from bookings.gateways import till_of
+from bookings.gateways import orders_at
 from bookings.models import (
     Checkout,
     CheckoutState,
@@ -38,7 +38,7 @@ def poll(checkout_id: int, *, now: datetime) -> bool:
     if not claimed:
         return False
     try:
-        if checkout.provider_ref and till_of(checkout.provider) is None:
+        if checkout.provider_ref and orders_at(checkout.provider) is None:
             raise LookupError(f"There are no keys for {checkout.provider!r}.")
         checkout = ask(checkout, now=now)
     except Exception as error:

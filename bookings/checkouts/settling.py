@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from bookings import addresses, emails, intake, refunds, slots, timeline
-from bookings.gateways import Paid, till_of
+from bookings.gateways import Paid, orders_at
 from bookings.models import (
     Booking,
     Checkout,
@@ -26,9 +26,9 @@ logger = logging.getLogger(__name__)
 
 def ask(checkout: Checkout, *, now: datetime) -> Checkout:
     """Ask the provider and write down what it says. May raise when it does not answer."""
-    till = till_of(checkout.provider)
-    if till is not None and checkout.provider_ref:
-        for paid in till.paid(checkout.provider_ref):
+    orders = orders_at(checkout.provider)
+    if orders is not None and checkout.provider_ref:
+        for paid in orders.paid(checkout.provider_ref):
             settle(checkout, paid, now=now)
         checkout.refresh_from_db()
     return checkout

@@ -9,6 +9,7 @@ from django.conf import settings
 from bookings.gateways.currencies import is_counted_alike, why_not
 from bookings.gateways.exchange import Ask, kept_open
 from bookings.gateways.exchange import exchange as once
+from bookings.gateways.orders import NotTaken, Opened, Order, Orders, Paid
 from bookings.gateways.port import (
     Answer,
     Doubt,
@@ -20,7 +21,6 @@ from bookings.gateways.port import (
 )
 from bookings.gateways.references import why_no_reference
 from bookings.gateways.sandbox import SandboxGateway
-from bookings.gateways.till import NotTaken, Opened, Order, Paid, Till
 from bookings.models import Provider
 
 __all__ = [
@@ -33,17 +33,17 @@ __all__ = [
     "NotTaken",
     "Opened",
     "Order",
+    "Orders",
     "Paid",
     "RefundRequest",
     "SandboxGateway",
     "Status",
-    "Till",
     "gateway_of",
     "is_counted_alike",
     "kept_open",
+    "orders_at",
     "selling_with",
     "takers_of",
-    "till_of",
     "why_no_reference",
     "why_not",
 ]
@@ -93,20 +93,20 @@ _WITH_KEYS: dict[str, Callable[[Ask], Gateway | None]] = {
 """Made anew from the settings each time: an object is cheap."""
 
 
-def till_of(provider: str) -> Till | None:
+def orders_at(provider: str) -> Orders | None:
     """Where to pay; None at the sandbox, which is a page of ours, and where keys are missing."""
     if provider == Provider.STRIPE and settings.STRIPE_SECRET_KEY:
-        from bookings.gateways.stripe_till import StripeTill
+        from bookings.gateways.stripe_orders import StripeOrders
 
-        return StripeTill(
+        return StripeOrders(
             api_base=settings.STRIPE_API_BASE,
             secret_key=settings.STRIPE_SECRET_KEY,
             read_seconds=settings.PROVIDER_TIMEOUT.total_seconds(),
         )
     if provider == Provider.RAZORPAY and settings.RAZORPAY_KEY_ID:
-        from bookings.gateways.razorpay_till import RazorpayTill
+        from bookings.gateways.razorpay_orders import RazorpayOrders
 
-        return RazorpayTill(
+        return RazorpayOrders(
             api_base=settings.RAZORPAY_API_BASE,
             key_id=settings.RAZORPAY_KEY_ID,
             key_secret=settings.RAZORPAY_KEY_SECRET,

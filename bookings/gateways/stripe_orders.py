@@ -13,15 +13,15 @@ import stripe
 
 from bookings.gateways.currencies import why_not
 from bookings.gateways.exchange import READ_SECONDS
+from bookings.gateways.orders import NotTaken, Opened, Order, Paid
 from bookings.gateways.stripe_wire import Wire
-from bookings.gateways.till import NotTaken, Opened, Order, Paid
 from bookings.models import Provider
 
 OPEN_FOR = timedelta(hours=1)
 """Stripe asks for 30 minutes at least, and counts from when it gets to hear of it."""
 
 
-class StripeTill:
+class StripeOrders:
     def __init__(
         self, *, api_base: str, secret_key: str, read_seconds: float = READ_SECONDS
     ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from bookings.gateways.currencies import why_not
 from bookings.gateways.exchange import READ_SECONDS
+from bookings.gateways.orders import NotTaken, Opened, Order, Paid
 from bookings.gateways.razorpay_wire import (
     RazorpayError,
     Wire,
@@ -19,14 +20,13 @@ from bookings.gateways.razorpay_wire import (
     path_of,
     why,
 )
-from bookings.gateways.till import NotTaken, Opened, Order, Paid
 from bookings.models import Provider
 
 CAPTURED = ("captured", "refunded")
 HOSTED_CHECKOUT = "/v1/checkout/embedded"
 
 
-class RazorpayTill:
+class RazorpayOrders:
     def __init__(
         self, *, api_base: str, key_id: str, key_secret: str, read_seconds: float = READ_SECONDS
     ) -> None:

@@ -47,7 +47,7 @@ class NotTaken(Exception):
     """The provider refuses this order for good. `str()` is for staff."""
 
 
-class Till(Protocol):
+class Orders(Protocol):
     """Every call may raise: then nobody knows, and it is asked again later."""
 
     def open(self, order: Order) -> Opened:
