@@ -18,11 +18,11 @@ from bookings.zones import zone_info
 LONGEST_SEARCH = 80
 
 
-def _sentences(which: str) -> dict[str, str]:
+def _sentences(end: str) -> dict[str, str]:
     return {
-        "invalid": f"The {which} day is no date such as 2026-11-26, so it is left out.",
-        "past": f"The {which} day is too far in the past, so it is left out.",
-        "too_far": f"The {which} day is too far ahead, so it is left out.",
+        "invalid": f"The {end} day is no date such as 2026-11-26, so it is left out.",
+        "past": f"The {end} day is too far in the past, so it is left out.",
+        "too_far": f"The {end} day is too far ahead, so it is left out.",
     }
 
 

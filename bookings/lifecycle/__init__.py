@@ -1,12 +1,13 @@
 """The verbs of a booking: the one room behind the three doors (page, admin action, sweep).
 
-Each verb is `verb(which, *, actor, now, ...) -> Booking`: one transaction, no network,
+Each verb is `verb(booking_ref, *, actor, now, ...) -> Booking`: one transaction, no network,
 refused with TransitionNotAllowed. What may follow what is in `states.TABLE`, the conditions in
 `rules`, and only `engine.transition` writes a state.
 """
 
 from bookings.lifecycle.completion import contest, decide, mark_completed
 from bookings.lifecycle.deadlines import run_deadline, run_deadlines
+from bookings.lifecycle.locking import Own
 from bookings.lifecycle.offers import (
     move_instead,
     offer_reschedule,
@@ -18,7 +19,6 @@ from bookings.lifecycle.offers import (
 from bookings.lifecycle.refunding import cancel, refund_now
 from bookings.lifecycle.reports import report_no_show, withdraw_report
 from bookings.lifecycle.undoing import undo
-from bookings.lifecycle.which import Own
 
 __all__ = [
     "Own",

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from django.db import IntegrityError, OperationalError, transaction
 
 from bookings import clocks, compiled, emails, rules, tasks, timeline
-from bookings.lifecycle.which import Which, acted_before, lock
+from bookings.lifecycle.locking import BookingRef, acted_before, lock
 from bookings.models import Booking, TimelineEvent
 from bookings.states import (
     TABLE,
@@ -39,7 +39,7 @@ WORTH_ANOTHER_TRY = {"40001", "40P01", "55P03"}
 def verb(
     name: Verb, *, claims_slot: bool = False
 ) -> Callable[[Callable[..., None]], Callable[..., Booking]]:
-    """Make `body(booking, *, actor, now, ...)` a verb: `verb(which, *, actor, now, ...)`.
+    """Make `body(booking, *, actor, now, ...)` a verb: `verb(booking_ref, *, actor, now, ...)`.
 
     Instead of the details it takes `ask`, which reads them off a form and the locked booking.
     """
@@ -47,10 +47,15 @@ def verb(
     def make(body: Callable[..., None]) -> Callable[..., Booking]:
         @functools.wraps(body)
         def run(
-            which: Which, *, actor: Actor, now: datetime, ask: Ask | None = None, **details: Any
+            booking_ref: BookingRef,
+            *,
+            actor: Actor,
+            now: datetime,
+            ask: Ask | None = None,
+            **details: Any,
         ) -> Booking:
             def once() -> Booking:
-                booking = lock(which, claims_slot=claims_slot)
+                booking = lock(booking_ref, claims_slot=claims_slot)
                 asked = ask(booking) if ask else details
                 if refused := rules.refusal(booking, name, actor, now=now):
                     raise refused
@@ -61,7 +66,7 @@ def verb(
             try:
                 return in_transaction(once, name)
             except TransitionNotAllowed:
-                acted = acted_before(which, actor)
+                acted = acted_before(booking_ref, actor)
                 if acted is None:
                     raise
                 if TABLE[name].to and acted.state not in TABLE[name].to:

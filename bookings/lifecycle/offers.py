@@ -18,7 +18,7 @@ from bookings.lifecycle.engine import (
     transition_all,
     verb,
 )
-from bookings.lifecycle.which import Which, lock
+from bookings.lifecycle.locking import BookingRef, lock
 from bookings.models import Booking, NoShowReport, Offer, OfferedSlot, TimelineEvent
 from bookings.states import Actor, State, TransitionNotAllowed, Verb
 
@@ -223,11 +223,11 @@ def _resume(
     return events
 
 
-def resend_offer(which: Which, *, actor: Actor, now: datetime) -> Booking:
+def resend_offer(booking_ref: BookingRef, *, actor: Actor, now: datetime) -> Booking:
     """Mail the link of the open offer once more; no change of state, no new deadline."""
 
     def once() -> Booking:
-        booking = lock(which)
+        booking = lock(booking_ref)
         refused = rules.refusal(booking, Verb.WITHDRAW_OFFER, actor, now=now)
         if refused and refused.code != "would_silence":  # that offer stays, and so does its link
             raise refused

@@ -32,7 +32,7 @@ CORRECTABLE = {"too_few_slots", "too_many_slots", "details_missing", "reason_mis
 
 class Act(Protocol):
     def __call__(
-        self, which: lifecycle.Own, *, actor: Actor, now: datetime, ask: Ask
+        self, booking_ref: lifecycle.Own, *, actor: Actor, now: datetime, ask: Ask
     ) -> Booking: ...
 
 

@@ -1,4 +1,4 @@
-"""Which booking a verb is about, and its lock."""
+"""Finding the booking that a verb is about, and locking it."""
 
 from __future__ import annotations
 
@@ -38,38 +38,38 @@ class Own:
         return booking
 
 
-Which = int | Own
+BookingRef = int | Own
 """The id of a booking, or what a page knows of it: one statement finds and locks it."""
 
 
-def lock(which: Which, *, claims_slot: bool = False) -> Booking:
+def lock(booking_ref: BookingRef, *, claims_slot: bool = False) -> Booking:
     """The row, locked on PostgreSQL; SQLite has one writer, and `transition` checks anyway."""
     if claims_slot:
-        _lock_expert(which)
-    if isinstance(which, Own):
-        booking = which.find(to_lock=True)
+        _lock_expert(booking_ref)
+    if isinstance(booking_ref, Own):
+        booking = booking_ref.find(to_lock=True)
     else:
-        booking = _locked(Booking.objects.with_people().filter(pk=which)).first()
+        booking = _locked(Booking.objects.with_people().filter(pk=booking_ref)).first()
     if booking is None:
         raise TransitionNotAllowed("not_yours", "There is no such booking.")
     return booking
 
 
-def _lock_expert(which: Which) -> None:
+def _lock_expert(booking_ref: BookingRef) -> None:
     experts = Expert.objects.select_for_update(no_key=True)
-    if isinstance(which, Own):
-        experts.filter(pk=which.expert.pk).first()
+    if isinstance(booking_ref, Own):
+        experts.filter(pk=booking_ref.expert.pk).first()
     else:
-        experts.filter(pk__in=Booking.objects.filter(pk=which).values("expert_id")).first()
+        experts.filter(pk__in=Booking.objects.filter(pk=booking_ref).values("expert_id")).first()
 
 
-def acted_before(which: Which, actor: Actor) -> Booking | None:
+def acted_before(booking_ref: BookingRef, actor: Actor) -> Booking | None:
     """The same form sent twice: the first one acted, the second one shows the result."""
     if not actor.request_key:
         return None
-    if isinstance(which, Own):
-        booking = which.find()
+    if isinstance(booking_ref, Own):
+        booking = booking_ref.find()
     else:
-        booking = Booking.objects.with_people().filter(pk=which).first()
+        booking = Booking.objects.with_people().filter(pk=booking_ref).first()
     acted = booking and booking.events.filter(request_key=actor.request_key).exists()
     return booking if acted else None
