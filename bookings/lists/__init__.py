@@ -95,8 +95,8 @@ def several(expert: Expert, codes: list[str]) -> list[Booking]:
 
 
 @dataclass(frozen=True, slots=True)
-class Stake:
-    """The calls of a list that were paid in one currency."""
+class CurrencyTotal:
+    """The calls of a list that were paid in one currency, counted and added up."""
 
     currency: str
     calls: int
@@ -108,18 +108,18 @@ class Stake:
 
 def open_calls(
     expert: Expert, *, now: datetime, are_waiting: bool = False
-) -> tuple[list[Stake], int]:
+) -> tuple[list[CurrencyTotal], int]:
     """What the next COUNTED_UP_TO calls that need action are about, and how many wait for the
     follower; or the other way round."""
     need, waiting = _by_deadline(expert, NEED_ACTION), _by_deadline(expert, WAITING)
     calls, others = (waiting, need) if are_waiting else (need, waiting)
     found = calls.sums(now, COUNTED_UP_TO, beside=others)
-    stakes = [
-        Stake(currency, count, aware(deadline_at) if deadline_at else None, int(minor))
+    totals = [
+        CurrencyTotal(currency, count, aware(deadline_at) if deadline_at else None, int(minor))
         for currency, count, deadline_at, minor in found
         if currency is not None
     ]
-    return stakes, next(count for currency, count, _, _ in found if currency is None)
+    return totals, next(count for currency, count, _, _ in found if currency is None)
 
 
 def codes(expert: Expert, *, are_waiting: bool = False) -> list[str]:

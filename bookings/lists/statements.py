@@ -111,7 +111,7 @@ class Statement:
     def sums(self, now: datetime, up_to: int, *, beside: Statement) -> list[tuple[Any, ...]]:
         """By currency: how many calls, the next deadline, and the money that goes back then.
         A row without a currency has the number of calls in `beside`, which starts nowhere."""
-        stakes = f"""SELECT b.currency,
+        calls = f"""SELECT b.currency,
                 CASE WHEN b.deadline_at > %s THEN b.deadline_at END AS ends_at,
                 CASE WHEN b.has_open_report THEN p.captured_minor - p.reserved_minor
                     - p.returned_external_minor END AS minor
@@ -119,7 +119,7 @@ class Statement:
             LEFT JOIN bookings_payment p ON p.booking_id = b.id {self._chosen(up_to)}"""
         sql = f"""SELECT currency, count(*), min(ends_at),
                 sum(CASE WHEN ends_at IS NOT NULL AND minor > 0 THEN minor ELSE 0 END)
-            FROM ({stakes}) s GROUP BY currency
+            FROM ({calls}) s GROUP BY currency
             UNION ALL SELECT NULL, count(*), NULL, NULL
             FROM (SELECT 1 FROM bookings_booking b {beside._chosen(up_to)}) c ORDER BY 1"""
         return self._run(sql, *beside.values, first=[now])

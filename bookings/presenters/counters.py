@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bookings import formats
-from bookings.lists import COUNTED_UP_TO, Stake
+from bookings.lists import COUNTED_UP_TO, CurrencyTotal
 from bookings.wording.reader import Reader
 
 
@@ -38,13 +38,13 @@ THEIR_TURN = (
 
 
 def counters(
-    stakes: Sequence[Stake], others: int, reader: Reader, *, are_waiting: bool = False
+    totals: Sequence[CurrencyTotal], others: int, reader: Reader, *, are_waiting: bool = False
 ) -> Counters:
-    """`stakes` are of the list that is shown, `others` are in the other one."""
-    count = sum(stake.calls for stake in stakes)
+    """`totals` are of the list that is shown, `others` are in the other one."""
+    count = sum(total.calls for total in totals)
     need, waiting = (others, count) if are_waiting else (count, others)
     lead, late_lead, next_label, money_label = THEIR_TURN if are_waiting else YOUR_TURN
-    deadlines = [stake.next_deadline_at for stake in stakes if stake.next_deadline_at]
+    deadlines = [total.next_deadline_at for total in totals if total.next_deadline_at]
     first = min(deadlines, default=None)
     return Counters(
         need_count=need,
@@ -55,13 +55,13 @@ def counters(
         next_iso=formats.utc_iso(first) if first else "",
         next_left=formats.left(first - reader.now) if first else "",
         money_label=money_label,
-        money=_total(stakes, count),
+        money=_total(totals, count),
     )
 
 
-def _total(stakes: Sequence[Stake], count: int) -> str:
+def _total(totals: Sequence[CurrencyTotal], count: int) -> str:
     """₹12,300 + €50: one sum for each currency."""
-    parts = [formats.money(stake.minor, stake.currency) for stake in stakes if stake.minor]
+    parts = [formats.money(total.minor, total.currency) for total in totals if total.minor]
     at_least = "at least " if count >= COUNTED_UP_TO else ""
     return at_least + " + ".join(parts) if parts else ""
 

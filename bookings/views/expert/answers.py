@@ -127,7 +127,7 @@ def fresh_row(request: ExpertRequest, code: str, source: str, *, now: datetime) 
 def counters_of(expert: Expert, *, now: datetime, source: str) -> dict[str, Any]:
     """The badge, the tabs and the sums above the list. One query."""
     are_waiting = source == "waiting"
-    stakes, others = lists.open_calls(expert, now=now, are_waiting=are_waiting)
+    totals, others = lists.open_calls(expert, now=now, are_waiting=are_waiting)
     reader = Reader.of(expert, now=now)
-    found = counters.counters(stakes, others, reader, are_waiting=are_waiting)
+    found = counters.counters(totals, others, reader, are_waiting=are_waiting)
     return {"counters": found, "need_count": found.need_count}
