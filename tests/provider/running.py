@@ -30,6 +30,7 @@ class Provider:
 
     def gateway(self, *, read_seconds: float = BRIEF, **wrong: str) -> Gateway:
         keys = self.server.keys
+        given: dict[str, Any]
         if self.name == "stripe":
             given = {"secret_key": keys.stripe_secret_key, **wrong}
             return StripeGateway(api_base=self.server.url, read_seconds=read_seconds, **given)
@@ -117,4 +118,4 @@ def find(gateway: Gateway, request: RefundRequest) -> Answer | None:
 
 def status(gateway: Gateway, request: RefundRequest) -> Status | None:
     found = find(gateway, request)
-    return found and found.status
+    return found.status if found else None
