@@ -20,7 +20,7 @@ _CLASSES: tuple[tuple[type[forms.Widget], str], ...] = (
 
 
 class Styled:
-    """Mixed into a form: gives each widget the class of `static/app.css`, each field its words."""
+    """Mixed into a form: gives each widget its class of `css/forms.css`, each field its words."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -31,7 +31,7 @@ FADE = (
     "<style>@media (prefers-reduced-motion: no-preference) "
     "{ @view-transition { navigation: auto; } }</style>"
 )
-"""As `app.css` has it: a page that fades out into one that does not is an error to the browser."""
+"""As `css/base.css` has it: a page that fades into one that does not is an error to the browser."""
 
 
 def only_in_the_demo(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:

@@ -30,6 +30,7 @@ class Provider:
 
     def gateway(self, *, read_seconds: float = BRIEF, **wrong: Any) -> Gateway:
         keys = self.server.keys
+        given: dict[str, Any]
         if self.name == "stripe":
             given: dict[str, Any] = {"secret_key": keys.stripe_secret_key, **wrong}
             return StripeGateway(api_base=self.server.url, read_seconds=read_seconds, **given)
