@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookings import emails
-from bookings.emails import headers
+from bookings.emails import mailing
 from bookings.models import OutboxEmail
 from bookings.plain_text import one_line
 from tests import smtp_server
@@ -90,7 +90,7 @@ def test_a_subject_arrives_as_it_was_written(mailbox: Any, name: str) -> None:
 
 @given(st.text(max_size=90).map(one_line))
 def test_any_phrase_is_read_as_it_was_written(text: str) -> None:
-    value = headers.folded("Subject", headers.phrase(text))
+    value = mailing.folded("Subject", mailing.phrase(text))
     received = Received("", [], f"Subject: {value}\n\n".encode())
     assert as_read(received, "Subject") == text
     assert all(len(word) <= 75 for word in re.findall(r"=\?\S*\?=", value))

@@ -9,7 +9,7 @@ import time_machine
 from django.test import Client
 
 from bookings import formats, lifecycle, rules
-from bookings.emails.case import MailCase
+from bookings.emails.letter import MailCase
 from bookings.emails.rendering import render
 from bookings.models import Booking, Payment, RefundState
 from bookings.states import ActorKind, State, TransitionNotAllowed

@@ -60,7 +60,7 @@ class Case:
     def expert(self) -> Expert:
         return self.booking.expert
 
-    @property
+    @cached_property
     def follower(self) -> BookedFollower:
         return self.booking.buyer
 
@@ -82,7 +82,7 @@ class Case:
         """Wed 26 Nov, 14:30 (Berlin)."""
         return f"{self.reader.moment(instant)} ({self.place})"
 
-    @property
+    @cached_property
     def place(self) -> str:
         """Berlin, for the reader's zone."""
         return formats.zone_place(self.reader.zone)
