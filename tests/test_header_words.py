@@ -15,6 +15,7 @@ from bookings.models import OutboxEmail
 from bookings.plain_text import one_line
 from tests import smtp_server
 from tests.builders import NOW, make_booking, make_expert, make_follower, make_service, report
+from tests.outbox_rows import rendered
 from tests.smtp_server import Received, as_read
 
 NAMES = [
@@ -80,7 +81,7 @@ def test_a_subject_arrives_as_it_was_written(mailbox: Any, name: str) -> None:
     expert = make_expert(email="maya@example.com")
     booking = make_booking(expert, make_follower(name))
     row = emails.queue("booked_expert", booking=booking, now=NOW, event=booking.events.get())
-    wanted = emails.render("booked_expert", booking, now=NOW, event=row.event).subject
+    wanted = rendered("booked_expert", booking, now=NOW, event=row.event).subject
     assert name.split()[0] in wanted
     assert emails.deliver(row.pk, now=NOW), OutboxEmail.objects.get().last_error
     [received] = mailbox.received

@@ -11,7 +11,7 @@ import pytest
 from bookings import lifecycle, sweeps
 from bookings.demo import samples
 from bookings.emails import KINDS
-from bookings.emails.rendering import render_case
+from bookings.emails.rendering import render
 from bookings.models import Booking, Refund, RefundState, StoredMessage
 from tests import builders
 from tests.builders import DAY, NOW
@@ -126,7 +126,7 @@ def letter(name: str, state: str, hold_reason: str = "") -> str:
     row.booking.refunds.update(state=state, hold_reason=hold_reason)
     case = samples.case_of(row, now=NOW)
     assert KINDS[row.kind].still_true(case), f"{name} is not sent"
-    mail = render_case(row.kind, case)
+    mail = render(row.kind, case)
     is_future = case.datum("was_future") is True
     assert mail.calendar_method == ("CANCEL" if is_future else "")
     return " ".join(f"{mail.subject} {mail.text} {mail.html}".split())

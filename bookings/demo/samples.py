@@ -21,7 +21,7 @@ from bookings.demo.people import sells
 from bookings.demo.playing import DAY, HOUR, Act, Action, Story, live
 from bookings.emails import KINDS
 from bookings.emails.letter import MailCase
-from bookings.emails.rendering import render_case
+from bookings.emails.rendering import render
 from bookings.models import Booking, Expert, Follower, OutboxEmail, Provider, User
 from bookings.refunds.holds import leave_to_staff
 from bookings.states import Actor, ActorKind
@@ -49,7 +49,7 @@ def samples(*, now: datetime) -> Iterator[Sample]:
         with transaction.atomic():
             if row := play(name, now=now):
                 case, kind = case_of(row, now=now), KINDS[row.kind]
-                sample = Sample(name, row.kind, render_case(row.kind, case), kind.still_true(case))
+                sample = Sample(name, row.kind, render(row.kind, case), kind.still_true(case))
             transaction.set_rollback(True)
         if sample:
             yield sample

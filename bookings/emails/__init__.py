@@ -25,7 +25,6 @@ from bookings.emails.outbox import (
     queue_password_reset,
 )
 from bookings.emails.registry import KINDS, KINDS_AFTER, Email, kinds_after
-from bookings.emails.rendering import render
 
 __all__ = [
     "KINDS",
@@ -44,5 +43,4 @@ __all__ = [
     "queue_for",
     "queue_for_all",
     "queue_password_reset",
-    "render",
 ]

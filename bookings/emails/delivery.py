@@ -22,7 +22,7 @@ from bookings.emails.letter import MailCase
 from bookings.emails.mailing import Connections, Rendered, Unsendable
 from bookings.emails.outbox import queue
 from bookings.emails.registry import KINDS
-from bookings.emails.rendering import render_case
+from bookings.emails.rendering import render
 from bookings.models import OutboxEmail, OutboxState
 
 logger = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class _Post(lanes.Clock):
             case = MailCase.of(row.audience, row.booking, row.event, row.facts, self.now)
             if not KINDS[row.kind].still_true(case):
                 return _Item(row, look_again_at=_undo_is_over_at(row, now=self.now))
-            return _Item(row, render_case(row.kind, case))
+            return _Item(row, render(row.kind, case))
         except Exception as error:
             return _Item(row, error=error)
 

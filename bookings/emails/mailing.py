@@ -61,7 +61,7 @@ class Connections:
         # A time-out is among the settings: for SMTP with the mail server's, else with ANYMAIL's.
         first = _connection()
         self._idle = [first]
-        # The others keep e-mails in our database or memory, and are called in the caller's thread.
+        # All others keep e-mails in our database or in memory: they are called in this thread.
         known = isinstance(first, smtp.EmailBackend | AnymailBaseBackend)
         self.is_remote = bool(getattr(first, "is_remote", known))
         """whether it speaks to another machine; a backend that knows better says so itself"""

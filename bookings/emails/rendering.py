@@ -6,8 +6,6 @@ from __future__ import annotations
 import re
 import textwrap
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.template.loader import render_to_string
@@ -17,24 +15,12 @@ from bookings.calendar import Party
 from bookings.emails.letter import Letter, Link, MailCase, Sentence
 from bookings.emails.mailing import Rendered, Unsendable, mailbox
 from bookings.emails.registry import EXPERT, FOLLOWER, KINDS, STAFF
-from bookings.models import Booking, TimelineEvent, User
+from bookings.models import User
 from bookings.plain_text import cleaned, one_line, one_lines
 
 
-def render(
-    kind: str,
-    booking: Booking | None,
-    *,
-    now: datetime,
-    event: TimelineEvent | None = None,
-    facts: dict[str, Any] | None = None,
-) -> Rendered:
-    """One e-mail from the present state. Unsendable when an address is not one."""
-    case = MailCase.of(KINDS[kind].audience, booking, event, facts or {}, now)
-    return render_case(kind, case)
-
-
-def render_case(kind: str, case: MailCase) -> Rendered:
+def render(kind: str, case: MailCase) -> Rendered:
+    """From the present state. Unsendable when an address is not one."""
     known = KINDS[kind]
     recipients = _recipients(case)
     letter = _completed(known.write(case), case)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from bookings import clocks
-from bookings.emails.letter import Facts, Letter, MailCase, upper_first
+from bookings.emails.letter import Letter, MailCase, upper_first
 from bookings.emails.registry import EXPERT, FOLLOWER, STAFF, Email
-from bookings.models import CompletionMark
 from bookings.states import State
 from bookings.wording.labels import CHANNELS
 from bookings.wording.next_step import if_nobody_acts
@@ -40,24 +39,19 @@ def marked_completed(case: MailCase) -> Letter:
         raise LookupError(f"{case.booking.code} has no mark.")
     closes_at = clocks.contest_closes_at(case.booking)
     until = case.at(closes_at) if closes_at else "then"
-    was_absent = mark.outcome == CompletionMark.Outcome.FOLLOWER_ABSENT
-    told = "you did not come to your call" if was_absent else "your call took place"
     channel, held_at = CHANNELS.get(mark.channel, ""), mark.held_at or case.booking.starts_at
-    facts: Facts = (("Call", case.call), ("When", case.at(held_at)))
-    facts += (("Where", upper_first(channel)),) if channel else ()
-    facts += (("How long", f"{mark.minutes} min"),) if mark.minutes else ()
     return Letter(
-        subject=f"{who} says {told}",
+        subject=case.marked_as,
         preheader=f"{upper_first(f'{channel} on {case.on(held_at)}'.strip())}. Not right? Tell us.",
         heading=f"{who} marked your call as completed",
         paragraphs=(
-            f"{case.expert.name} says that {told}.",
+            f"{case.marked_as}.",
             "The call counts as completed, and nothing is refunded.",
         ),
         quote=mark.note,
         quoted=who,
         button=case.link("This is not right", "contest"),
-        facts=facts,
+        facts=case.mark_facts,
         closing=(f"If it is right, there is nothing to do. If not, tell us by {until}.",),
     )
 

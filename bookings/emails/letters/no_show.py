@@ -84,14 +84,14 @@ def report_received(case: MailCase) -> Letter:
             case.link("pick a new time yourself", "report"),
             ". You can withdraw the report there too.",
         )
-    by = f"{who} has until {case.deadline} to answer."
+    until, then = case.until_answered
     return Letter(
         subject=f"We got your report about {who}’s call",
-        preheader=by,
+        preheader=until,
         heading="Thank you for telling us",
         paragraphs=(
             f"You told us that your {case.title} with {case.expert.name} did not happen.",
-            f"{by} {if_nobody_acts(case.booking, case.reader)}",
+            f"{until} {then}",
         ),
         facts=(*case.call_facts, ("Answer by", case.deadline)),
         closing=withdraw,

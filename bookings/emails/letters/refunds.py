@@ -13,7 +13,7 @@ from bookings.wording import refund as wording
 from bookings.wording.limits import BANK_TAKES
 from bookings.wording.refund import GOING, Place
 
-_CALLED_OFF = ("refund_now", "refund_instead", "no_answer", "offer_lapsed", "nobody_decided")
+_MAY_REFUND = ("refund_now", "refund_instead", "no_answer", "offer_lapsed", "nobody_decided")
 """After any of these the booking may be refunded. `decide` and `cancel` have their own e-mails,
 which tell of the refund themselves."""
 
@@ -53,7 +53,7 @@ def _written_again(case: MailCase) -> tuple[str, ...]:
 @Email(
     FOLLOWER,
     "a booking ends with a refund, or a free call is closed",
-    after=_CALLED_OFF,
+    after=_MAY_REFUND,
     applies=lambda event: event.to_state == State.REFUNDED,
     still_true=_has_ended,
     links=("status",),
@@ -82,7 +82,7 @@ def refund_started(case: MailCase) -> Letter:
 @Email(
     EXPERT,
     "a booking ends with a refund that the expert did not make",
-    after=_CALLED_OFF,
+    after=_MAY_REFUND,
     applies=lambda event: event.to_state == State.REFUNDED and event.actor_kind != ActorKind.EXPERT,
     still_true=_has_ended,
     calendar="CANCEL",
