@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 MOST_MARKS = 30
 """Accents on one letter; Unicode's own bound (UAX 15). The time it takes to bring them into one
@@ -44,6 +45,10 @@ def one_line(text: str) -> str:
     """For names, titles, searches and headers; empty where nothing of it can be seen."""
     words = cleaned(text).translate(_FILLERS).split()
     return " ".join(words if text.isascii() else [word for word in words if not is_blank(word)])
+
+
+def one_lines(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(one_line(text) for text in texts)
 
 
 def is_blank(text: str) -> bool:

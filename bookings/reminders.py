@@ -41,12 +41,12 @@ def send(bookings: Sequence[Booking], *, now: datetime) -> int:
         for kind, booking, facts in wanted
     ]
     events = timeline.append_all(lines, actor=SYSTEM, at=now)
-    promises = [
-        emails.Promise(kind, booking, event, facts=facts)
+    reminders = [
+        emails.Wanted(kind, booking, event, facts=facts)
         for (kind, booking, facts), event in zip(wanted, events, strict=True)
     ]
-    emails.queue_all(promises, now=now)
-    return len(promises)
+    emails.queue_all(reminders, now=now)
+    return len(reminders)
 
 
 def send_one(booking_id: int, *, now: datetime) -> bool:

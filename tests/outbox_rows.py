@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from bookings import emails
-from bookings.models import Booking, OutboxEmail
+from bookings.emails.letter import MailCase
+from bookings.emails.rendering import render
+from bookings.models import Booking, OutboxEmail, TimelineEvent
 from tests import builders
 from tests.builders import NOW
 
@@ -36,3 +39,16 @@ def reported() -> tuple[Booking, OutboxEmail]:
     """A reported booking, and the e-mail that tells the expert."""
     booking = builders.report(builders.make_booking())
     return booking, only("no_show_reported")
+
+
+def rendered(
+    kind: str,
+    booking: Booking | None,
+    *,
+    now: datetime,
+    event: TimelineEvent | None = None,
+    facts: dict[str, Any] | None = None,
+) -> emails.Rendered:
+    """One e-mail from the present state, without a row in the outbox."""
+    audience = emails.KINDS[kind].audience
+    return render(kind, MailCase.of(audience, booking, event, facts or {}, now))

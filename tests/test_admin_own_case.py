@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from bookings import emails, links
-from bookings.emails import staff as mail_room
+from bookings.emails import outbox
 from bookings.models import Booking, OutboxEmail, OutboxState
 from bookings.states import Actor, ActorKind, TransitionNotAllowed
 from tests.builders import (
@@ -47,7 +47,7 @@ def test_the_address_of_ones_own_follower_is_not_ones_own_to_change(
     assert fresh(other).email == "mine@example.com"
 
 
-@pytest.mark.parametrize("act", [mail_room.park, mail_room.retry])
+@pytest.mark.parametrize("act", [outbox.park, outbox.retry])
 def test_an_e_mail_about_ones_own_case_is_not_held_back_nor_hurried(
     own: Booking, act: object
 ) -> None:

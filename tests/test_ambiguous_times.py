@@ -11,13 +11,13 @@ import time_machine
 from django.test import Client
 
 from bookings import formats, links
-from bookings.emails.rendering import render
 from bookings.forms.fields import LocalDateTimeField
 from bookings.models import Booking, CompletionMark
 from bookings.presenters.slot_picker import Choice, picker
 from bookings.wording.reader import Reader
 from tests.builders import DAY, HOUR, MINUTE, make_booking, make_expert, make_follower, report
 from tests.follower_pages import address, read
+from tests.outbox_rows import rendered
 
 FIRST = datetime(2027, 11, 7, 5, 30, tzinfo=UTC)
 SECOND = FIRST + HOUR
@@ -125,7 +125,7 @@ def test_subject_and_text_of_a_mail_tell_the_two_apart(
     booking = a_call(starts_at)
     for purpose in ("report", "status"):
         links.ensure(booking, purpose, now=SEEN_AT)
-    mail = render(kind, booking, now=SEEN_AT)
+    mail = rendered(kind, booking, now=SEEN_AT)
     when = f"Sun 7 Nov, 1:30 am {letters} (New York)"
     assert mail.subject == f"{subject}: {when}"
     assert " ".join(mail.text.split()).count(when) == 2  # in the sentence, and as "When"

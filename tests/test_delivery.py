@@ -125,9 +125,9 @@ def test_a_header_that_no_mail_may_have_is_given_up_at_once(
     mailbox: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, row = reported()
-    render = delivery.render_case
+    render = delivery.render
     bad = {"headers": {"References": "<a@b>\r\nBcc: eve@example.org"}}
-    monkeypatch.setattr(delivery, "render_case", lambda *args: replace(render(*args), **bad))
+    monkeypatch.setattr(delivery, "render", lambda *args: replace(render(*args), **bad))
     assert not emails.deliver(row.pk, now=NOW)
     row.refresh_from_db()
     assert (row.state, row.attempts, row.next_attempt_at) == (OutboxState.FAILED, 1, None)

@@ -13,8 +13,8 @@ import pytest
 from django.core.management import call_command
 
 from bookings import emails, lifecycle
-from bookings.emails.kinds import KINDS
-from bookings.emails.samples import Sample, samples
+from bookings.demo.samples import PLAYED, Sample, samples
+from bookings.emails import KINDS
 from bookings.models import Booking, OutboxEmail, StoredMessage, TimelineEvent
 from bookings.states import Verb
 from tests import builders
@@ -40,6 +40,7 @@ def all_samples(django_db_setup: None, django_db_blocker: Any) -> list[Sample]:
 @pytest.mark.django_db
 def test_every_kind_has_a_sample_in_both_parts(all_samples: list[Sample]) -> None:
     assert {sample.kind for sample in all_samples} == set(KINDS)
+    assert {sample.name for sample in all_samples} == set(PLAYED)
     for sample in all_samples:
         mail = sample.rendered
         assert mail.subject, sample.name
@@ -125,15 +126,15 @@ def test_the_command_lists_every_kind_and_writes_each_sample(
     assert (tmp_path / "time_confirmed.ics").read_bytes().startswith(b"BEGIN:VCALENDAR\r\n")
 
 
-# --- the promise ----------------------------------------------------------------------------------
+# --- what causes an e-mail ------------------------------------------------------------------------
 
 
-def test_every_promised_kind_exists() -> None:
-    assert {name for kinds in emails.AFTER.values() for name in kinds} <= set(KINDS)
+def test_every_kind_that_an_event_causes_exists() -> None:
+    assert {name for kinds in emails.KINDS_AFTER.values() for name in kinds} <= set(KINDS)
 
 
 def test_every_verb_but_undo_tells_somebody() -> None:
-    assert {verb.value for verb in Verb} - set(emails.AFTER) == {"undo"}
+    assert {verb.value for verb in Verb} - set(emails.KINDS_AFTER) == {"undo"}
 
 
 @pytest.mark.parametrize(
@@ -154,15 +155,15 @@ def test_who_is_told_is_read_from_the_event_alone(
     verb: str, actor: str, to_state: str, kinds: tuple[str, ...]
 ) -> None:
     event = TimelineEvent(verb=verb, actor_kind=actor, to_state=to_state)
-    assert emails.promised_kinds(event) == kinds
+    assert emails.kinds_after(event) == kinds
 
 
 @pytest.mark.django_db
-def test_what_a_verb_promises_is_in_the_outbox() -> None:
+def test_what_a_verb_causes_is_in_the_outbox() -> None:
     booking = builders.report(builders.make_booking())
     for event in booking.events.all():
         queued = OutboxEmail.objects.filter(event=event).values_list("kind", flat=True)
-        assert set(queued) == set(emails.promised_kinds(event))
+        assert set(queued) == set(emails.kinds_after(event))
 
 
 # --- the reader's own time ------------------------------------------------------------------------

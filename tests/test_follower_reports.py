@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from django.test import Client
 
-from bookings import emails, lifecycle, slots
+from bookings import lifecycle, slots
 from bookings.models import Booking, NoShowReport
 from bookings.states import State
 from tests.builders import (
@@ -20,6 +20,7 @@ from tests.builders import (
     report,
 )
 from tests.follower_pages import address, all_rows, ended, read, state_of
+from tests.outbox_rows import rendered
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -185,7 +186,7 @@ def test_what_can_be_reported_no_more_is_not_offered(
         report(booking)
         client.post(address(booking, "report", "withdraw_report"))
     booking.refresh_from_db()
-    letter = " ".join(emails.render("withdrawal_received", booking, now=NOW).text.split())
+    letter = " ".join(rendered("withdrawal_received", booking, now=NOW).text.split())
     text = read(client.get(address(booking, "status")))
     assert ("Report it again" in letter) == may_again
     assert ("You can report the call until" in letter) == may_again

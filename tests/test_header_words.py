@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookings import emails
-from bookings.emails import headers
+from bookings.emails import mailing
 from bookings.models import OutboxEmail
 from bookings.plain_text import one_line
 from tests import smtp_server
 from tests.builders import NOW, make_booking, make_expert, make_follower, make_service, report
 from tests.mail_settings import SMTP, use_mail
+from tests.outbox_rows import rendered
 from tests.smtp_server import Received, as_read
 
 NAMES = [
@@ -79,7 +80,7 @@ def test_a_subject_arrives_as_it_was_written(mailbox: Any, name: str) -> None:
     expert = make_expert(email="maya@example.com")
     booking = make_booking(expert, make_follower(name))
     row = emails.queue("booked_expert", booking=booking, now=NOW, event=booking.events.get())
-    wanted = emails.render("booked_expert", booking, now=NOW, event=row.event).subject
+    wanted = rendered("booked_expert", booking, now=NOW, event=row.event).subject
     assert name.split()[0] in wanted
     assert emails.deliver(row.pk, now=NOW), OutboxEmail.objects.get().last_error
     [received] = mailbox.received
@@ -89,7 +90,7 @@ def test_a_subject_arrives_as_it_was_written(mailbox: Any, name: str) -> None:
 
 @given(st.text(max_size=90).map(one_line))
 def test_any_phrase_is_read_as_it_was_written(text: str) -> None:
-    value = headers.folded("Subject", headers.phrase(text))
+    value = mailing.folded("Subject", mailing.phrase(text))
     received = Received("", [], f"Subject: {value}\n\n".encode())
     assert as_read(received, "Subject") == text
     assert all(len(word) <= 75 for word in re.findall(r"=\?\S*\?=", value))

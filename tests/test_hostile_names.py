@@ -11,8 +11,8 @@ from django.core.mail import EmailMultiAlternatives
 
 from bookings import emails
 from bookings.calendar import Party
-from bookings.emails.letter import Letter, Link, as_html, as_text
-from bookings.emails.rendering import address
+from bookings.emails.letter import Letter, Link
+from bookings.emails.rendering import address, as_html, as_text
 from bookings.models import OutboxEmail, Service, StoredMessage
 from tests import builders
 from tests.builders import NOW
@@ -92,7 +92,7 @@ def test_a_letter_is_escaped_in_html_and_plain_in_text() -> None:
         quoted=nasty,
         button=Link(nasty, "https://example.org/?a=1&b=2"),
         facts=((nasty, nasty),),
-        policy=(nasty, Link(nasty, "https://example.org/"), nasty),
+        closing=(nasty, Link(nasty, "https://example.org/"), nasty),
         why=nasty,
     )
     html = as_html(letter, greeting=f"Hi {nasty},")

@@ -9,12 +9,9 @@ from typing import Any
 import pytest
 
 from bookings import lifecycle, sweeps
-from bookings.emails.case import MailCase
-from bookings.emails.kinds import KINDS
-from bookings.emails.rendering import render_case
-from bookings.emails.scenes import SCENES
-from bookings.emails.stage import Stage
-from bookings.links import Purpose
+from bookings.demo import samples
+from bookings.emails import KINDS
+from bookings.emails.rendering import render
 from bookings.models import Booking, Refund, RefundState, StoredMessage
 from tests import builders
 from tests.builders import DAY, NOW
@@ -123,17 +120,13 @@ ENDINGS = (
 
 def letter(name: str, state: str, hold_reason: str = "") -> str:
     """The ending as it reads when its refund stands so by the time it is sent."""
-    kind = KINDS[name.partition("-")[0]]
-    stage = Stage.with_a_past_call(now=NOW)
-    event, facts = SCENES[name](stage)
-    for purpose in Purpose.values:
-        stage.ensure_link(purpose)
-    stage.booking.refunds.update(state=state, hold_reason=hold_reason)
-    booking = stage.reloaded()
-    event = booking.events.get(pk=event.pk) if event else None
-    case = MailCase.of(kind.audience, booking, event, facts, NOW)
-    assert kind.is_still_true(case), f"{name} is not sent"
-    mail = render_case(kind.name, case)
+    row = samples.play(name, now=NOW)
+    assert row is not None
+    assert row.booking is not None
+    row.booking.refunds.update(state=state, hold_reason=hold_reason)
+    case = samples.case_of(row, now=NOW)
+    assert KINDS[row.kind].still_true(case), f"{name} is not sent"
+    mail = render(row.kind, case)
     is_future = case.datum("was_future") is True
     assert mail.calendar_method == ("CANCEL" if is_future else "")
     return " ".join(f"{mail.subject} {mail.text} {mail.html}".split())

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bookings import emails, refunds
+from bookings import refunds
 from bookings.models import OutboxEmail, Refund, RefundState
 from bookings.refunds import claiming
 from bookings.states import TransitionNotAllowed
@@ -26,6 +26,7 @@ from tests.engine import (
     refund_of,
     taken,
 )
+from tests.outbox_rows import rendered
 from tests.provider.running import Provider
 from tests.provider.server import StandIn
 
@@ -67,7 +68,7 @@ def test_the_mail_to_staff_says_why_and_what_can_be_done(provider: Provider, set
     settings.STAFF_EMAIL = ["desk@example.com"]
     refund = drive(refund_of(provider, ref=gone(provider)))
     row = OutboxEmail.objects.get(kind="staff_refund_failed")
-    letter = emails.render(row.kind, row.booking, now=LATER, facts=row.facts)
+    letter = rendered(row.kind, row.booking, now=LATER, facts=row.facts)
     said = " ".join(letter.text.split())
     assert "A refund of ₹2,400 needs you" in letter.subject
     assert NOT_KNOWN in said

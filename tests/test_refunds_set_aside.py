@@ -11,13 +11,14 @@ from django.db import DatabaseError, connection
 from django.db.models import JSONField, Value
 from django.test.utils import CaptureQueriesContext
 
-from bookings import emails, refunds
+from bookings import refunds
 from bookings.models import OutboxEmail, Payment, Refund, RefundState
 from bookings.refunds import driving, holds, recording, timing
 from bookings.states import TransitionNotAllowed
 from tests.builders import staff
 from tests.engine import LATER, MINUTE, drive, paid, refetch, refund_of, taken
 from tests.many_refunds import many_due
+from tests.outbox_rows import rendered
 from tests.provider.running import Provider
 
 pytestmark = pytest.mark.django_db
@@ -63,7 +64,7 @@ def is_set_aside(refund: Refund) -> bool:
     assert Refund.objects.needing_staff().filter(pk=refund.pk).exists()
     assert (refund.alerted_at, refund.lease_token) == (LATER, None)
     mail = OutboxEmail.objects.filter(kind="staff_refund_failed", booking=refund.booking).get()
-    assert emails.render(mail.kind, mail.booking, now=LATER, event=mail.event)
+    assert rendered(mail.kind, mail.booking, now=LATER, event=mail.event)
     return (refund.hold_reason, refund.next_attempt_at) == (holds.SET_ASIDE, None)
 
 

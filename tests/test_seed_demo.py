@@ -14,7 +14,7 @@ from django.db.models import Count
 from django.test import override_settings
 
 from bookings import demo, invariants, sweeps
-from bookings.demo import cast
+from bookings.demo import people
 from bookings.models import Booking, Expert, OutboxEmail, Refund, StoredMessage, User
 from bookings.states import State
 from tests.effort import effort
@@ -54,7 +54,7 @@ class TestSeeded:
 
         assert Booking.objects.count() > 70
         assert set(Booking.objects.values_list("state", flat=True)) == set(State.values)
-        maya = Expert.objects.get(user__email=cast.MAYA)
+        maya = Expert.objects.get(user__email=people.MAYA)
         assert Booking.objects.of_expert(maya).past(now).count() > 50  # more than two pages
         left = [
             booking.deadline_at - now
@@ -117,7 +117,7 @@ class TestSeeded:
 
 
 def test_everybody_of_the_list_can_sign_in() -> None:
-    cast.gather()
+    people.gather()
 
     for email, password, _ in demo.SIGN_INS:
         assert User.objects.get(email=email).check_password(password)

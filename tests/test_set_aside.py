@@ -12,7 +12,7 @@ from django.db.models import JSONField, Value
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from bookings import emails, lifecycle, reminders, set_aside, sweeps
+from bookings import lifecycle, reminders, set_aside, sweeps
 from bookings.models import Booking, Expert, OutboxEmail, Refund, SetAside
 from bookings.states import State, TransitionNotAllowed
 from tests.builders import (
@@ -26,6 +26,7 @@ from tests.builders import (
     report,
     staff,
 )
+from tests.outbox_rows import rendered
 from tests.staff_pages import act
 
 pytestmark = pytest.mark.django_db
@@ -80,7 +81,7 @@ def test_one_whose_limits_cannot_be_read_waits_and_the_others_go_on(how: str) ->
     assert (row.booking_id, row.step, row.attempts) == (bad.pk, "deadline_at", 1)
     assert row.last_error
     mail = MAILS.get()
-    assert bad.code in emails.render(mail.kind, None, now=LATE, facts=mail.facts).subject
+    assert bad.code in rendered(mail.kind, None, now=LATE, facts=mail.facts).subject
     assert Booking.objects.overdue(LATE).get() == bad, "still seen as past its deadline"
 
 

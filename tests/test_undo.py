@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from bookings import emails, lifecycle, links, refunds, slots, tasks
-from bookings.emails import staff as mail_room
+from bookings.emails import outbox
 from bookings.models import Booking, Checkout, OutboxEmail, Refund
 from bookings.models.money import NOT_LIVE
 from bookings.states import Actor, ActorKind, State, TransitionNotAllowed
@@ -91,7 +91,7 @@ def test_after_30_seconds_nothing_can_be_undone() -> None:
 def test_an_email_that_staff_tries_again_still_waits_for_the_undo() -> None:
     booking = offer(make_booking())
     held = OutboxEmail.objects.get(kind="offer")
-    again = mail_room.retry(held.pk, actor=staff(), now=NOW, reason="It looks stuck.")
+    again = outbox.retry(held.pk, actor=staff(), now=NOW, reason="It looks stuck.")
     assert again.next_attempt_at == AFTER
     emails.deliver(held.pk, now=SOON)
     assert undo(booking).state == State.SCHEDULED
@@ -102,7 +102,7 @@ def test_an_email_that_staff_tries_again_still_waits_for_the_undo() -> None:
 def test_afterwards_an_email_that_staff_tries_again_is_sent_at_once(late: datetime) -> None:
     offer(make_booking())
     held = OutboxEmail.objects.get(kind="offer")
-    again = mail_room.retry(held.pk, actor=staff(), now=late, reason="It looks stuck.")
+    again = outbox.retry(held.pk, actor=staff(), now=late, reason="It looks stuck.")
     assert again.next_attempt_at == late
 
 

@@ -16,13 +16,13 @@ from django.test import Client
 from django.utils import timezone
 
 from bookings import emails, formats, row_watch, slots, sweeps, unreadable
-from bookings.emails.rendering import render
 from bookings.forms.fields import LocalDateTimeField
 from bookings.models import Booking, Expert, Follower, OutboxEmail, SetAside, User
 from bookings.policy import Policy
 from bookings.states import State
 from tests.builders import DAY, HOUR, make_booking, make_expert, make_follower, make_in_state
 from tests.follower_pages import PAGES, address, read
+from tests.outbox_rows import rendered
 from tests.staff_pages import url
 
 ZONES = [
@@ -209,7 +209,7 @@ def test_their_mails_name_utc() -> None:
         follower=make_follower(time_zone=""),
     )
     for kind in ("report_received", "no_show_reported"):
-        assert "(UTC)" in render(kind, booking, now=timezone.now()).text
+        assert "(UTC)" in rendered(kind, booking, now=timezone.now()).text
 
 
 @pytest.mark.django_db
@@ -253,7 +253,7 @@ def test_the_sweep_tells_staff_once(staff: User) -> None:
         sweeps.run(now=now + timedelta(minutes=minutes))
     [mail] = OutboxEmail.objects.filter(kind="staff_unreadable")
     emails.deliver(mail.pk, now=now)
-    text = " ".join(render("staff_unreadable", None, now=now, facts=mail.facts).text.split())
+    text = " ".join(rendered("staff_unreadable", None, now=now, facts=mail.facts).text.split())
     assert f"{bad.code}: These limits of the booking cannot be read: no_show_window" in text
 
 

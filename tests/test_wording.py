@@ -9,8 +9,7 @@ import time_machine
 from django.test import Client
 
 from bookings import formats, lifecycle, rules
-from bookings.emails.case import MailCase
-from bookings.emails.rendering import render
+from bookings.emails.letter import MailCase
 from bookings.models import Booking, Payment, RefundState
 from bookings.states import ActorKind, State, TransitionNotAllowed
 from bookings.wording import history, next_step, refund
@@ -29,6 +28,7 @@ from tests.builders import (
     report,
 )
 from tests.follower_pages import status
+from tests.outbox_rows import rendered
 
 pytestmark = pytest.mark.django_db
 AUDIENCES = tuple(Audience.values)
@@ -42,7 +42,7 @@ def all_went_back(booking: Booking) -> Booking:
 
 def mail(kind: str, booking: Booking) -> str:
     event = booking.events.order_by("-id").first()
-    return render(kind, booking, now=NOW, event=event).text.replace("\n", " ")
+    return rendered(kind, booking, now=NOW, event=event).text.replace("\n", " ")
 
 
 def test_nothing_left_to_refund_reads_the_same_everywhere(client: Client) -> None:
@@ -173,7 +173,7 @@ def test_page_and_mail_say_the_same_about_the_money(
     booking.refunds.update(state=state, hold_reason=hold_reason, accepted_at=NOW, finished_at=NOW)
     booking = Booking.objects.select_related("payment", "expert", "follower").get(pk=booking.pk)
     event = booking.events.get(verb="no_answer")
-    written = render("refund_started", booking, now=NOW + 3 * DAY, event=event).text
+    written = rendered("refund_started", booking, now=NOW + 3 * DAY, event=event).text
     mailed = " ".join(written.split())
     made = booking.refunds.get()
     reader = Reader.of(booking.buyer, now=NOW + 3 * DAY)

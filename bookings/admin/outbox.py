@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from bookings.admin.acting import ActingAdmin, StaffAction
 from bookings.admin.base import ReadOnlyAdmin, age, chip, moment
 from bookings.admin.searching import LATEST, CodeSearch, NameSearch, among_latest
-from bookings.emails import staff
+from bookings.emails import outbox
 from bookings.models import Heartbeat, OutboxEmail, OutboxState
 from bookings.states import Actor
 
@@ -29,9 +29,9 @@ def _run(verb: Callable[..., OutboxEmail], done: str) -> Callable[..., str]:
     return run
 
 
-def _refusal(verb: staff.StaffVerb) -> Callable[[OutboxEmail, Actor, datetime], str]:
+def _refusal(verb: outbox.StaffVerb) -> Callable[[OutboxEmail, Actor, datetime], str]:
     def say(row: OutboxEmail, actor: Actor, now: datetime) -> str:
-        refused = staff.refusal(row, verb, actor)
+        refused = outbox.refusal(row, verb, actor)
         return refused.sentence if refused else ""
 
     return say
@@ -46,14 +46,14 @@ class OutboxAdmin(CodeSearch[OutboxEmail], NameSearch[OutboxEmail], ActingAdmin[
             "retry",
             "Try again",
             "Sends the e-mail within a minute, unless what it says is no longer true.",
-            _run(staff.retry, "Sent within a minute."),
+            _run(outbox.retry, "Sent within a minute."),
             refusal=_refusal("retry"),
         ),
         StaffAction(
             "park",
             "Park",
             "Stops trying. It can be tried again later.",
-            _run(staff.park, "Parked."),
+            _run(outbox.park, "Parked."),
             refusal=_refusal("park"),
         ),
     )

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bookings.demo import cases, cast, history, mailbox
-from bookings.demo.cast import SIGN_INS
+from bookings.demo import cases, history, mailbox
+from bookings.demo.people import SIGN_INS, gather, leave_feedback
 
 __all__ = ["SIGN_INS", "seed"]
 
 
 def seed(now: datetime) -> int:
-    """Add the cast and its calls; how many bookings were added. `now` is when it "is"."""
-    people = cast.gather()
-    cast.leave_feedback()
+    """Add the people and their calls; how many bookings were added. `now` is when it "is"."""
+    people = gather()
+    leave_feedback()
     with mailbox.in_order():
         return (
             cases.play(people, now=now)

@@ -11,95 +11,105 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
-from bookings.demo import deeds
-from bookings.demo.cast import People
-from bookings.demo.deeds import Channel, Held, Reason
-from bookings.demo.stage import DAY, HOUR, MINUTE, USUAL, Act, Deed, Scene, free_starts, is_played
-from bookings.demo.stage import play as play_scene
+from bookings.demo import actions
+from bookings.demo.actions import Channel, Held, Reason
+from bookings.demo.people import People
+from bookings.demo.playing import (
+    DAY,
+    HOUR,
+    MINUTE,
+    USUAL,
+    Act,
+    Action,
+    Story,
+    free_starts,
+    is_played,
+)
+from bookings.demo.playing import play as play_story
 from bookings.models import Expert
 
 RUNS_OUT_AFTER = timedelta(seconds=100)
 
 
 def play(people: People, *, now: datetime) -> int:
-    scenes = chain(
+    stories = chain(
         _desk(people, now), _cases(people, now), _refunds(people, now), _runs_out(people, now)
     )
-    return sum(play_scene(scene, now=now) for scene in scenes)
+    return sum(play_story(story, now=now) for story in stories)
 
 
 class _Writer:
-    """Writes scenes with the hours counted back from now."""
+    """Writes stories with the hours counted back from now."""
 
     def __init__(self, expert: Expert, people: People, now: datetime) -> None:
         self.expert, self.people, self.now = expert, people, now
 
     def __call__(
-        self, ref: str, who: str, title: str, hours: float, *acts: tuple[float, Deed], **more: Any
-    ) -> Iterator[Scene]:
+        self, ref: str, who: str, title: str, hours: float, *acts: tuple[float, Action], **more: Any
+    ) -> Iterator[Story]:
         """The expert's last call that began `hours` ago or earlier; acts with their hours."""
-        scene = Scene(
+        story = Story(
             ref=ref,
             expert=self.expert,
             follower=self.people.followers[who],
             title=title,
             starts_at=self.now,
-            acts=tuple(Act(self.now - ago * HOUR, deed) for ago, deed in acts),
+            acts=tuple(Act(self.now - ago * HOUR, action) for ago, action in acts),
             is_mailed=True,
             **more,
         )
         latest = self.now - hours * HOUR
-        if not is_played(scene) and (free := free_starts(scene, latest - 5 * DAY, latest)):
-            yield replace(scene, starts_at=free[-1])
+        if not is_played(story) and (free := free_starts(story, latest - 5 * DAY, latest)):
+            yield replace(story, starts_at=free[-1])
 
 
-def _desk(people: People, now: datetime) -> Iterator[Scene]:
+def _desk(people: People, now: datetime) -> Iterator[Story]:
     """Maya's turn: reports of every urgency."""
     s = _Writer(people.maya, people, now)
     yield from s(
         "priya", "Priya", "Portfolio review", 69.5,
-        (68.8, deeds.report(
+        (68.8, actions.report(
             "I waited in the room for 25 minutes and nobody joined. "
             "I would still love to talk, evenings work best for me."
         )),
     )  # fmt: skip
     yield from s(
         "tom", "Tom", "Career chat", 66.5,
-        (65.63, deeds.report(
+        (65.63, actions.report(
             "The link kept saying the host had not started the call.", Reason.NO_ACCESS
         )),
     )  # fmt: skip
     yield from s(
         "lena", "Lena", "UX audit", 45.4,
-        (44, deeds.report("Nobody was there. Happy to find another time this week.")),
+        (44, actions.report("Nobody was there. Happy to find another time this week.")),
     )  # fmt: skip
     yield from s(
         "rahul", "Rahul", "Mock interview", 29.6,
-        (28, deeds.report("We spoke for five minutes, then the call dropped.", Reason.CUT_SHORT)),
+        (28, actions.report("We spoke for five minutes, then the call dropped.", Reason.CUT_SHORT)),
     )  # fmt: skip
     yield from s(
         "yuki", "Yuki", "Hello call", 16,
-        (15, deeds.report("Was this the right day? Nobody came.")),
+        (15, actions.report("Was this the right day? Nobody came.")),
     )  # fmt: skip
     yield from _twice(people, now)
 
 
-def _twice(people: People, now: datetime) -> Iterator[Scene]:
+def _twice(people: People, now: datetime) -> Iterator[Story]:
     """Diego waited in vain two times: Maya may not offer again, only Diego may."""
     expert, ended = people.maya, now - 19 * HOUR
-    anything = Scene("diego", expert, people.followers["Diego"], "Career chat", ended)
+    anything = Story("diego", expert, people.followers["Diego"], "Career chat", ended)
     times = free_starts(anything, ended - 5 * DAY, ended)[-2:]
     since = (now - times[0]) / HOUR
     yield from _Writer(expert, people, now)(
         "diego", "Diego", "Career chat", since + 40,
-        (since + 38, deeds.report("Maya was not there.")),
-        (since + 30, deeds.offer_times(*times, note="So sorry, my train was late. One of these?")),
-        (since + 20, deeds.pick(timedelta(0))),
-        (18, deeds.report("It happened again. I would rather have my money back.")),
+        (since + 38, actions.report("Maya was not there.")),
+        (since + 30, actions.offer_times(*times, note="Sorry, my train was late. One of these?")),
+        (since + 20, actions.pick(timedelta(0))),
+        (18, actions.report("It happened again. I would rather have my money back.")),
     )  # fmt: skip
 
 
-def _runs_out(people: People, now: datetime) -> Iterator[Scene]:
+def _runs_out(people: People, now: datetime) -> Iterator[Story]:
     """Nobody answers this one: the follower's money goes back by itself while one watches."""
     window = 30 * MINUTE
     limits = replace(
@@ -110,70 +120,70 @@ def _runs_out(people: People, now: datetime) -> Iterator[Scene]:
     )
     s = _Writer(people.maya, people, now)
     ago = (window - RUNS_OUT_AFTER) / HOUR
-    report = deeds.report("I sat in the room alone. (In this demo nobody answers, so watch it.)")
+    report = actions.report("I sat in the room alone. (In this demo nobody answers, so watch it.)")
     yield from s("neha", "Neha", "Portfolio review", 1.1, (ago, report), limits=limits)
 
 
-def _cases(people: People, now: datetime) -> Iterator[Scene]:
+def _cases(people: People, now: datetime) -> Iterator[Story]:
     """Calls in which Maya waits for the follower, the follower may act, or staff decides."""
     s = _Writer(people.maya, people, now)
     yield from s("aisha", "Aisha", "Portfolio review", 5)
     yield from s("marco", "Marco", "Career chat", 22)
     yield from s(
         "oliver", "Oliver", "Career chat", 33.5,
-        (31, deeds.mark(Held.HELD_ELSEWHERE, Channel.VIDEO, "The room was down, we used Zoom.")),
+        (31, actions.mark(Held.HELD_ELSEWHERE, Channel.VIDEO, "The room was down, we used Zoom.")),
     )  # fmt: skip
     yield from s(
         "mei", "Mei", "Mock interview", 54,
-        (52, deeds.mark()),
-        (5, deeds.offer("You asked for a second round. Take any time you like.")),
+        (52, actions.mark()),
+        (5, actions.offer("You asked for a second round. Take any time you like.")),
     )  # fmt: skip
     yield from s(
         "jonas", "Jonas", "UX audit", 90,
-        (88, deeds.report("I was alone in the call.")),
-        (30, deeds.offer("I mixed up the days. Please choose a new time.")),
+        (88, actions.report("I was alone in the call.")),
+        (30, actions.offer("I mixed up the days. Please choose a new time.")),
     )  # fmt: skip
     yield from s(
         "ben", "Ben", "Strategy session", 14 * 24 + 46,
-        (14 * 24 + 44, deeds.report("No one joined.")),
-        (14 * 24 - 3, deeds.offer("My apologies. Here is my calendar.")),
+        (14 * 24 + 44, actions.report("No one joined.")),
+        (14 * 24 - 3, actions.offer("My apologies. Here is my calendar.")),
     )  # fmt: skip
     yield from s(
         "sofia", "Sofia", "Mock interview", 60.5,
-        (58, deeds.mark(Held.FOLLOWER_ABSENT, note="I waited for 20 minutes.")),
-        (40, deeds.contest("I was there, on time, and the room was empty. I have a screenshot.")),
+        (58, actions.mark(Held.FOLLOWER_ABSENT, note="I waited for 20 minutes.")),
+        (40, actions.contest("I was there, on time, and the room was empty. I have a screenshot.")),
     )  # fmt: skip
     yield from s(
         "hannah", "Hannah", "Career chat", 102,
-        (100, deeds.report("The room never opened.", Reason.NO_ACCESS)),
-        (90, deeds.mark(Held.HELD_ELSEWHERE, Channel.PHONE, "We spoke on the phone.")),
-        (70, deeds.contest("We agreed on a new call by phone. We did not have it.")),
+        (100, actions.report("The room never opened.", Reason.NO_ACCESS)),
+        (90, actions.mark(Held.HELD_ELSEWHERE, Channel.PHONE, "We spoke on the phone.")),
+        (70, actions.contest("We agreed on a new call by phone. We did not have it.")),
     )  # fmt: skip
     yield from s(
         "grace", "Grace", "Mock interview", 56.5,
-        (55, deeds.report("Nobody came.")),
-        (47, deeds.offer("Sorry! Please pick a new time.")),
-        (24, deeds.pick(4 * DAY)),
+        (55, actions.report("Nobody came.")),
+        (47, actions.offer("Sorry! Please pick a new time.")),
+        (24, actions.pick(4 * DAY)),
     )  # fmt: skip
     yield from _Writer(people.lukas, people, now)(
         "lukas-tom", "Tom", "Architecture review", 20,
-        (18, deeds.report("The call broke off after two minutes.", Reason.CUT_SHORT)),
+        (18, actions.report("The call broke off after two minutes.", Reason.CUT_SHORT)),
     )  # fmt: skip
 
 
-def _refunds(people: People, now: datetime) -> Iterator[Scene]:
+def _refunds(people: People, now: datetime) -> Iterator[Story]:
     """Maya gave these back: one arrived, four need somebody."""
     s = _Writer(people.maya, people, now)
-    yield from s("aisha-back", "Aisha", "Career chat", 75, (3, deeds.refund("You were unlucky.")))
+    yield from s("aisha-back", "Aisha", "Career chat", 75, (3, actions.refund("You were unlucky.")))
     yield from s(
-        "tom-declined", "Tom", "Mock interview", 78, (26, deeds.refund()), refund_word="declines"
+        "tom-declined", "Tom", "Mock interview", 78, (26, actions.refund()), refund_word="declines"
     )
     yield from s(
-        "marco-returned", "Marco", "Career chat", 81, (25, deeds.refund()), refund_word="returns"
+        "marco-returned", "Marco", "Career chat", 81, (25, actions.refund()), refund_word="returns"
     )
-    yield from s("lena-hand", "Lena", "UX audit", 84, (24.5, deeds.refund()), provider="manual")
+    yield from s("lena-hand", "Lena", "UX audit", 84, (24.5, actions.refund()), provider="manual")
     yield from s(
         "rahul-bank", "Rahul", "Portfolio review", 99,
-        (72.5, deeds.dispute),
-        (24, deeds.refund("Let us not fight over this.")),
+        (72.5, actions.dispute),
+        (24, actions.refund("Let us not fight over this.")),
     )  # fmt: skip

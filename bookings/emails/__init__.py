@@ -1,14 +1,21 @@
 """Every e-mail: the register of kinds, the outbox, and sending.
 
+    letters/    the words of each e-mail: one function, one decorator
+    registry    all kinds: who gets them, after what, and whether they are still true
+    outbox      rows that wait to be sent
+    delivery    sends them: claims rows, asks what is still true, writes down what became of them
+    rendering   from words to text, HTML, headers and a calendar file
+    mailing     hands the result to a mail server
+
 Others write `emails.queue(...)` in the transaction that causes the mail, and a worker calls
 `emails.deliver_all(...)`. `manage.py list_emails` lists all kinds with a sample each.
 """
 
+from bookings.emails import letters as letters
 from bookings.emails.delivery import deliver, deliver_all
-from bookings.emails.kinds import KINDS, Kind
-from bookings.emails.letter import Rendered
+from bookings.emails.mailing import Rendered, Unsendable
 from bookings.emails.outbox import (
-    Promise,
+    Wanted,
     cancel_held,
     queue,
     queue_again,
@@ -17,25 +24,23 @@ from bookings.emails.outbox import (
     queue_for_all,
     queue_password_reset,
 )
-from bookings.emails.promises import AFTER, promised_kinds
-from bookings.emails.rendering import Unsendable, render
+from bookings.emails.registry import KINDS, KINDS_AFTER, Email, kinds_after
 
 __all__ = [
-    "AFTER",
     "KINDS",
-    "Kind",
-    "Promise",
+    "KINDS_AFTER",
+    "Email",
     "Rendered",
     "Unsendable",
+    "Wanted",
     "cancel_held",
     "deliver",
     "deliver_all",
-    "promised_kinds",
+    "kinds_after",
     "queue",
     "queue_again",
     "queue_all",
     "queue_for",
     "queue_for_all",
     "queue_password_reset",
-    "render",
 ]

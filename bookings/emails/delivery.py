@@ -18,12 +18,11 @@ from django.conf import settings
 from django.db.models import F
 
 from bookings import clocks, lanes, leases
-from bookings.emails.case import MailCase
-from bookings.emails.letter import Rendered
-from bookings.emails.mailing import Connections
+from bookings.emails.letter import MailCase
+from bookings.emails.mailing import Connections, Rendered, Unsendable
 from bookings.emails.outbox import queue
-from bookings.emails.promises import kind_named
-from bookings.emails.rendering import Unsendable, render_case
+from bookings.emails.registry import KINDS
+from bookings.emails.rendering import render
 from bookings.models import OutboxEmail, OutboxState
 
 logger = logging.getLogger(__name__)
@@ -76,13 +75,16 @@ class _Post(lanes.Clock):
         """Those that are no longer true, or cannot be rendered, are ended here."""
         while self.queue:
             items = [self._rendered(row) for row in self.queue.take(at_most)]
-            self.finish([item for item in items if item.mail is None])
-            if ready := [item for item in items if item.mail is not None]:
+            ready = [item for item in items if item.mail is not None]
+            if len(ready) < len(items):
+                self.finish([item for item in items if item.mail is None])
+            if ready:
                 return ready
         return []
 
     def _take(self, ids: Sequence[int], *, at_most: int) -> list[OutboxEmail]:
-        due = OutboxEmail.objects.due(self.now).filter(
+        now = self.now
+        due = OutboxEmail.objects.due(now).filter(
             pk__in=ids, state__in=[OutboxState.QUEUED, OutboxState.SENDING]
         )
         return leases.take(
@@ -91,16 +93,16 @@ class _Post(lanes.Clock):
             ),
             at_most=at_most,
             lease=self.lease,
-            until=self.now + LEASE,
+            until=now + LEASE,
             state=OutboxState.SENDING,
         )
 
     def _rendered(self, row: OutboxEmail) -> _Item:
         try:
             case = MailCase.of(row.audience, row.booking, row.event, row.facts, self.now)
-            if not kind_named(row.kind).is_still_true(case):
+            if not KINDS[row.kind].still_true(case):
                 return _Item(row, look_again_at=_undo_is_over_at(row, now=self.now))
-            return _Item(row, render_case(row.kind, case))
+            return _Item(row, render(row.kind, case))
         except Exception as error:
             return _Item(row, error=error)
 
@@ -127,9 +129,10 @@ class _Post(lanes.Clock):
         not_begun = [item for item in items if item not in (*failed, *sent, *untrue)]
         for item in failed:
             lanes.together(self._fail, [item])
-        self.sent += self._end(sent, state=OutboxState.SENT, sent_at=self.now, last_error="")
+        now = self.now
+        self.sent += self._end(sent, state=OutboxState.SENT, sent_at=now, last_error="")
         self._end(over, state=OutboxState.CANCELLED)
-        self._put_back(not_begun, self.now)
+        self._put_back(not_begun, now)
         for item in untrue:
             if item.look_again_at is not None:
                 self._put_back([item], item.look_again_at)
@@ -140,6 +143,8 @@ class _Post(lanes.Clock):
 
     def _end(self, items: Sequence[_Item], **changes: object) -> int:
         """Only rows whose lease is still ours (fencing)."""
+        if not items:
+            return 0
 
         def write(rows: Sequence[OutboxEmail]) -> list[int]:
             ours = OutboxEmail.objects.filter(
@@ -151,21 +156,18 @@ class _Post(lanes.Clock):
 
     def _fail(self, items: Sequence[_Item]) -> list[None]:
         for item in items:
-            self._record_failure(item)
+            row, error = item.row, item.error
+            told = f"{type(error).__name__}: {error}"[:500]
+            if _is_final(error) or row.attempts > len(RETRY_AFTER):
+                logger.error("e-mail %s (%s) is given up: %s", row.pk, row.kind, told)
+                if self._end([item], state=OutboxState.FAILED, last_error=told):
+                    _tell_expert(row, now=self.now)
+                continue
+            wait = RETRY_AFTER[row.attempts - 1]
+            logger.warning("e-mail %s (%s) waits %s: %s", row.pk, row.kind, wait, told)
+            back = {"next_attempt_at": self.now + wait, "last_error": told}
+            self._end([item], state=OutboxState.QUEUED, **back)
         return []
-
-    def _record_failure(self, item: _Item) -> None:
-        row, error = item.row, item.error
-        told = f"{type(error).__name__}: {error}"[:500]
-        if _is_final(error) or row.attempts > len(RETRY_AFTER):
-            logger.error("e-mail %s (%s) is given up: %s", row.pk, row.kind, told)
-            if self._end([item], state=OutboxState.FAILED, last_error=told):
-                _tell_expert(row, now=self.now)
-            return
-        wait = RETRY_AFTER[row.attempts - 1]
-        logger.warning("e-mail %s (%s) waits %s: %s", row.pk, row.kind, wait, told)
-        back = {"next_attempt_at": self.now + wait, "last_error": told}
-        self._end([item], state=OutboxState.QUEUED, **back)
 
 
 def _undo_is_over_at(row: OutboxEmail, *, now: datetime) -> datetime | None:

@@ -1,18 +1,22 @@
-"""What an e-mail says, and how it becomes text and HTML. One pair of templates for all kinds."""
+"""What an e-mail is written from, a `MailCase`, and what it says, a `Letter`."""
 
 from __future__ import annotations
 
-import re
-import textwrap
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Self
 
 from django.conf import settings
-from django.template.loader import render_to_string
+from django.urls import NoReverseMatch, reverse
 
-from bookings.plain_text import cleaned, one_line
-
-WIDTH = 72
-BLANK_LINES, _ONE_BLANK_LINE = r"\n{3,}", "\n\n"
+from bookings import formats, links
+from bookings.models import Booking, OutboxEmail, SupportRequest, TimelineEvent, User
+from bookings.plain_text import one_line
+from bookings.wording import refund as money
+from bookings.wording.case import Case
+from bookings.wording.limits import BANK_TAKES
+from bookings.wording.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,8 @@ class Link:
 
 Sentence = tuple[str | Link, ...]
 """Words with links among them."""
+Facts = tuple[tuple[str, str], ...]
+"""Names and values, one pair on a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,137 +37,188 @@ class Letter:
 
     subject: str
     preheader: str
-    heading: str
     paragraphs: tuple[str, ...]
-    why: str
-    """why the reader gets it"""
+    heading: str = ""
+    """where it is not the subject"""
     button: Link | None = None
-    facts: tuple[tuple[str, str], ...] = ()
-    policy: Sentence = ()
+    """where it does not simply lead to the booking"""
+    facts: Facts | None = None
+    """where they are not those of the call"""
+    closing: Sentence = ()
     """what happens next, and by when"""
     quote: str = ""
     quoted: str = ""
     """whose words the quote is"""
+    why: str = ""
+    """The reader gets it because …, where that is not the usual reason of the audience."""
     is_private: bool = False
-    """carries private links: says that it should not be forwarded"""
+    """It says that it should not be forwarded, as every e-mail to a follower does."""
     can_reply: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """One e-mail, ready to be handed to a mail backend."""
+class MailCase(Case):
+    """A case for one reader of one e-mail. It is read alone: each of its times names the zone."""
 
-    subject: str
-    text: str
-    html: str
-    sender: str
-    to: tuple[str, ...]
-    reply_to: tuple[str, ...] = ()
-    headers: dict[str, str] = field(default_factory=dict)
-    calendar: str = ""
-    calendar_method: str = ""
+    @classmethod
+    def of(
+        cls,
+        audience: str,
+        booking: Booking | None,
+        event: TimelineEvent | None,
+        facts: dict[str, Any],
+        now: datetime,
+    ) -> Self:
+        if booking is not None and audience == OutboxEmail.Audience.FOLLOWER:
+            reader = Reader.of(booking.buyer, now=now)
+        elif booking is not None and audience == OutboxEmail.Audience.EXPERT:
+            reader = Reader.of(booking.expert, now=now)
+        else:
+            reader = replace(Reader.staff(now=now), audience=audience)
+        return cls(booking, reader, event, facts)
+
+    def at(self, instant: datetime) -> str:
+        return f"{self.reader.moment(instant)} ({self.place})"
+
+    def on(self, instant: datetime) -> str:
+        """Wed 26 Nov."""
+        return self.reader.day(instant)
+
+    @property
+    def long_day(self) -> str:
+        """Wednesday 26 November, the day of the call."""
+        return formats.long_day(self.booking.starts_at, self.reader.zone, self.now)
+
+    # --- the call ---------------------------------------------------------------------------------
+
+    @property
+    def title(self) -> str:
+        return one_line(self.booking.service_title)
+
+    @property
+    def call_facts(self) -> Facts:
+        """The call, and the people in it whom the reader does not know already."""
+        audience, call = self.audience, (("Call", self.call), ("When", self.call_at))
+        if audience == OutboxEmail.Audience.FOLLOWER:
+            return call
+        facts = (("Follower", self.follower.name), *call)
+        if audience == OutboxEmail.Audience.EXPERT:
+            return facts
+        return (("Booking", self.booking.code), ("Expert", self.expert.name), *facts)
+
+    @property
+    def refund_facts(self) -> Facts:
+        """What goes back to the follower, by which way, and by when."""
+        if self.where in (money.Place.NOTHING, money.Place.ELSEWHERE):
+            return (("Call", self.call), ("Was planned for", self.call_at))
+        method = self.payment.method if self.payment else ""
+        to = (("To", method),) if method else ()
+        is_going = self.where in money.GOING
+        by = (("On your account", upper_first(BANK_TAKES)),) if is_going else ()
+        return (("Amount", self.amount), *to, ("Call", self.call), *by)
+
+    @property
+    def has_same_deadline(self) -> bool:
+        """The clock that ran when the e-mail was queued is the one that runs now."""
+        queued, now = self.facts.get("deadline_at"), self.booking.deadline_at
+        return queued is None or (now is not None and now.isoformat() == queued)
+
+    # --- money ------------------------------------------------------------------------------------
+
+    @property
+    def money_sentences(self) -> tuple[str, ...]:
+        """Where the money is that the event sent back."""
+        told = replace(
+            money.amount_of(self.refund, self.booking),
+            where=self.where,
+            money=self.amount,
+            is_free=self.is_free,
+        )
+        return money.sentences(told, self.booking, self.reader)
+
+    @property
+    def cause(self) -> str:
+        """Why the money goes back."""
+        if self.event is None:
+            return ""
+        why = money.why(self.event.verb, self.event.actor_kind, self.booking, self.audience)
+        return f"{why}."
+
+    # --- people -----------------------------------------------------------------------------------
+
+    @property
+    def site_name(self) -> str:
+        return str(settings.SITE_NAME)
+
+    @property
+    def support(self) -> str:
+        return f"{settings.SITE_NAME} support"
+
+    @property
+    def is_by_staff(self) -> bool:
+        """Staff did what the e-mail tells of."""
+        return self.event is not None and self.event.actor_kind == "staff"
+
+    @property
+    def note(self) -> str:
+        """The words of whoever did what the e-mail tells of."""
+        return self.event.note if self.event else ""
+
+    @cached_property
+    def support_request(self) -> SupportRequest:
+        wanted = self.facts["support_request"]
+        return SupportRequest.objects.select_related("expert__user", "booking").get(pk=int(wanted))
+
+    @cached_property
+    def user(self) -> User:
+        """Somebody who signs in and is written to about that."""
+        users = User.objects.select_related("expert")
+        if "email" in self.facts:
+            return users.get(email=self.facts["email"], is_active=True)
+        return users.get(pk=int(self.facts["user"]))
+
+    # --- addresses --------------------------------------------------------------------------------
+
+    @cached_property
+    def _links(self) -> dict[str, str]:
+        current = self.booking.links.filter(superseded_at__isnull=True)
+        return {link.purpose: links.url(link) for link in current}
+
+    def private_url(self, purpose: str) -> str:
+        """Of the newest link for a purpose. LookupError when there is none."""
+        if purpose not in self._links:
+            raise LookupError(f"{self.booking.code} has no private link for {purpose!r}.")
+        return self._links[purpose]
+
+    def link(self, label: str, purpose: str) -> Link:
+        return Link(label, self.private_url(purpose))
+
+    @property
+    def booking_link(self) -> Link:
+        """Where the reader sees the booking."""
+        if self.audience == OutboxEmail.Audience.FOLLOWER:
+            return self.link("View status", "status")
+        if self.audience == OutboxEmail.Audience.EXPERT:
+            return page_link("View booking", "booking", code=self.booking.code)
+        return admin_link("View booking", "booking", self.booking.pk)
 
 
-def without_tricks(letter: Letter) -> Letter:
-    """Names and titles are other people's words: no control characters, no turned direction."""
-    button = letter.button
-    return replace(
-        letter,
-        subject=one_line(letter.subject),
-        preheader=one_line(letter.preheader),
-        heading=one_line(letter.heading),
-        paragraphs=tuple(one_line(text) for text in letter.paragraphs),
-        facts=tuple((one_line(name), one_line(value)) for name, value in letter.facts),
-        policy=tuple(_clean_piece(piece) for piece in letter.policy),
-        button=Link(one_line(button.label), button.url) if button else None,
-        quote=cleaned(letter.quote).strip(),
-        quoted=one_line(letter.quoted),
-        why=one_line(letter.why),
-    )
+def page_link(label: str, name: str, *, query: str = "", **kwargs: Any) -> Link:
+    """The absolute address of one of our pages."""
+    path = f"{reverse(name, kwargs=kwargs)}{query}"
+    return Link(label, f"{settings.SITE_URL.rstrip('/')}{path}")
 
 
-def _clean_piece(piece: str | Link) -> str | Link:
-    """Keeps the blanks at both ends: they stand between words and a link."""
-    if isinstance(piece, Link):
-        return Link(one_line(piece.label), piece.url)
-    before, after = piece[: len(piece) - len(piece.lstrip())], piece[len(piece.rstrip()) :]
-    return f"{before}{one_line(piece)}{after}"
+def admin_link(label: str, model: str, pk: int | None) -> Link:
+    """The page of one row in the admin; its start page where the admin does not show such rows."""
+    try:
+        return page_link(label, f"admin:bookings_{model}_change", object_id=pk)
+    except NoReverseMatch:
+        return page_link(label, "admin:index")
 
 
-def as_subject(letter: Letter) -> str:
-    """One line that mail programs show whole enough."""
-    subject = letter.subject
-    return subject if len(subject) <= 150 else f"{subject[:149].rstrip()}…"
+def upper_first(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
-def as_text(letter: Letter, *, greeting: str) -> str:
-    text = render_to_string(
-        "emails/letter.txt",
-        {
-            **_context(letter),
-            "paragraphs": _paragraphs(greeting, letter.paragraphs),
-            "quote_lines": _wrapped(letter.quote, width=69),
-            "fact_lines": _columns(letter.facts),
-            "policy": _policy_text(letter.policy),
-            "why": "\n".join(_wrapped(letter.why)),
-        },
-    )
-    return f"{re.sub(BLANK_LINES, _ONE_BLANK_LINE, text).strip()}\n"
-
-
-def as_html(letter: Letter, *, greeting: str) -> str:
-    opening, *others = letter.paragraphs
-    return render_to_string(
-        "emails/letter.html",
-        {
-            **_context(letter),
-            "paragraphs": [f"{greeting} {opening}", *others],
-            "policy": [_piece(piece) for piece in letter.policy],
-        },
-    )
-
-
-def _context(letter: Letter) -> dict[str, object]:
-    button = letter.button
-    return {
-        "letter": letter,
-        "site_name": settings.SITE_NAME,
-        # Outlook draws the button itself and has to be told its width in pixels.
-        "button_width": 56 + 9 * len(button.label) if button else 0,
-    }
-
-
-def _piece(piece: str | Link) -> dict[str, str]:
-    if isinstance(piece, Link):
-        return {"text": piece.label, "url": piece.url}
-    return {"text": piece, "url": ""}
-
-
-def _paragraphs(greeting: str, paragraphs: tuple[str, ...]) -> list[str]:
-    return ["\n".join(_wrapped(text)) for text in (greeting, *paragraphs)]
-
-
-def _wrapped(text: str, *, width: int = WIDTH) -> list[str]:
-    """Lines of at most `width`; an address is never broken."""
-    lines = [
-        textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]
-        for line in text.splitlines()
-    ]
-    return [line for group in lines for line in group]
-
-
-def _columns(facts: tuple[tuple[str, str], ...]) -> list[str]:
-    width = max((len(name) for name, _ in facts), default=0) + 3
-    return [f"{f'{name}:'.ljust(width)}{value}" for name, value in facts]
-
-
-def _policy_text(policy: Sentence) -> str:
-    """An address stands on a line of its own: mail programs find it there."""
-    parts: list[str] = []
-    for piece in policy:
-        if isinstance(piece, Link):
-            parts[-1:] = ["\n".join(_wrapped(f"{parts[-1] if parts else ''}{piece.label}:"))]
-            parts += [piece.url]
-        elif words := piece.lstrip("., " if parts else ""):
-            parts.append(words)
-    return "\n".join(part if "://" in part else "\n".join(_wrapped(part)) for part in parts)
+def lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]

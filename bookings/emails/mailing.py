@@ -1,10 +1,18 @@
-"""Handing e-mails to a mail server or a provider, over connections that are used again."""
+"""Handing e-mails to a mail server or a provider, over connections that are used again.
+
+The values of headers arrive as they were written, whatever was written. Names and titles are other
+people's words: one that looks like an encoded word (`=?utf-8?q?hi?=`) would be decoded by the
+reader's mail program, so it is encoded itself.
+"""
 
 from __future__ import annotations
 
+import re
 import smtplib
 from contextlib import suppress
+from dataclasses import dataclass, field
 from email import policy
+from email.header import Header
 from email.message import MIMEPart
 from email.mime.text import MIMEText
 from typing import Any
@@ -16,9 +24,30 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends import smtp
 from django.core.mail.backends.base import BaseEmailBackend
 
-from bookings.emails import headers
-from bookings.emails.letter import Rendered
-from bookings.emails.rendering import Unsendable
+LONGEST_WORD = 64
+"""RFC 2047 allows an encoded word 75 characters and its line 76: with the longest name of a header
+in front of it, each of ours fits."""
+LONGEST_LINE = 76
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One e-mail, ready to be handed to a mail backend."""
+
+    subject: str
+    text: str
+    html: str
+    sender: str
+    to: tuple[str, ...]
+    reply_to: tuple[str, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
+    calendar: str = ""
+    calendar_method: str = ""
+
+
+class Unsendable(Exception):
+    """No retry will help: an address or a header that no mail server takes."""
 
 
 class Connections:
@@ -30,8 +59,12 @@ class Connections:
 
     def __init__(self) -> None:
         # A time-out is among the settings: for SMTP with the mail server's, else with ANYMAIL's.
-        self._idle = [_connection()]
-        self.is_remote = _is_remote(self._idle[0])
+        first = _connection()
+        self._idle = [first]
+        # All others keep e-mails in our database or in memory: they are called in this thread.
+        known = isinstance(first, smtp.EmailBackend | AnymailBaseBackend)
+        self.is_remote = bool(getattr(first, "is_remote", known))
+        """whether it speaks to another machine; a backend that knows better says so itself"""
 
     def send(self, mail: Rendered, *, message_id: str) -> None:
         message = message_of(mail, message_id)
@@ -65,13 +98,6 @@ def _connection() -> BaseEmailBackend:
     return django_mail.get_connection()
 
 
-def _is_remote(connection: BaseEmailBackend) -> bool:
-    """Whether it speaks to another machine. The others keep e-mails in our database or memory,
-    and are called in the caller's thread; one that knows better has an attribute `is_remote`."""
-    known = isinstance(connection, smtp.EmailBackend | AnymailBaseBackend)
-    return bool(getattr(connection, "is_remote", known))
-
-
 def _close(connection: BaseEmailBackend) -> None:
     with suppress(Exception):  # it is of no use any more, and what was sent was sent
         connection.close()
@@ -87,18 +113,18 @@ def _can_be_built(message: EmailMultiAlternatives) -> bool:
 
 
 class _Message(EmailMultiAlternatives):
-    """With the header values of `headers`: Django and Python would decode and encode them anew,
-    into longer words, and leave alone what looks encoded already."""
+    """With our own header values: Django and Python would decode and encode them anew, into longer
+    words, and leave alone what looks encoded already."""
 
     def message(self, **options: Any) -> Any:
         built = super().message(**options)
         for name, value in (
-            ("Subject", headers.phrase(str(self.subject))),
+            ("Subject", phrase(str(self.subject))),
             ("From", self.from_email),
             ("To", ", ".join(self.to)),
         ):
             del built[name]
-            built.set_raw(name, headers.folded(name, value))
+            built.set_raw(name, folded(name, value))
         return built
 
 
@@ -134,3 +160,37 @@ def _calendar_part(mail: Rendered) -> Any:
         filename="call.ics",
     )
     return modern
+
+
+# --- the values of headers ------------------------------------------------------------------------
+
+
+def phrase(text: str) -> str:
+    """Text of a header in ASCII, on one line: as it is, or as encoded words with blanks between.
+
+    So is a word too long for a line: folded, it would leave the first line empty.
+    """
+    is_short = all(len(word) <= LONGEST_WORD for word in text.split(" "))
+    if text.isascii() and is_short and "=?" not in text:
+        return text
+    words = Header(text, "utf-8", maxlinelen=LONGEST_WORD).encode()
+    return " ".join(words.split())
+
+
+def mailbox(name: str, address: str) -> str:
+    """`Name <address>`, the name quoted or encoded where it has to be."""
+    found = phrase(name)
+    if found == name and not _ATOMS.fullmatch(name):
+        escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+        found = f'"{escaped}"'
+    return f"{found} <{address}>" if found else address
+
+
+def folded(name: str, value: str) -> str:
+    """`value` over several lines, broken at blanks; nothing refolds lines as short as these."""
+    lines = [f"{name}:"]
+    for word in value.split(" "):
+        if len(lines[-1]) + 1 + len(word) > LONGEST_LINE and lines[-1] != f"{name}:":
+            lines.append("")
+        lines[-1] += f" {word}"
+    return "\n".join(lines).removeprefix(f"{name}: ")

@@ -1,4 +1,5 @@
-"""Queueing: rows written in the transaction that caused them. Nothing is sent here."""
+"""The outbox: rows written in the transaction that caused them, taken back when it is undone, and
+what staff does with those that could not be sent. Nothing is sent here."""
 
 from __future__ import annotations
 
@@ -7,10 +8,10 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from bookings import addresses, compiled, links
-from bookings.emails.promises import kind_named, promised_kinds
+from bookings import addresses, compiled, links, rules
+from bookings.emails.registry import KINDS, kinds_after
 from bookings.models import (
     Booking,
     OutboxEmail,
@@ -19,13 +20,14 @@ from bookings.models import (
     TimelineEvent,
     site_host,
 )
+from bookings.states import Actor, ActorKind, TransitionNotAllowed
 
 MADE_BY_VERBS = (PrivateLink.Purpose.PICK, PrivateLink.Purpose.CONTEST)
 """The verbs issue these links themselves; the others are made here when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class Wanted:
     """An e-mail to be queued: everything but the time. The same kind for the same event or
     `dedupe` is queued only once."""
 
@@ -47,29 +49,29 @@ def queue(
     facts: Mapping[str, Any] | None = None,
 ) -> OutboxEmail:
     """Write one e-mail to the outbox."""
-    wanted = Promise(kind, booking, event, dedupe, facts or {})
+    wanted = Wanted(kind, booking, event, dedupe, facts or {})
     return queue_all([wanted], now=now, not_before=not_before)[0]
 
 
 def queue_for(
     event: TimelineEvent, *, booking: Booking, now: datetime, not_before: datetime
 ) -> list[OutboxEmail]:
-    """Queue every e-mail the event promises."""
+    """Queue every e-mail the event causes."""
     return queue_for_all([(event, booking)], now=now, not_before=not_before)
 
 
 def queue_for_all(
     pairs: Iterable[tuple[TimelineEvent, Booking]], *, now: datetime, not_before: datetime
 ) -> list[OutboxEmail]:
-    """Queue every e-mail these events of these bookings promise."""
+    """Queue every e-mail these events of these bookings cause."""
     wanted = [
-        Promise(kind, booking, event) for event, booking in pairs for kind in promised_kinds(event)
+        Wanted(kind, booking, event) for event, booking in pairs for kind in kinds_after(event)
     ]
     return queue_all(wanted, now=now, not_before=not_before)
 
 
 def queue_all(
-    wanted: Sequence[Promise], *, now: datetime, not_before: datetime | None = None
+    wanted: Sequence[Wanted], *, now: datetime, not_before: datetime | None = None
 ) -> list[OutboxEmail]:
     """One statement, however many e-mails. Of a row that was there already only `pk` is right.
 
@@ -89,14 +91,14 @@ def queue_again(kind: str, bookings: Sequence[Booking], *, not_before: datetime)
     dropped.update(state=OutboxState.QUEUED, next_attempt_at=not_before, attempts=0)
 
 
-def _row(wanted: Promise, *, now: datetime, not_before: datetime | None) -> OutboxEmail:
+def _row(wanted: Wanted, *, now: datetime, not_before: datetime | None) -> OutboxEmail:
     booking, event = wanted.booking, wanted.event
     standing = _as_it_stands(booking) if booking else {}
     parts = (wanted.kind, booking.pk if booking else "-", event.pk if event else "", wanted.dedupe)
     return OutboxEmail(
         dedupe_key=":".join(str(part) for part in parts if part != ""),
         kind=wanted.kind,
-        audience=kind_named(wanted.kind).audience,
+        audience=KINDS[wanted.kind].audience,
         booking=booking,
         event=event,
         facts={**standing, **wanted.facts},
@@ -106,13 +108,13 @@ def _row(wanted: Promise, *, now: datetime, not_before: datetime | None) -> Outb
     )
 
 
-def _ensure_links(wanted: Sequence[Promise], *, now: datetime) -> None:
+def _ensure_links(wanted: Sequence[Wanted], *, now: datetime) -> None:
     links.ensure_all(
         [
             (one.booking, purpose)
             for one in wanted
             if one.booking is not None
-            for purpose in (*kind_named(one.kind).links, one.facts.get("purpose", ""))
+            for purpose in (*KINDS[one.kind].links, one.facts.get("purpose", ""))
             if purpose and purpose not in MADE_BY_VERBS
         ],
         now=now,
@@ -146,3 +148,66 @@ def cancel_held(event: TimelineEvent) -> bool:
         state=OutboxState.CANCELLED, next_attempt_at=None
     )
     return not rows.exclude(state=OutboxState.CANCELLED).exists()
+
+
+# --- what staff does ------------------------------------------------------------------------------
+
+StaffVerb = Literal["retry", "park"]
+_FROM: dict[StaffVerb, tuple[str, ...]] = {
+    "retry": (OutboxState.FAILED, OutboxState.QUEUED),
+    "park": (OutboxState.QUEUED,),
+}
+
+
+def refusal(email: OutboxEmail, verb: StaffVerb, actor: Actor) -> TransitionNotAllowed | None:
+    """Why staff may not do this with the e-mail now; the verbs ask, and so do the buttons.
+
+    What an expert's own follower is told is not theirs to hold back, nor to hurry.
+    """
+    if email.booking is not None and (own := rules.own_case(email.booking, actor)):
+        return own
+    if email.state not in _FROM[verb]:
+        return TransitionNotAllowed("state", f"This e-mail is: {email.get_state_display()}.")
+    return None
+
+
+def retry(email_id: int, *, actor: Actor, now: datetime, reason: str) -> OutboxEmail:
+    """Send it again with a full set of tries. It is dropped if it is no longer true."""
+    email = _allowed(email_id, "retry", actor, reason)
+    undo_until = email.booking.undo_until if email.booking else None
+    return _change(
+        email,
+        state=OutboxState.QUEUED,
+        next_attempt_at=max(now, undo_until or now),  # the expert may still undo what it tells
+        attempts=0,
+    )
+
+
+def park(email_id: int, *, actor: Actor, now: datetime, reason: str) -> OutboxEmail:
+    """Stop trying; it can be tried again later."""
+    return _change(
+        _allowed(email_id, "park", actor, reason),
+        state=OutboxState.FAILED,
+        next_attempt_at=None,
+        last_error=f"Parked: {reason}"[:500],
+    )
+
+
+def _allowed(email_id: int, verb: StaffVerb, actor: Actor, reason: str) -> OutboxEmail:
+    if actor.kind != ActorKind.STAFF:
+        raise TransitionNotAllowed("not_yours", "Only staff may do this.")
+    if not reason.strip():
+        raise TransitionNotAllowed("reason_missing", "Give a reason.")
+    email = OutboxEmail.objects.select_related("booking__expert").get(pk=email_id)
+    if refused := refusal(email, verb, actor):
+        raise refused
+    return email
+
+
+def _change(email: OutboxEmail, **changes: object) -> OutboxEmail:
+    """Conditional on the state that was read."""
+    as_read = OutboxEmail.objects.filter(pk=email.pk, state=email.state)
+    if not as_read.update(lease_token=None, **changes):
+        raise TransitionNotAllowed("changed", "This e-mail has changed while you looked.")
+    email.refresh_from_db()
+    return email

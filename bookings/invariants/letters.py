@@ -17,14 +17,14 @@ PATIENCE = timedelta(minutes=10)
 
 @invariant("Every e-mail that an event promises is in the outbox.")
 def promised_mail_is_written(now: datetime) -> Iterator[str]:
-    """The database finds who may lack one; whether the event promises it, the register knows."""
-    for verb, kinds in emails.AFTER.items():
+    """The database finds who may lack one; whether the event causes it, the register knows."""
+    for verb, kinds in emails.KINDS_AFTER.items():
         for kind in kinds:
             written = OutboxEmail.objects.filter(event=OuterRef("pk"), kind=kind)
             without = TimelineEvent.objects.filter(~Exists(written), verb=verb)
             # Millions were imported and promise nothing, so only what decides about that is read.
             for event in without.only("verb", "to_state", "actor_kind", "data").iterator():
-                if kind in emails.promised_kinds(event):
+                if kind in emails.kinds_after(event):
                     yield f"{event.booking.code} ({kind})"
 
 

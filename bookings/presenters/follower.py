@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 
 from bookings import clocks, formats, rules
 from bookings.presenters import refund_progress
-from bookings.presenters.follower_mark import is_absence, mark_facts, says
 from bookings.presenters.refund_progress import Progress
 from bookings.states import State, Verb
 from bookings.wording import history, limits
@@ -92,13 +91,7 @@ def _reported(case: Case) -> Standing:
     if case.is_deadline_over:
         over = (if_nobody_acts(case.booking, case.reader),)
         return Standing(Chip("No answer", "bad"), heading, over)
-    return Standing(Chip("No-show reported", "warn"), heading, waiting(case))
-
-
-def waiting(case: Case) -> tuple[str, ...]:
-    """Until when the expert may answer an open report, and what happens without an answer."""
-    until = f"{case.expert.first_name} has until {case.deadline} to answer."
-    return (until, if_nobody_acts(case.booking, case.reader))
+    return Standing(Chip("No-show reported", "warn"), heading, case.until_answered)
 
 
 def _offered(case: Case) -> Standing:
@@ -129,7 +122,7 @@ def _completed(case: Case) -> Standing:
         sentence = f"Not right? You can tell us until {case.reader.moment(closes_at)}."
     return Standing(
         Chip("Completed", "ok"),
-        says(case),
+        case.marked_as,
         (sentence,) if sentence else (),
         said=case.mark.note if case.mark else "",
         said_by=case.expert.first_name,
@@ -145,12 +138,12 @@ def _contested(case: Case) -> Standing:
         Chip("With our team", "info"),
         "Our team is looking at it",
         (
-            f"{says(case)}. You told us that this is not right.",
+            f"{case.marked_as}. You told us that this is not right.",
             then,
         ),
         said=case.mark.note if case.mark else "",
         said_by=case.expert.first_name,
-        facts=() if is_absence(case) else tuple(mark_facts(case)[1:]),
+        facts=() if case.is_absence else case.mark_facts[1:],
         answer=case.contest.reason if case.contest else "",
     )
 

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from bookings import clocks, formats
 from bookings.models import Booking, NoShowReport, PrivateLink
-from bookings.presenters.follower import waiting
 from bookings.presenters.people import hue, initials
 from bookings.states import State, Verb
 from bookings.wording.case import Case
@@ -62,7 +61,7 @@ def after_report(case: Case) -> AfterReport:
 
 def thanks(case: Case) -> str:
     """Said once, right after a report."""
-    until, then = waiting(case)
+    until, then = case.until_answered
     return f"Thank you. {until} {then}"
 
 

@@ -6,8 +6,7 @@ import copy
 from dataclasses import dataclass
 
 from bookings import clocks, emails, links
-from bookings.emails.case import MailCase
-from bookings.emails.letter import Letter
+from bookings.emails.letter import Letter, MailCase
 from bookings.models import Booking, Offer
 from bookings.wording.reader import Reader
 
@@ -18,7 +17,7 @@ LINK = "a private link"
 @dataclass(frozen=True, slots=True)
 class Preview:
     letter: Letter
-    policy: str
+    closing: str
 
 
 def offer(booking: Booking, reader: Reader) -> Preview:
@@ -30,5 +29,5 @@ def offer(booking: Booking, reader: Reader) -> Preview:
     case.__dict__["offer"] = Offer(note=NOTE_GOES_HERE)
     case.__dict__["_links"] = dict.fromkeys((links.Purpose.PICK, *kind.links), LINK)
     letter = kind.write(case)
-    policy = "".join(part if isinstance(part, str) else part.label for part in letter.policy)
-    return Preview(letter, policy)
+    closing = "".join(part if isinstance(part, str) else part.label for part in letter.closing)
+    return Preview(letter, closing)

@@ -28,7 +28,8 @@ from bookings.models import (
 )
 from bookings.plain_text import one_line
 from bookings.wording import refund as money
-from bookings.wording.next_step import at_stake
+from bookings.wording.labels import CHANNELS
+from bookings.wording.next_step import at_stake, if_nobody_acts
 from bookings.wording.reader import Reader
 
 _LAST_OFFER = Compiled(
@@ -60,7 +61,7 @@ class Case:
     def expert(self) -> Expert:
         return self.booking.expert
 
-    @property
+    @cached_property
     def follower(self) -> BookedFollower:
         return self.booking.buyer
 
@@ -82,7 +83,7 @@ class Case:
         """Wed 26 Nov, 14:30 (Berlin)."""
         return f"{self.reader.moment(instant)} ({self.place})"
 
-    @property
+    @cached_property
     def place(self) -> str:
         """Berlin, for the reader's zone."""
         return formats.zone_place(self.reader.zone)
@@ -181,6 +182,39 @@ class Case:
         marks = self.booking.marks.order_by("-id")
         own = self._of_the_event(marks) if self.event else None
         return own or marks.filter(undone_at__isnull=True).first()
+
+    @property
+    def is_absence(self) -> bool:
+        """The expert says that the follower did not come."""
+        return self.mark is not None and self.mark.outcome == CompletionMark.Outcome.FOLLOWER_ABSENT
+
+    @property
+    def marked_as(self) -> str:
+        """What the expert says by marking the call, as the follower reads it."""
+        who = self.expert.first_name
+        if self.is_absence:
+            return f"{who} says you did not come to your call"
+        return f"{who} says your call took place"
+
+    @property
+    def mark_facts(self) -> tuple[tuple[str, str], ...]:
+        """What the expert wrote when marking the call as completed."""
+        facts, mark, booking = [("Call", self.call)], self.mark, self.booking
+        if mark is None or mark.held_at not in (None, booking.starts_at):
+            facts.append(("Planned", self.call_at))
+        if mark is not None:
+            facts.append(("When", self.placed(mark.held_at or booking.starts_at)))
+            if channel := CHANNELS.get(mark.channel):
+                facts.append(("Where", channel[:1].upper() + channel[1:]))
+            if mark.minutes:
+                facts.append(("How long", f"{mark.minutes} min"))
+        return tuple(facts)
+
+    @property
+    def until_answered(self) -> tuple[str, str]:
+        """Until when the expert may answer an open report, and what happens without an answer."""
+        until = f"{self.expert.first_name} has until {self.deadline} to answer."
+        return (until, if_nobody_acts(self.booking, self.reader))
 
     @cached_property
     def contest(self) -> Contest | None:

@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from bookings import database_time
-from bookings.emails.kinds import KINDS
-from bookings.emails.samples import Sample, samples
+from bookings.demo.samples import Sample, samples
+from bookings.emails import KINDS
 
 
 class Command(BaseCommand):

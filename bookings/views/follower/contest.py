@@ -7,7 +7,6 @@ from django.http import HttpResponse
 
 from bookings import clocks, formats, lifecycle
 from bookings.forms.follower import ContestForm
-from bookings.presenters import follower_mark as marks
 from bookings.states import TransitionNotAllowed, Verb
 from bookings.views.follower.private import (
     Purpose,
@@ -50,8 +49,8 @@ def _form(visit: Visit, form: ContestForm, *, status: int = 200) -> HttpResponse
         status=status,
         case=case,
         form=form,
-        heading=marks.says(case),
-        mark=marks.mark_facts(case),
+        heading=case.marked_as,
+        mark=case.mark_facts,
         until=case.reader.moment(closes_at) if closes_at else "",
         decided_in=formats.duration(visit.booking.limits.decide_window),
     )

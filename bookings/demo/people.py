@@ -88,11 +88,11 @@ class People:
 
 
 def gather() -> People:
-    """The cast; who is there already stays as they are."""
+    """All of them; who is there already stays as they are."""
     maya = _expert(MAYA, "Maya Fernandes", "Asia/Kolkata", clock="12", buffer_minutes=10)
     lukas = _expert(LUKAS, "Lukas Brandt", "Europe/Berlin", clock="24", buffer_minutes=15)
-    _sells(maya, MAYAS_SERVICES, MAYAS_HOURS)
-    _sells(lukas, LUKAS_SERVICES, LUKAS_HOURS)
+    sells(maya, MAYAS_SERVICES, MAYAS_HOURS)
+    sells(lukas, LUKAS_SERVICES, LUKAS_HOURS)
     followers = {name.split()[0]: _follower(name) for name in FOLLOWERS}
     return People(maya, lukas, _staff(), followers)
 
@@ -163,7 +163,7 @@ def _follower(name: str) -> Follower:
     return follower
 
 
-def _sells(
+def sells(
     expert: Expert,
     services: dict[str, tuple[int, int, str]],
     hours: Mapping[int, tuple[tuple[time, time], ...]],

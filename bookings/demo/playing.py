@@ -44,19 +44,19 @@ USUAL = Policy(
 )
 """Cases have a past, and it was lived under these limits, whatever the settings say now."""
 
-Deed = Callable[[Booking, datetime], object]
+Action = Callable[[Booking, datetime], object]
 """What somebody does with a booking at a moment."""
 
 
 @dataclass(frozen=True)
 class Act:
     at: datetime
-    deed: Deed
+    action: Action
 
 
 @dataclass(frozen=True)
-class Scene:
-    """One booking. `ref` makes it the same scene when the demo is seeded again."""
+class Story:
+    """One booking. `ref` makes it the same story when the demo is seeded again."""
 
     ref: str
     expert: Expert
@@ -76,64 +76,69 @@ class Scene:
         return f"demo-{self.ref}"
 
 
-def is_played(scene: Scene) -> bool:
-    return Booking.objects.filter(expert=scene.expert, external_ref=scene.external_ref).exists()
+def is_played(story: Story) -> bool:
+    return Booking.objects.filter(expert=story.expert, external_ref=story.external_ref).exists()
 
 
-def free_starts(scene: Scene, earliest: datetime, latest: datetime) -> list[datetime]:
+def free_starts(story: Story, earliest: datetime, latest: datetime) -> list[datetime]:
     """When the expert works and had no other call, whatever became of that one."""
     busy = Booking.objects.filter(
-        expert=scene.expert, busy_until__gt=earliest, starts_at__lt=latest + DAY
+        expert=story.expert, busy_until__gt=earliest, starts_at__lt=latest + DAY
     )
-    service = scene.expert.services.get(title=scene.title)
+    service = story.expert.services.get(title=story.title)
     return free_times.free_starts(
-        slots.availability_of(scene.expert),
+        slots.availability_of(story.expert),
         busy=busy.values_list("starts_at", "busy_until"),
         duration=timedelta(minutes=service.duration_minutes),
-        buffer=timedelta(minutes=scene.expert.buffer_minutes),
+        buffer=timedelta(minutes=story.expert.buffer_minutes),
         earliest=earliest,
         latest=latest,
     )
 
 
-def play(scene: Scene, *, now: datetime) -> int:
-    """1, or 0 when it was played before. All of the scene or nothing of it."""
-    if is_played(scene):
+def play(story: Story, *, now: datetime) -> int:
+    """1, or 0 when it was played before. All of the story or nothing of it."""
+    if is_played(story):
         return 0
     with transaction.atomic():
-        booking = _book(scene, now=now)
-        for act in scene.acts:
-            _live_until(booking, act.at, is_mailed=scene.is_mailed)
-            booking.refresh_from_db()
-            act.deed(booking, act.at)
-        _live_until(booking, now, is_mailed=scene.is_mailed)
-        if not (scene.is_mailed and settings.DEMO_INBOX):
+        booking = live(story, now=now)
+        if not (story.is_mailed and settings.DEMO_INBOX):
             mailbox.mark_sent(booking)
     return 1
 
 
-def _book(scene: Scene, *, now: datetime) -> Booking:
-    service = scene.expert.services.get(title=scene.title)
-    number = sum(map(ord, scene.ref))
-    booked_at = min(scene.starts_at, now) - (3 + number % 5) * DAY - (number % 600) * MINUTE
+def live(story: Story, *, now: datetime) -> Booking:
+    booking = _book(story, now=now)
+    for act in story.acts:
+        _live_until(booking, act.at, is_mailed=story.is_mailed)
+        booking.refresh_from_db()
+        act.action(booking, act.at)
+    _live_until(booking, now, is_mailed=story.is_mailed)
+    return booking
+
+
+def _book(story: Story, *, now: datetime) -> Booking:
+    service = story.expert.services.get(title=story.title)
+    number = sum(map(ord, story.ref))
+    booked_at = min(story.starts_at, now) - (3 + number % 5) * DAY - (number % 600) * MINUTE
     return intake.create(
         intake.draft(
-            expert=scene.expert,
-            follower=scene.follower,
+            expert=story.expert,
+            follower=story.follower,
             service=service,
-            starts_at=scene.starts_at,
-            ends_at=scene.starts_at + timedelta(minutes=service.duration_minutes),
+            starts_at=story.starts_at,
+            ends_at=story.starts_at + timedelta(minutes=service.duration_minutes),
             now=booked_at,
             price_minor=service.price_minor,
             currency=service.currency,
             payment=intake.PaymentFacts(
-                provider=scene.provider,
-                provider_ref=f"demo_{scene.refund_word}_{scene.expert.slug}_{scene.ref}",
+                provider=story.provider,
+                provider_ref=f"demo_{story.refund_word}_{story.expert.slug}_{story.ref}",
                 paid_at=booked_at,
                 method=CARDS[number % len(CARDS)],
             ),
-            external_ref=scene.external_ref,
-            limits=scene.limits or (USUAL if scene.acts else None),
+            external_ref=story.external_ref,
+            limits=story.limits or (USUAL if story.acts else None),
         )
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from bookings import lifecycle, slots
-from bookings.demo.stage import FOLLOWER, Deed, expert_of
+from bookings.demo.playing import FOLLOWER, Action, expert_of
 from bookings.models import Booking, CompletionMark, Contest, NoShowReport, Offer, Payment
 from bookings.states import Actor, ActorKind
 
@@ -14,60 +14,55 @@ Held = CompletionMark.Outcome
 Channel = CompletionMark.Channel
 
 
-def report(text: str, reason: str = Reason.EXPERT_ABSENT) -> Deed:
-    def deed(booking: Booking, at: datetime) -> None:
-        lifecycle.report_no_show(booking.pk, actor=FOLLOWER, now=at, reason=reason, text=text)
-
-    return deed
+def report(text: str, reason: str = Reason.EXPERT_ABSENT) -> Action:
+    return lambda booking, at: lifecycle.report_no_show(
+        booking.pk, actor=FOLLOWER, now=at, reason=reason, text=text
+    )
 
 
 def withdraw_report(booking: Booking, at: datetime) -> None:
     lifecycle.withdraw_report(booking.pk, actor=FOLLOWER, now=at)
 
 
-def offer(note: str = "") -> Deed:
-    def deed(booking: Booking, at: datetime) -> None:
-        lifecycle.offer_reschedule(booking.pk, actor=expert_of(booking), now=at, note=note)
+def offer(note: str = "") -> Action:
+    return lambda booking, at: lifecycle.offer_reschedule(
+        booking.pk, actor=expert_of(booking), now=at, note=note
+    )
 
-    return deed
 
-
-def offer_times(*starts: datetime, note: str = "") -> Deed:
-    def deed(booking: Booking, at: datetime) -> None:
-        lifecycle.offer_reschedule(
-            booking.pk,
-            actor=expert_of(booking),
-            now=at,
-            mode=Offer.Mode.LISTED,
-            slots=list(starts),
-            note=note,
-        )
-
-    return deed
+def offer_times(*starts: datetime, note: str = "") -> Action:
+    return lambda booking, at: lifecycle.offer_reschedule(
+        booking.pk,
+        actor=expert_of(booking),
+        now=at,
+        mode=Offer.Mode.LISTED,
+        slots=list(starts),
+        note=note,
+    )
 
 
 def withdraw_offer(booking: Booking, at: datetime) -> None:
     lifecycle.withdraw_offer(booking.pk, actor=expert_of(booking), now=at)
 
 
-def pick(wait: timedelta) -> Deed:
+def pick(wait: timedelta) -> Action:
     """The first time that is offered after `wait`."""
 
-    def deed(booking: Booking, at: datetime) -> None:
+    def action(booking: Booking, at: datetime) -> None:
         offered = booking.offers.get(outcome=Offer.Outcome.OPEN)
         free = slots.free_for(booking, now=at, offer=offered)
         start = next((start for start in free if start >= at + wait), free[-1])
         lifecycle.pick_time(booking.pk, actor=FOLLOWER, now=at, starts_at=start)
 
-    return deed
+    return action
 
 
 def refund_instead(booking: Booking, at: datetime) -> None:
     lifecycle.refund_instead(booking.pk, actor=FOLLOWER, now=at)
 
 
-def mark(outcome: str = Held.HELD_HERE, channel: str = Channel.PLANNED, note: str = "") -> Deed:
-    def deed(booking: Booking, at: datetime) -> None:
+def mark(outcome: str = Held.HELD_HERE, channel: str = Channel.PLANNED, note: str = "") -> Action:
+    def action(booking: Booking, at: datetime) -> None:
         is_held = outcome != Held.FOLLOWER_ABSENT
         lifecycle.mark_completed(
             booking.pk,
@@ -80,22 +75,19 @@ def mark(outcome: str = Held.HELD_HERE, channel: str = Channel.PLANNED, note: st
             note=note,
         )
 
-    return deed
+    return action
 
 
 def undo(booking: Booking, at: datetime) -> None:
     lifecycle.undo(booking.pk, actor=expert_of(booking), now=at)
 
 
-def contest(reason: str) -> Deed:
-    def deed(booking: Booking, at: datetime) -> None:
-        lifecycle.contest(booking.pk, actor=FOLLOWER, now=at, reason=reason)
-
-    return deed
+def contest(reason: str) -> Action:
+    return lambda booking, at: lifecycle.contest(booking.pk, actor=FOLLOWER, now=at, reason=reason)
 
 
-def decide(staff_id: int, decision: str, reason: str, *, is_half: bool = False) -> Deed:
-    def deed(booking: Booking, at: datetime) -> None:
+def decide(staff_id: int, decision: str, reason: str, *, is_half: bool = False) -> Action:
+    def action(booking: Booking, at: datetime) -> None:
         amount = booking.price_minor // 2 if is_half else None
         lifecycle.decide(
             booking.pk,
@@ -106,21 +98,19 @@ def decide(staff_id: int, decision: str, reason: str, *, is_half: bool = False) 
             amount_minor=amount if decision == Contest.Decision.REFUNDED else None,
         )
 
-    return deed
+    return action
 
 
-def refund(reason: str = "") -> Deed:
-    def deed(booking: Booking, at: datetime) -> None:
-        lifecycle.refund_now(booking.pk, actor=expert_of(booking), now=at, reason=reason)
+def refund(reason: str = "") -> Action:
+    return lambda booking, at: lifecycle.refund_now(
+        booking.pk, actor=expert_of(booking), now=at, reason=reason
+    )
 
-    return deed
 
-
-def cancel(reason: str) -> Deed:
-    def deed(booking: Booking, at: datetime) -> None:
-        lifecycle.cancel(booking.pk, actor=expert_of(booking), now=at, reason=reason)
-
-    return deed
+def cancel(reason: str) -> Action:
+    return lambda booking, at: lifecycle.cancel(
+        booking.pk, actor=expert_of(booking), now=at, reason=reason
+    )
 
 
 def dispute(booking: Booking, at: datetime) -> None:

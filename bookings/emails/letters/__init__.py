@@ -1,0 +1,13 @@
+"""Every e-mail, by its subject. Importing a module here enters its e-mails into the register."""
+
+from bookings.emails.letters import (
+    accounts,
+    booked,
+    completion,
+    no_show,
+    offers,
+    refunds,
+    staff,
+)
+
+__all__ = ["accounts", "booked", "completion", "no_show", "offers", "refunds", "staff"]

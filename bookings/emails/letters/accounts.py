@@ -1,0 +1,83 @@
+"""The account somebody signs in with."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.auth.tokens import default_token_generator
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+
+from bookings import formats
+from bookings.emails.letter import Letter, MailCase, page_link
+from bookings.emails.registry import EXPERT, Email
+from bookings.models import User
+from bookings.plain_text import one_line
+
+NOT_EXPECTED = "If you did not expect this, answer this e-mail at once."
+
+
+def _account_exists(case: MailCase) -> bool:
+    """A form to which everybody can send any address writes this e-mail for each of them."""
+    try:
+        return case.user.is_active
+    except User.DoesNotExist:
+        return False
+
+
+@Email(EXPERT, "somebody asks to choose a new password", still_true=_account_exists)
+def password_reset(case: MailCase) -> Letter:
+    """The token is made when it is sent and stored nowhere."""
+    uid = urlsafe_base64_encode(force_bytes(case.user.pk))
+    token = default_token_generator.make_token(case.user)
+    lasts = formats.duration(timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT))
+    works = f"The link works for {lasts} and once."
+    return Letter(
+        subject=f"Choose a new password for {case.site_name}",
+        preheader=works,
+        heading="Choose a new password",
+        paragraphs=("Somebody, we hope you, asked to choose a new password for your account.",),
+        button=page_link(
+            "Choose a new password", "password_reset_confirm", uidb64=uid, token=token
+        ),
+        closing=(f"{works} If it was not you, ignore this e-mail.",),
+        why="your address was entered on the sign-in page",
+        is_private=True,
+    )
+
+
+@Email(EXPERT, "staff has changed the address somebody signs in with; sent to the old one")
+def address_changed_by_staff(case: MailCase) -> Letter:
+    new = one_line(str(case.facts["new"]))
+    return Letter(
+        subject=f"Your e-mail address at {case.site_name} was changed",
+        preheader=f"From now on you sign in with {new}.",
+        heading="Your e-mail address was changed",
+        paragraphs=(
+            f"The staff of {case.site_name} changed the e-mail address of your account. From now "
+            f"on you sign in with {new}, and our e-mails go there.",
+        ),
+        quote=str(case.facts["reason"]),
+        quoted="Why",
+        closing=(NOT_EXPECTED,),
+        why="this was the address of your account",
+    )
+
+
+@Email(EXPERT, "staff has set a new password for somebody, or switched theirs off")
+def password_changed_by_staff(case: MailCase) -> Letter:
+    done = "set a new password for your account. You can choose one of your own"
+    if case.facts.get("is_off"):
+        done = "switched off the password of your account. To sign in again, choose a new one"
+    return Letter(
+        subject=f"Your password at {case.site_name} was changed",
+        preheader=NOT_EXPECTED,
+        heading="Your password was changed",
+        paragraphs=(f"The staff of {case.site_name} {done} with the button below.",),
+        button=page_link("Choose a new password", "password_reset"),
+        quote=str(case.facts["reason"]),
+        quoted="Why",
+        closing=(NOT_EXPECTED,),
+        why="this is the address of your account",
+    )

@@ -1,0 +1,111 @@
+"""A call was bought; and the newest private link, for a follower who asks for it."""
+
+from __future__ import annotations
+
+from bookings import formats
+from bookings.emails.letter import Facts, Letter, MailCase, Sentence
+from bookings.emails.registry import EXPERT, FOLLOWER, Email
+from bookings.intake import CHECKOUT
+from bookings.models import TimelineEvent
+from bookings.states import FINAL, State
+
+
+def is_at_this_time(case: MailCase) -> bool:
+    """The call is still at the time that the e-mail announces: the one picked, or else bought."""
+    announced = case.instant("to") or case.instant("starts_at")
+    return case.booking.starts_at == announced and State(case.booking.state) not in FINAL
+
+
+def _was_bought_here(event: TimelineEvent) -> bool:
+    """Just now, not imported and not part of the demo's past."""
+    return bool(event.data.get("origin") == CHECKOUT)
+
+
+def where(case: MailCase) -> Facts:
+    return (("Where", case.booking.place),) if case.booking.place else ()
+
+
+def _price(case: MailCase) -> Facts:
+    if case.is_free:
+        return (("Price", "Free"),)
+    by = f", {case.payment.method}" if case.payment and case.payment.method else ""
+    return (("Paid", f"{case.price}{by}"),)
+
+
+def if_it_does_not_happen(case: MailCase) -> Sentence:
+    opens_after = formats.duration(case.booking.limits.report_opens_after)
+    return (
+        f"Did the call not happen? From {opens_after} after its start you can ",
+        case.link("tell us here", "report"),
+        ".",
+    )
+
+
+@Email(
+    FOLLOWER,
+    "a call was bought; with a calendar file",
+    after=("booked",),
+    applies=_was_bought_here,
+    still_true=is_at_this_time,
+    links=("report", "status"),
+    calendar="REQUEST",
+)
+def booked(case: MailCase) -> Letter:
+    who = case.expert.first_name
+    return Letter(
+        subject=f"You are booked with {who}: {case.call_at}",
+        preheader="Calendar file attached.",
+        heading=f"Your call with {who} is booked",
+        paragraphs=(
+            f"Your {case.title} with {case.expert.name} is on {case.call_at}.",
+            "A calendar file is attached.",
+        ),
+        facts=(*case.call_facts, *where(case), *_price(case)),
+        closing=if_it_does_not_happen(case),
+    )
+
+
+@Email(
+    EXPERT,
+    "a call was bought; with a calendar file",
+    after=("booked",),
+    applies=_was_bought_here,
+    still_true=is_at_this_time,
+    calendar="REQUEST",
+)
+def booked_expert(case: MailCase) -> Letter:
+    who = case.follower.first_name
+    return Letter(
+        subject=f"{who} booked a call: {case.call_at}",
+        preheader="Calendar file attached.",
+        heading=f"{who} booked your {case.title}",
+        paragraphs=(f"{case.follower.name} booked your {case.title} on {case.call_at}.",),
+        facts=(*case.call_facts, *where(case), *_price(case)),
+        closing=("A calendar file is attached.",),
+    )
+
+
+_OPENS = {
+    "pick": "Pick a new time",
+    "report": "Open the report page",
+    "contest": "Tell us what happened",
+    "status": "View status",
+}
+
+
+def _link_is_current(case: MailCase) -> bool:
+    links = case.booking.links.filter(superseded_at__isnull=True)
+    return links.filter(purpose=case.datum("purpose")).exists()
+
+
+@Email(FOLLOWER, "the follower asks for the newest link", still_true=_link_is_current)
+def new_link(case: MailCase) -> Letter:
+    purpose = str(case.datum("purpose"))
+    return Letter(
+        subject=f"Your new link for your call with {case.expert.first_name}",
+        preheader="Older links have stopped working.",
+        heading="Here is your newest link",
+        paragraphs=(f"You asked for the link of your {case.title} with {case.expert.name}.",),
+        button=case.link(_OPENS.get(purpose, "Open"), purpose),
+        closing=("If you did not ask for it, you can ignore this e-mail.",),
+    )

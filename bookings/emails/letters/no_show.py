@@ -1,0 +1,190 @@
+"""Did the call happen? What the follower is asked, and what becomes of their report."""
+
+from __future__ import annotations
+
+from bookings import clocks, rules
+from bookings.emails.letter import (
+    Letter,
+    MailCase,
+    Sentence,
+    lower_first,
+    page_link,
+    upper_first,
+)
+from bookings.emails.registry import EXPERT, FOLLOWER, Email
+from bookings.models import NoShowReport
+from bookings.states import State
+from bookings.wording.next_step import if_nobody_acts
+
+
+def _is_unconfirmed(case: MailCase) -> bool:
+    """The call is over, nobody has said anything, and it was not moved since."""
+    booking, queued = case.booking, case.instant("starts_at")
+    is_past = clocks.has_ended(booking, case.now) and queued in (None, booking.starts_at)
+    return is_past and booking.state == State.SCHEDULED and not booking.has_open_report
+
+
+def _is_open(case: MailCase) -> bool:
+    """The very report the event made."""
+    if case.booking.state != State.NO_SHOW_REPORTED or case.event is None:
+        return False
+    reports = case.booking.reports.filter(made_by=case.event)
+    return reports.filter(outcome=NoShowReport.Outcome.OPEN).exists()
+
+
+def _is_closed(case: MailCase) -> bool:
+    return not case.booking.has_open_report
+
+
+def _clock_runs(case: MailCase) -> bool:
+    deadline_at = case.booking.deadline_at
+    is_ahead = deadline_at is not None and case.now < deadline_at
+    return case.booking.state == State.NO_SHOW_REPORTED and is_ahead and case.has_same_deadline
+
+
+@Email(
+    FOLLOWER,
+    "the scheduled end of the call has passed",
+    still_true=_is_unconfirmed,
+    links=("report",),
+)
+def after_call(case: MailCase) -> Letter:
+    closes_at = clocks.report_closes_at(case.booking)
+    question = f"Did your call with {case.expert.first_name} happen?"
+    return Letter(
+        subject=question,
+        preheader="If not, tell us. It takes a minute.",
+        paragraphs=(
+            f"Your {case.title} with {case.expert.name} was planned for {case.call_at}.",
+            "If it took place, there is nothing to do.",
+        ),
+        button=case.link("Tell us it did not happen", "report"),
+        closing=(f"You can tell us until {case.at(closes_at)}.",),
+    )
+
+
+@Email(
+    FOLLOWER,
+    "the follower has reported a no-show",
+    after=("report_no_show",),
+    still_true=_is_open,
+    links=("report", "status"),
+)
+def report_received(case: MailCase) -> Letter:
+    who = case.expert.first_name
+    withdraw: Sentence = (
+        "Did the call happen after all? ",
+        case.link("Withdraw the report", "report"),
+        ".",
+    )
+    if case.datum("is_second"):
+        withdraw = (
+            f"{who} cannot offer a new time again. If you would rather have one than a refund, "
+            "you can ",
+            case.link("pick a new time yourself", "report"),
+            ". You can withdraw the report there too.",
+        )
+    until, then = case.until_answered
+    return Letter(
+        subject=f"We got your report about {who}’s call",
+        preheader=until,
+        heading="Thank you for telling us",
+        paragraphs=(
+            f"You told us that your {case.title} with {case.expert.name} did not happen.",
+            f"{until} {then}",
+        ),
+        facts=(*case.call_facts, ("Answer by", case.deadline)),
+        closing=withdraw,
+    )
+
+
+def _ways_to_answer(case: MailCase) -> str:
+    if case.booking.offers_after_report:
+        return (
+            "A new time was offered before, so now only the follower can choose to move the call. "
+            "You can mark it as completed if it was held, or refund it."
+        )
+    return "Offer a new time, or mark the call as completed if it was held."
+
+
+@Email(EXPERT, "the follower reports a no-show", after=("report_no_show",), still_true=_is_open)
+def no_show_reported(case: MailCase) -> Letter:
+    who, report, until = case.follower.first_name, case.report, case.deadline
+    words = report.text if report else ""
+    reason = NoShowReport.Reason(report.reason).label if report else ""
+    return Letter(
+        subject=f"{who} reported a no-show: answer by {until}",
+        preheader=f"“{words[:90]}”" if words else f"{upper_first(reason)}.",
+        heading=f"{who} says your call did not happen",
+        paragraphs=(
+            f"{case.follower.name} reported your {case.title}: {lower_first(reason)}.",
+            _ways_to_answer(case),
+        ),
+        quote=words,
+        quoted=who,
+        button=page_link("Answer the report", "booking", code=case.booking.code),
+        facts=(*case.call_facts, ("Answer by", until)),
+        closing=(if_nobody_acts(case.booking, case.reader),),
+    )
+
+
+@Email(EXPERT, "48, 24 and 6 hours before the deadline of a no-show report", still_true=_clock_runs)
+def time_left(case: MailCase) -> Letter:
+    who, hours = case.follower.first_name, int(case.facts.get("hours") or 0)
+    left = f"{hours} hour{'' if hours == 1 else 's'}" if hours else "A few minutes"
+    subject = f"{left} left for {who}’s call"
+    if hours <= 6 and case.back:
+        subject = f"{left} left before {case.back} goes back to {who}"
+    return Letter(
+        subject=subject,
+        preheader=f"Answer by {case.deadline}.",
+        heading=f"{left} left to answer {who}",
+        paragraphs=(
+            f"{case.follower.name} reported that your {case.title} did not happen.",
+            _ways_to_answer(case),
+        ),
+        button=page_link("Answer the report", "booking", code=case.booking.code),
+        facts=(*case.call_facts, ("Answer by", case.deadline)),
+        closing=(if_nobody_acts(case.booking, case.reader),),
+    )
+
+
+@Email(
+    FOLLOWER,
+    "the follower has withdrawn a report",
+    after=("withdraw_report",),
+    still_true=_is_closed,
+    links=("report",),
+)
+def withdrawal_received(case: MailCase) -> Letter:
+    closes_at = clocks.report_closes_at(case.booking)
+    button = case.link("Report it again", "report")
+    closing = f"Was that not you? You can report the call until {case.at(closes_at)}."
+    if not rules.may_report(case.booking, now=case.now):
+        button = case.link("View status", "report")
+        closing = "Was that not you, or did the call not happen? Reply to this e-mail."
+    return Letter(
+        subject=f"Your report about {case.expert.first_name}’s call is withdrawn",
+        preheader="Was that not you? Tell us.",
+        heading="Your report is withdrawn",
+        paragraphs=(
+            f"Your {case.title} with {case.expert.name} counts as held again.",
+            "Nothing is refunded, and there is nothing else to do.",
+        ),
+        button=button,
+        closing=(closing,),
+    )
+
+
+@Email(EXPERT, "the follower withdraws a report", after=("withdraw_report",), still_true=_is_closed)
+def report_withdrawn(case: MailCase) -> Letter:
+    who = case.follower.first_name
+    return Letter(
+        subject=f"{who} withdrew the no-show report",
+        preheader="There is nothing left to do.",
+        heading=f"{who} withdrew the report",
+        paragraphs=(
+            f"{case.follower.name} no longer says that your {case.title} did not happen.",
+            "Nothing is refunded, and there is nothing left to do.",
+        ),
+    )
