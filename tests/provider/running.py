@@ -29,13 +29,12 @@ class Provider:
         self.server, self.name = server, name
 
     def gateway(self, *, read_seconds: float = BRIEF, **wrong: Any) -> Gateway:
-        keys = self.server.keys
-        given: dict[str, Any]
+        keys, at = self.server.keys, self.server.url
+        given: dict[str, Any] = {"api_base": at, "read_seconds": read_seconds}
         if self.name == "stripe":
-            given: dict[str, Any] = {"secret_key": keys.stripe_secret_key, **wrong}
-            return StripeGateway(api_base=self.server.url, read_seconds=read_seconds, **given)
-        given = {"key_id": keys.razorpay_key_id, "key_secret": keys.razorpay_key_secret, **wrong}
-        return RazorpayGateway(api_base=self.server.url, read_seconds=read_seconds, **given)
+            return StripeGateway(**given, **{"secret_key": keys.stripe_secret_key, **wrong})
+        own = {"key_id": keys.razorpay_key_id, "key_secret": keys.razorpay_key_secret}
+        return RazorpayGateway(**given, **{**own, **wrong})
 
     def tell(self, **words: Any) -> dict[str, Any]:
         return post(self.server.url + "/_control", words)
