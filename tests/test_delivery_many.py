@@ -127,7 +127,7 @@ def test_one_that_cannot_be_claimed_stops_nobody(
     mailbox: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = many_due(6)
-    take = delivery._Post._take
+    take = delivery._Delivery._take
 
     def poisonous(self: Any, pks: Any, **more: Any) -> Any:
         if ids[2] in pks:
@@ -135,7 +135,7 @@ def test_one_that_cannot_be_claimed_stops_nobody(
         return take(self, pks, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(delivery._Post, "_take", poisonous)
+        patch.setattr(delivery._Delivery, "_take", poisonous)
         assert tasks.deliver_all(ids, now=NOW) == 5
     assert tasks.deliver_all(ids, now=NOW) == 1
     each_once(mailbox, ids)
@@ -153,16 +153,16 @@ def test_in_a_batch_only_rows_whose_lease_is_ours_are_written(
     mailbox: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = many_due(4)
-    finish = delivery._Post.finish
+    finish = delivery._Delivery.finish
 
     def late(self: Any, items: Any) -> None:
         if items:
-            monkeypatch.setattr(delivery._Post, "finish", finish)
+            monkeypatch.setattr(delivery._Delivery, "finish", finish)
             emails.deliver(ids[1], now=NOW + delivery.LEASE)  # another one has taken it
             OutboxEmail.objects.filter(pk=ids[1]).update(last_error="written by the other one")
         finish(self, items)
 
-    monkeypatch.setattr(delivery._Post, "finish", late)
+    monkeypatch.setattr(delivery._Delivery, "finish", late)
     monkeypatch.setattr("bookings.lanes.GATHER_SECONDS", 2.0)  # all of them at once
     assert tasks.deliver_all(ids, now=NOW) == 3
     assert OutboxEmail.objects.get(pk=ids[1]).last_error == "written by the other one"
@@ -184,7 +184,7 @@ def test_a_sender_that_dies_with_a_batch_is_followed_by_another(
             raise SenderDied
 
     with monkeypatch.context() as patch:
-        patch.setattr(delivery._Post, "finish", die)
+        patch.setattr(delivery._Delivery, "finish", die)
         with pytest.raises(SenderDied):
             tasks.deliver_all(ids, now=NOW)
     leased = states()[OutboxState.SENDING]

@@ -46,10 +46,10 @@ def deliver_all(email_ids: Sequence[int], *, now: datetime, seconds: float = 30.
     `seconds` none is begun, and what is left over is for the next one.
     """
     with closing(Connections()) as connections:
-        post = _Post(email_ids, now, connections)
+        delivery = _Delivery(email_ids, now, connections)
         at_most = settings.MAIL_IN_FLIGHT
-        lanes.work(post, at_most=at_most, claimed=4 * at_most, seconds=seconds)
-    return post.sent
+        lanes.work(delivery, at_most=at_most, claimed=4 * at_most, seconds=seconds)
+    return delivery.sent
 
 
 @dataclass(eq=False, slots=True)
@@ -63,7 +63,7 @@ class _Item:
     is_sent: bool = False
 
 
-class _Post(lanes.Clock):
+class _Delivery(lanes.Clock):
     def __init__(self, ids: Sequence[int], now: datetime, connections: Connections) -> None:
         super().__init__(now)
         self.lease = uuid.uuid4()
