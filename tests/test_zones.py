@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 from datetime import UTC, datetime
 
 import pytest
+from django import forms
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django.utils import timezone
 
 from bookings import links, zones
-from bookings.forms.zones import zone_choices
+from bookings.forms.zones import ZoneSelect, zone_choices
 from bookings.models import validate_time_zone
 from bookings.presenters.zones import likely
 from tests.builders import make_booking, make_follower, offer
@@ -43,6 +46,28 @@ def test_the_list_has_each_place_once_and_no_older_name() -> None:
 def test_a_place_is_offered_once_under_both_its_names() -> None:
     found = likely(["Asia/Calcutta", "Asia/Kolkata"], chosen="Asia/Kolkata", clock="24", now=WINTER)
     assert [option.name for option in found] == ["Asia/Kolkata"]
+
+
+@pytest.mark.parametrize("chosen", ["Europe/Berlin", "UTC", "Mars/<Base>", "", None])
+def test_the_select_says_what_djangos_own_would_say(chosen: str | None) -> None:
+    current = chosen or "Asia/Kolkata"
+    choices, attrs = zone_choices(current=current, now=WINTER), {"id": "id_zone", "required": True}
+    ours, djangos = (
+        re.sub(r">\s+<", "><", kind(choices=choices).render("zone", chosen, attrs).strip())
+        for kind in (ZoneSelect, forms.Select)
+    )
+    assert ours.count("<option") > 400
+    assert ours == djangos
+
+
+def test_a_list_of_zones_is_packed_for_who_takes_it_so(client: Client) -> None:
+    plain = client.get("/time-zones/")
+    packed = client.get("/time-zones/", headers={"Accept-Encoding": "br, gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.content) == plain.content
+    assert len(packed.content) < len(plain.content) / 3
+    assert {"Content-Encoding"} & {*plain.headers} == set()
+    assert plain.headers["Vary"] == packed.headers["Vary"] == "Accept-Encoding"
 
 
 @pytest.mark.django_db

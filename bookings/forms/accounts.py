@@ -16,7 +16,7 @@ from django.contrib.auth.forms import (
 from bookings import addresses, database_time, emails, printed_passwords, tasks
 from bookings.forms.style import Styled
 from bookings.forms.text import AddressField, NameField
-from bookings.forms.zones import zone_choices
+from bookings.forms.zones import ZoneSelect, zone_choices
 from bookings.models import Clock, Expert, User
 
 THEMES = [("system", "Like the device"), ("light", "Light"), ("dark", "Dark")]
@@ -118,6 +118,7 @@ class AccountForm(Styled, forms.ModelForm[Expert]):
         label="Time zone",
         help_text="Your pages and e-mails show times in this zone. "
         "Your weekly hours are kept in it as well.",
+        widget=ZoneSelect,
     )
     clock = forms.ChoiceField(label="Clock", choices=Clock.choices, widget=forms.RadioSelect)
     theme = forms.ChoiceField(label="Appearance", choices=THEMES, widget=forms.RadioSelect)

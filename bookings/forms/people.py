@@ -13,7 +13,7 @@ from django.forms import BaseInlineFormSet
 from bookings import addresses, database_time, emails, tasks, zones
 from bookings.forms.availability import problem_with
 from bookings.forms.text import NameField, ParagraphsField
-from bookings.forms.zones import zone_choices
+from bookings.forms.zones import ZoneSelect, zone_choices
 from bookings.gateways import selling_with, why_not
 from bookings.models import Clock, Expert, Service, User, WeeklyHours
 
@@ -29,7 +29,9 @@ class PersonForm(forms.ModelForm[Any]):
             given = self.initial.get("time_zone") or ""
             current = given if zones.is_known(given) else "UTC"
             self.fields["time_zone"] = forms.ChoiceField(
-                choices=zone_choices(current=current, now=database_time.now()), initial=current
+                choices=zone_choices(current=current, now=database_time.now()),
+                initial=current,
+                widget=ZoneSelect,
             )
 
 

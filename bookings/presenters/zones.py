@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from babel import Locale
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
 
 from bookings import formats, zones
-
-Regions = Sequence[tuple[str, Sequence[tuple[str, str]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +23,6 @@ def likely(near: Iterable[str], *, chosen: str, clock: str, now: datetime) -> li
     known = (zones.todays_name(name) for name in near if zones.is_known(name))
     names = dict.fromkeys([chosen, *known])
     return [ZoneOption(name, now_in(name, clock, now), name == chosen) for name in names]
-
-
-def as_options(regions: Regions) -> SafeString:
-    """All zones by region, for the same select."""
-    groups = (
-        (region, format_html_join("", '<option value="{}">{}</option>', zones))
-        for region, zones in regions
-    )
-    return format_html_join("", '<optgroup label="{}">{}</optgroup>', groups)
 
 
 def now_in(zone: str, clock: str, now: datetime) -> str:
