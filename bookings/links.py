@@ -120,6 +120,14 @@ def _supersede(bookings: Sequence[int], purposes: Sequence[str], *, now: datetim
     compiled.update(PrivateLink, current, {"superseded_at": now, "superseded_by": by})
 
 
+def bring_back(undone: TimelineEvent) -> None:
+    """The links this event revoked, except where there is a newer one: the follower has that."""
+    newer = PrivateLink.objects.filter(booking=undone.booking_id, superseded_at__isnull=True)
+    revoked = PrivateLink.objects.filter(superseded_by=undone)
+    revoked.filter(purpose__in=newer.values("purpose")).update(superseded_by=None)
+    revoked.update(superseded_at=None, superseded_by=None)
+
+
 def mark_used(booking: Booking, purpose: str, *, now: datetime) -> None:
     booking.links.filter(purpose=purpose, superseded_at__isnull=True, used_at__isnull=True).update(
         used_at=now

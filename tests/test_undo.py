@@ -9,7 +9,7 @@ import pytest
 
 from bookings import emails, lifecycle, links, refunds, slots, tasks
 from bookings.emails import outbox
-from bookings.models import Booking, Checkout, OutboxEmail, Refund
+from bookings.models import Booking, Checkout, OutboxEmail, Refund, TimelineEvent
 from bookings.models.money import NOT_LIVE
 from bookings.states import Actor, ActorKind, State, TransitionNotAllowed
 from tests.builders import (
@@ -66,6 +66,35 @@ def test_undoing_a_mark_reopens_the_report() -> None:
     assert back.reports.get().outcome == "open"
     assert back.marks.get().undone_at == SOON
     assert links.current(booking, "contest") is None
+
+
+def test_links_are_good_again_unless_there_is_a_newer_one() -> None:
+    booking = offer(make_booking())
+    old = links.current(booking, "pick")
+    assert old is not None
+    lifecycle.refund_now(booking.pk, actor=expert_of(booking), now=AFTER)
+    assert links.current(booking, "pick") is None
+    newer = links.ensure(booking, "pick", now=AFTER)
+    assert undo(booking, now=AFTER).state == State.RESCHEDULE_OFFERED
+    assert links.current(booking, "pick") == newer
+    old.refresh_from_db()
+    assert (old.superseded_at, old.superseded_by) == (AFTER, None)
+
+
+def test_an_undo_beside_a_link_that_is_just_made_is_refused_in_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    booking = offer(make_booking())
+    lifecycle.refund_now(booking.pk, actor=expert_of(booking), now=AFTER)
+
+    def just_then(undone: TimelineEvent) -> None:
+        links.ensure(booking, "pick", now=AFTER)  # it was not there yet when it was looked for
+        undone.superseded_links.update(superseded_at=None, superseded_by=None)
+
+    monkeypatch.setattr(links, "bring_back", just_then)
+    with pytest.raises(TransitionNotAllowed, match="has changed"):
+        undo(booking, now=AFTER)
+    assert Booking.objects.get().state == State.REFUNDED
 
 
 def test_undoing_a_refund_frees_the_money_again() -> None:

@@ -98,9 +98,9 @@ def _sqlstate(error: Exception) -> str:
 
 
 _SOMEBODY_WAS_FASTER = (
-    "one_open", "acts_once", "once_per_call",
+    "one_open", "acts_once", "once_per_call", "link_one_current_per_purpose",
     "timelineevent.request_key", "noshowreport.booking_id", "offer.booking_id",
-    "contest.booking_id",
+    "contest.booking_id", "privatelink.booking_id",
 )  # fmt: skip
 """Names of the constraints on PostgreSQL, and the columns that SQLite names instead."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from bookings import emails, refunds, slots
+from bookings import emails, links, refunds, slots
 from bookings.lifecycle.engine import transition, verb
 from bookings.models import Booking, NoShowReport, Offer, TimelineEvent
 from bookings.states import FINAL, Actor, State, TransitionNotAllowed, Verb
@@ -68,4 +68,4 @@ def _take_back(undone: TimelineEvent, event: TimelineEvent, *, now: datetime) ->
     undone.closed_noshowreport_set.filter(
         outcome__in=[NoShowReport.Outcome.COMPLETED, NoShowReport.Outcome.REFUNDED]
     ).update(**reopened)
-    undone.superseded_links.update(superseded_at=None, superseded_by=None)
+    links.bring_back(undone)
