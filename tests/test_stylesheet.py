@@ -105,6 +105,14 @@ def test_it_is_found_where_nothing_was_collected() -> None:
     assert Path(found).read_text() == stylesheet.joined()
 
 
+def test_it_is_as_old_as_its_newest_part() -> None:
+    """A browser asks less often for what has not changed for long."""
+    first, second = (finders.find("app.css") for _ in range(2))
+    assert first == second
+    newest = max(path.stat().st_mtime for path in [*stylesheet.parts(), Path(stylesheet.__file__)])
+    assert Path(str(first)).stat().st_mtime == pytest.approx(newest)
+
+
 def test_it_is_collected_without_its_parts(settings: Any, tmp_path: Path) -> None:
     settings.STATIC_ROOT = tmp_path
     call_command("collectstatic", interactive=False, verbosity=0)

@@ -7,6 +7,7 @@ asked for where nothing is collected (in DEBUG and in tests). So nobody has a st
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Iterable
@@ -44,10 +45,14 @@ PARTS = (
 are best kept in one part."""
 
 
+def parts() -> list[Path]:
+    folder = Path(settings.BASE_DIR) / "static" / FOLDER
+    return [folder / f"{part}.css" for part in PARTS]
+
+
 def joined() -> str:
     """All parts, without comments and without blanks that mean nothing."""
-    folder = Path(settings.BASE_DIR) / "static" / FOLDER
-    text = "".join((folder / f"{part}.css").read_text(encoding="utf-8") for part in PARTS)
+    text = "".join(path.read_text(encoding="utf-8") for path in parts())
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     return re.sub(r"\s*([{};])\s*", r"\1", text).strip()
 
@@ -77,11 +82,14 @@ class Finder(FileSystemFinder):
         return super().find(path, *args, **kwargs)
 
     def _write(self) -> None:
-        """In one step, for whoever is reading it at this moment."""
+        """The file changes in one step, for whoever is reading it at this moment. It is as old as
+        its newest part, so that a browser may keep it for as long as it would keep the parts."""
         folder = Path(self.folder.name)
         folder.mkdir(exist_ok=True)
         with tempfile.NamedTemporaryFile(
             "w", dir=folder, prefix=".", delete=False, encoding="utf-8"
         ) as file:
             file.write(joined())
+        newest = max(path.stat().st_mtime for path in [*parts(), Path(__file__)])
+        os.utime(file.name, (newest, newest))
         Path(file.name).replace(folder / NAME)
