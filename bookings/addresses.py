@@ -21,7 +21,7 @@ _AT_THE_ENDS = "".join(
 )
 """Invisible signs that come along when an address is copied."""
 _DOTS = "\u3002\uff61"
-"""of the Far East, which some programs take for those of a domain"""
+"""Full stops of the Far East, which some programs take for those of a domain."""
 _domain = EmailValidator.domain_regex
 _mailbox = re.compile(r"[-!#$%&'*+/=?^_`{}|~0-9A-Za-z]+(\.[-!#$%&'*+/=?^_`{}|~0-9A-Za-z]+)*")
 

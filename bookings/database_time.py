@@ -23,7 +23,7 @@ from bookings.models import Heartbeat
 
 MOST_APART = timedelta(seconds=30)
 READ_EVERY = 10.0
-"""seconds; in between the steady clock goes on"""
+"""Seconds. In between the steady clock goes on."""
 REFERENCE = "clock"
 """Heartbeat of SQLite: what the time was, and since when the machine is running."""
 _UPTIME, _BOOT_ID = Path("/proc/uptime"), Path("/proc/sys/kernel/random/boot_id")
@@ -33,7 +33,7 @@ _UPTIME, _BOOT_ID = Path("/proc/uptime"), Path("/proc/sys/kernel/random/boot_id"
 class Comparison:
     database: datetime
     ahead: timedelta
-    """of this process, at least; negative when it is behind"""
+    """By how much the clock of this process is ahead, at least; negative when it is behind."""
 
     @property
     def agrees(self) -> bool:

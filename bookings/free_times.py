@@ -34,9 +34,9 @@ class Availability:
 
     zone: ZoneInfo
     weekly: Mapping[int, Sequence[Spell]]
-    """weekday (Monday 0) to its spells"""
+    """The spells of each weekday; Monday is 0."""
     overrides: Mapping[date, Sequence[Spell]] = field(default_factory=dict)
-    """replaces the weekday; an empty sequence is a day off"""
+    """Each replaces its weekday. An empty sequence is a day off."""
     step: timedelta = timedelta(minutes=30)
 
 
@@ -122,7 +122,7 @@ def _spells_of(availability: Availability, day: date) -> Sequence[Spell]:
 class _Moment(NamedTuple):
     minute: int
     offset: int
-    """minutes that the wall clock is ahead of UTC from here on"""
+    """The minutes that the wall clock is ahead of UTC from here on."""
 
 
 class _Stretch(NamedTuple):
@@ -131,7 +131,7 @@ class _Stretch(NamedTuple):
     begins: int
     ends: int
     midnight: int
-    """when the clock read, or would have read, 00:00"""
+    """When the clock showed, or would have shown, 00:00."""
 
 
 def _stretches(day: date, begins: _Moment, ends: _Moment, zone: ZoneInfo) -> list[_Stretch]:

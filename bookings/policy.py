@@ -18,31 +18,31 @@ class Policy:
     """All limits of one booking. Durations are elapsed time, never business days."""
 
     no_show_window: timedelta
-    """how long the expert may answer a no-show report"""
+    """How long the expert may answer a no-show report."""
     report_opens_after: timedelta
-    """after the scheduled start"""
+    """How long after the scheduled start a report is taken."""
     report_window: timedelta
-    """after the scheduled end"""
+    """How long after the scheduled end a report is still taken."""
     offer_window: timedelta
-    """how long the follower may pick a new time"""
+    """How long the follower may pick a new time."""
     offer_after_call: timedelta
-    """how long after a call the expert may still offer a new time"""
+    """How long after a call the expert may still offer a new time."""
     contest_window: timedelta
-    """after the mark"""
+    """How long after “completed” the follower may contest it."""
     decide_window: timedelta
-    """how long staff may decide a contested booking"""
+    """How long staff may take to decide a contested booking."""
     undo_window: timedelta
     grace: timedelta
-    """added to every deadline for a click on its way; never shown"""
+    """Added to every deadline for a click that is on its way. It is never shown."""
     min_offer_slots: int
     offer_slot_horizon: timedelta
-    """the free slots of an offer are counted this far ahead"""
+    """The free slots of an offer are counted this far ahead."""
     expert_reminders: tuple[timedelta, ...]
-    """before the deadline of a no-show report, longest first"""
+    """So long before the deadline of a no-show report, longest first."""
     link_reminder: timedelta
-    """before the deadline of an offer"""
+    """So long before the deadline of an offer."""
     staff_reminder: timedelta
-    """before the deadline of a contested booking"""
+    """So long before the deadline of a contested booking."""
 
     @classmethod
     def in_force(cls) -> Policy:

@@ -26,9 +26,9 @@ LEASE = timedelta(seconds=120)
 KEPT_FOR = timedelta(days=90)
 TRY_AGAIN_AFTER = [timedelta(seconds=s) for s in (10, 60, 600, 3600, 6 * 3600)]
 MOST_TRIES = 12
-"""about two days; the polls go on anyway"""
+"""They take about two days. The polls go on anyway."""
 STRANGER_TRIES = 3
-"""for an event about nothing we know: it may have overtaken what it is about"""
+"""For an event about nothing that we know: it may have overtaken what it is about."""
 FORGET_AT_MOST = 5000
 
 

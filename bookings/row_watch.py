@@ -16,7 +16,7 @@ from bookings.models import Booking, Heartbeat
 
 AT_ONCE = 500
 NAMED = 20
-"""in one e-mail; the others are counted"""
+"""So many are named in one e-mail; the others are counted."""
 NAME = "rows_read"
 
 

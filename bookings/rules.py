@@ -84,7 +84,7 @@ def reported_too_often(booking: Booking) -> bool:
 
 
 HELD_EARLIER_AT_MOST = timedelta(days=30)
-"""than it was planned; of an imported call"""
+"""How much earlier than planned an imported call may have been held."""
 
 
 def not_held_at(

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 AGAIN_AFTER = [timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6), timedelta(days=1)]
 """Another release may be able to read it, or somebody may have mended it."""
 AT_MOST = 50
-"""tried again in one sweep"""
+"""So many are tried again in one sweep."""
 
 
 def without(due: BookingQuerySet, step: str) -> BookingQuerySet:

@@ -31,7 +31,7 @@ WINDOW = timedelta(minutes=15)
 OF_BOTH, OF_NETWORK, OF_ACCOUNT, OF_DEVICE = 6, 20, 20, 6
 KNOWN_FOR = 60 * 60 * 24 * 365
 MOST_ACCOUNTS = 5
-"""that one device is known for"""
+"""So many accounts one device is known for."""
 _SALT = "bookings.known-device"
 
 

@@ -130,13 +130,13 @@ class Waiting:
     `policy.Policy`; everything that has to do with the clock of a state is derived from this."""
 
     window: str
-    """how long it lasts"""
+    """How long the state lasts at most."""
     at_deadline: Verb
-    """what happens by itself when it has passed"""
+    """What happens by itself when that time is over."""
     reminders: str
-    """how long before the deadline somebody is reminded"""
+    """How long before the deadline somebody is reminded."""
     reminder: str
-    """the e-mail that reminds them"""
+    """The e-mail that reminds them."""
 
 
 WAITING: Mapping[State, Waiting] = {

@@ -44,11 +44,12 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 MOST_BOOKINGS = 20_000
 AT_MOST = 2000
-"""of each kind in one run, so that a run ends; the next one goes on"""
+"""So many of each kind in one run, so that a run ends. The next one goes on."""
 COMPARED, COMPARED_WITHIN = 60, 20.0
-"""payments with the provider's books in one run, and seconds; each is compared once a day"""
+"""So many payments are compared with the provider's books in one run, for so many seconds at most.
+Each is compared once a day."""
 BATCHES_WITHIN = 40.0
-"""seconds, for each kind of deadline"""
+"""Seconds for each kind of deadline."""
 LATE_AFTER_PERIODS = 3
 
 

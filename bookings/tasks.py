@@ -25,7 +25,7 @@ BUDGET_SECONDS = 30.0
 """While a provider is silent, each step takes as long as its time-out: a task must end before
 its limit, and the next one goes on."""
 AT_ONCE = 20
-"""e-mails sent after an event; the sweep sends the others"""
+"""So many e-mails are sent right after an event. The sweep sends the others."""
 
 
 def wake(booking: Booking) -> None:

@@ -19,7 +19,7 @@ from django.utils.datastructures import MultiValueDict
 COOKIE = "unsent"
 KEPT_FOR = timedelta(minutes=30)
 AT_MOST = 3500
-"""characters of a cookie; what is longer is lost, and the person is told so"""
+"""Characters of a cookie. What is longer is lost, and the person is told so."""
 NEVER_KEPT = ("csrf", "password", "request_key")
 
 NOT_DONE = "You were signed out, so nothing was done."
@@ -31,7 +31,7 @@ LOST = "You were signed out, so nothing was sent or saved. What you typed is los
 class Unsent:
     fields: MultiValueDict[str, str]
     is_lost: bool
-    """it was too long to keep"""
+    """It was too long to be kept."""
     is_shown: bool = False
 
     @property

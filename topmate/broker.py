@@ -51,7 +51,7 @@ class WakeUpTask(_Base):
 
 class _Request(threading.local):
     waiting: list[functools.partial[None]] | None = None
-    """what to publish when the answer has left; None outside of a request"""
+    """What is to be published when the answer has left. None outside of a request."""
 
 
 _request = _Request()

@@ -14,7 +14,7 @@ FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 MADE_BY_US = ("secret_key*", "topmate.sqlite3*", "run.json", "run.lock", "start.json", "static",
               "broker-*")  # fmt: skip
 SIDE_FILES = ("", "-wal", "-shm", "-journal")
-"""of a SQLite database; it makes them readable to whom the database is"""
+"""The files of a SQLite database, which makes them readable to whom the first one is."""
 
 
 def keep(data_dir: Path, database: str = "") -> None:

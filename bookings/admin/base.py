@@ -25,10 +25,10 @@ from bookings.forms.text import AddressField, LineField, ParagraphsField
 from bookings.plain_text import one_line
 
 NONE = "–"
-"""what an empty value shows"""
+"""What is shown in place of an empty value."""
 M = TypeVar("M", bound=Model)
 LONGEST_SEARCH = 254
-"""characters: an e-mail address is the longest thing that is looked for"""
+"""Characters. An e-mail address is the longest thing that anybody looks for."""
 NOT_READ = "The address of this list could not be read, so all rows are shown."
 LISTED_UP_TO = 5000
 """Rows a list can page through; an exact count of a million rows is what makes an admin slow."""

@@ -9,13 +9,13 @@ from bookings import database_time, formats
 from bookings.models import TimelineEvent
 
 HIDDEN = {"before", "currency", "refund"}
-"""what undo goes back to, what is said with each amount, and an id"""
+"""Not shown: what undo goes back to, what is said with each amount, and an id."""
 CHOICES = {"channel", "decision", "kind", "mode", "origin", "outcome", "reason", "verb"}
 """Values of ours, in words; anything else stays as it came."""
 
 
 def details(event: TimelineEvent) -> str:
-    """price ₹1,500 · starts Mon 23 Nov, 13:00. By name, as PostgreSQL keeps no other order."""
+    """As in “price ₹1,500 · starts Mon 23 Nov, 13:00”, by name: PostgreSQL keeps no order."""
     told = (_told(key, event) for key in sorted(event.data) if key not in HIDDEN)
     return " · ".join(filter(None, told))
 

@@ -15,13 +15,13 @@ from bookings.models import (
 )
 
 LATER = (3, 7, 15, 30, 60, 180, 1440, 4320)
-"""minutes"""
+"""Minutes."""
 ASK_AFTER = [FIRST_ASKED_AFTER, *(timedelta(minutes=minutes) for minutes in LATER)]
-"""since it began; the one at 15 minutes lets the time go"""
+"""Counted from its beginning. The one at 15 minutes lets the time go."""
 WORRYING = 6
-"""asked so often, for an hour, and never with success"""
+"""It was asked so often, for an hour, and never with success."""
 KEPT_FOR = timedelta(days=90)
-"""purchases that came to nothing hold a name and an address: no longer than this"""
+"""Purchases that came to nothing hold a name and an address, which are kept no longer."""
 FORGET_AT_MOST = 1000
 
 

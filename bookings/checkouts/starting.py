@@ -23,7 +23,7 @@ from bookings.states import HOLDS_A_SLOT, TransitionNotAllowed
 HELD_FOR = timedelta(minutes=15)
 FIRST_ASKED_AFTER = timedelta(minutes=1)
 MOST_HELD = 3
-"""times that one address may keep at once; and of an expert's free calls, have to come"""
+"""So many times one address may keep at once, and so many free calls of an expert may lie ahead."""
 
 
 @dataclass(frozen=True, slots=True)

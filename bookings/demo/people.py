@@ -84,7 +84,7 @@ class People:
     lukas: Expert
     staff: User
     followers: dict[str, Follower]
-    """by first name"""
+    """The followers by first name."""
 
 
 def gather() -> People:

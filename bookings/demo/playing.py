@@ -65,9 +65,9 @@ class Story:
     starts_at: datetime
     acts: tuple[Act, ...] = ()
     is_mailed: bool = False
-    """its e-mails go to the demo inbox; of the others it is only known that they were sent"""
+    """Whether its e-mails are in the demo inbox. Those of others are only marked as sent."""
     refund_word: str = "pays"
-    """what the sandbox does with a refund: declines, returns, silent"""
+    """What the sandbox does with a refund: pays, declines, returns or silent."""
     provider: str = Provider.SANDBOX
     limits: Policy | None = None
 

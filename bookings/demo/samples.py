@@ -35,7 +35,7 @@ class Sample:
     kind: str
     rendered: emails.Rendered
     is_still_true: bool
-    """whether delivery would send it in the state it was made from"""
+    """Whether delivery would send it in the state it was made from."""
 
 
 def samples(*, now: datetime) -> Iterator[Sample]:

@@ -58,7 +58,7 @@ class _Item:
     mail: Rendered | None = None
     """None when it is not to be sent"""
     look_again_at: datetime | None = None
-    """it is not true, and may be again when the expert has undone what made it untrue"""
+    """Given where it is not true now, and may be again when the expert undoes what they did."""
     error: Exception | None = None
     is_sent: bool = False
 

@@ -39,16 +39,16 @@ class Letter:
     preheader: str
     paragraphs: tuple[str, ...]
     heading: str = ""
-    """where it is not the subject"""
+    """Given where it is not the subject."""
     button: Link | None = None
-    """where it does not simply lead to the booking"""
+    """Given where it does not simply lead to the booking."""
     facts: Facts | None = None
-    """where they are not those of the call"""
+    """Given where they are not those of the call."""
     closing: Sentence = ()
-    """what happens next, and by when"""
+    """What happens next, and by when."""
     quote: str = ""
     quoted: str = ""
-    """whose words the quote is"""
+    """Whose words the quote is."""
     why: str = ""
     """The reader gets it because …, where that is not the usual reason of the audience."""
     is_private: bool = False

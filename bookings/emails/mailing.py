@@ -64,7 +64,7 @@ class Connections:
         # All others keep e-mails in our database or in memory: they are called in this thread.
         known = isinstance(first, smtp.EmailBackend | AnymailBaseBackend)
         self.is_remote = bool(getattr(first, "is_remote", known))
-        """whether it speaks to another machine; a backend that knows better says so itself"""
+        """Whether it speaks to another machine. A backend that knows better says so itself."""
 
     def send(self, mail: Rendered, *, message_id: str) -> None:
         message = message_of(mail, message_id)

@@ -25,7 +25,7 @@ class Email:
 
     audience: str
     when: str
-    """in words, for the list of all e-mails"""
+    """What it follows, in words, for the list of all e-mails."""
     after: tuple[str, ...] = ()
     """The verbs of the events that cause it; none where something else queues it."""
     applies: Callable[[TimelineEvent], bool] = lambda event: True

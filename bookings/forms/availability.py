@@ -73,9 +73,9 @@ class Day:
 
     name: str
     pairs: list[Pair]
-    """those in use, and one to fill in"""
+    """Those in use, and one to fill in."""
     more: list[Pair]
-    """shown when asked for"""
+    """Shown when they are asked for."""
     problem: str
 
 

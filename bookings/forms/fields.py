@@ -12,7 +12,7 @@ from bookings.zones import zone_info
 
 INPUT_FORMAT = "%Y-%m-%dT%H:%M"
 OUR_TIME = (1970, 2200)
-"""years; beyond them date arithmetic ends in errors, and nobody means them"""
+"""Years. Beyond them date arithmetic ends in errors, and nobody means them."""
 _LOCAL = re.compile(
     r"(\d{4,6})-(\d\d?)-(\d\d?)[T ](\d\d?):(\d\d)(?::\d\d(?:\.\d{1,6})?)?", re.ASCII
 )

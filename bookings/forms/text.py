@@ -15,7 +15,7 @@ LINK_IN_A_NAME = (
 COMPOSED_OF = 3
 """So many signs can become one letter; a text that is longer stays too long when it is cleaned."""
 LONGEST = 5000
-"""where a field says nothing"""
+"""The bound of a field that names none."""
 
 
 class _TextField(forms.CharField):

@@ -17,10 +17,10 @@ DisputeStatus = Literal["open", "won", "lost"]
 @dataclass(frozen=True, slots=True)
 class Dispute:
     payment_refs: frozenset[str]
-    """names of the one payment it is about"""
+    """All names of the one payment it is about."""
     status: DisputeStatus
     amount_minor: int | None
-    """what a lost one took; None when the provider does not say so in the payment's currency"""
+    """What a lost one took. None where the provider does not say so in the payment's currency."""
 
 
 def dispute_named_in(provider: str, event: dict[str, Any]) -> str:

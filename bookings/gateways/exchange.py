@@ -17,7 +17,7 @@ import urllib3
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 20.0
-"""of silence; the whole answer may take twice that"""
+"""So long a silence is waited for. The whole answer may take twice that."""
 MOST_BYTES = 2 * 1024 * 1024
 LONGEST_WAIT = timedelta(hours=1)
 
@@ -30,7 +30,7 @@ class NoAnswer(Exception):
 class Reply:
     status: int
     headers: Mapping[str, str]
-    """names in any case"""
+    """Their names are in any case."""
     body: bytes
 
 
@@ -111,7 +111,7 @@ class _Way:
 
     pool: urllib3.HTTPConnectionPool
     is_by_proxy: bool
-    """a plain proxy wants to be told the whole address"""
+    """Whether a plain proxy stands between, which wants to be told the whole address."""
 
 
 def _way(adapter: requests.adapters.HTTPAdapter, origin: str) -> _Way:

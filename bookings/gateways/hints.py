@@ -18,9 +18,9 @@ LONGEST = 120
 class Hint:
     payments: frozenset[str]
     orders: frozenset[str]
-    """sessions at Stripe, orders at Razorpay"""
+    """Stripe calls them sessions, Razorpay orders."""
     checkouts: frozenset[str]
-    """keys of ours, out of metadata or notes"""
+    """Keys of ours, out of metadata or notes."""
 
 
 def hint_of(provider: str, event: dict[str, Any]) -> Hint:

@@ -12,7 +12,7 @@ class Order:
     """What is to be paid. Asked for again with the same words, it is the same order."""
 
     key: str
-    """kept by the provider as metadata"""
+    """The provider keeps it as metadata."""
     title: str
     amount_minor: int
     currency: str
@@ -26,7 +26,7 @@ class Order:
 class Opened:
     provider_ref: str
     pay_url: str
-    """the provider's page; empty where a form of ours leads there"""
+    """The address of the provider's page. Empty where a form of ours leads there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ class Paid:
     """Money that came in and was captured."""
 
     provider_ref: str
-    """of the payment: what a refund names"""
+    """The provider's name of the payment, by which it is refunded."""
     amount_minor: int
     currency: str
-    """upper case"""
+    """Upper case."""
     method: str
-    """as in: Visa ending 4242"""
+    """As in “Visa ending 4242”."""
     paid_at: datetime
 
 

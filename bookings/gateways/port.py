@@ -18,7 +18,7 @@ class RefundRequest:
 
     idempotency_key: str
     refund_uuid: str
-    """kept by the provider as metadata, so that the refund is found again without its id"""
+    """The provider keeps it as metadata, so that the refund is found again without its id."""
     payment_ref: str
     amount_minor: int
     currency: str
@@ -27,32 +27,32 @@ class RefundRequest:
 
 class Status(StrEnum):
     ACCEPTED = "accepted"
-    """the provider has it; the bank does not yet"""
+    """The provider has it; the bank does not have it yet."""
     SUCCEEDED = "succeeded"
     DECLINED = "declined"
-    """a definite no; no money moved"""
+    """A definite no: no money has moved."""
     REVERSED = "reversed"
-    """succeeded or accepted before, and came back"""
+    """It had succeeded or been accepted, and came back."""
     UNKNOWN = "unknown"
-    """no trustworthy answer: a time-out, a reset, a 5xx. Neither success nor failure."""
+    """There is no trustworthy answer: a time-out, a reset, a 5xx. Neither success nor failure."""
 
 
 class Doubt(StrEnum):
     """Why an answer is UNKNOWN, where that decides about the next key or asks for a person."""
 
     NONE = ""
-    """a time-out, a reset, nonsense, a 409 or 429, a gateway's 502: the same key again"""
+    """A time-out, a reset, nonsense, a 409 or 429, a gateway's 502: the same key is used again."""
     FAILED_INSIDE = "failed_inside"
-    """the provider itself answered 5xx: it may repeat that for as long as it remembers the key,
-    whether or not it did the work"""
+    """The provider itself answered 5xx. It may repeat that for as long as it remembers the key,
+    whether or not it did the work."""
     REFUSED = "refused"
-    """it said no, and neither its code nor the payment tells why; nothing is listed"""
+    """It said no, neither its code nor the payment tells why, and nothing is listed."""
     REFUSED_FOR_GOOD = "refused_for_good"
-    """the same, and it says that it only repeats its first answer to this key"""
+    """The same, and it says that it only repeats its first answer to this key."""
     NO_SUCH_PAYMENT = "no_such_payment"
-    """it does not know the payment: another account, another mode, or no id of a payment"""
+    """It does not know the payment: another account, another mode, or no id of a payment."""
     NOT_LISTED = "not_listed"
-    """asked for so long ago that the key may be forgotten, and not in its list"""
+    """It was asked so long ago that it may have forgotten the key, and it lists no such refund."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ class Answer:
     status: Status
     provider_refund_id: str = ""
     reference: str = ""
-    """the bank's reference, when there is one"""
+    """The bank's reference, where there is one."""
     message: str = ""
-    """for staff, at most a few hundred characters"""
+    """For staff; it has at most a few hundred characters."""
     retry_after: timedelta | None = None
     doubt: Doubt = Doubt.NONE
 
@@ -74,7 +74,7 @@ class ListedRefund:
     provider_refund_id: str
     amount_minor: int
     currency: str
-    """upper case"""
+    """Upper case."""
     status: Status
     """ACCEPTED, SUCCEEDED, or REVERSED for one that failed; UNKNOWN for a new word"""
     refund_uuid: str = ""
@@ -89,7 +89,7 @@ class ListedRefund:
 
 
 MOST_PAGES_MADE = 1000
-"""of one time span: a list that is longer does not end"""
+"""A longer list of one time span is taken for one without an end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class MadeRefund:
 
     provider_refund_id: str
     payment_refs: tuple[str, ...]
-    """each name the provider has for its payment"""
+    """Each name that the provider has for its payment."""
     refund_uuid: str = ""
 
 

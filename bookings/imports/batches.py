@@ -21,9 +21,9 @@ from bookings.models import Booking, Expert, Provider
 from bookings.states import SYSTEM, State
 
 BATCH = 500
-"""lines looked up together, in one transaction"""
+"""So many lines are looked up together, in one transaction."""
 WRITTEN_AT_ONCE = 100
-"""of them; a refusal makes the database do these again, so not too many"""
+"""So many of them, and no more: a refusal makes the database do them all again."""
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from typing import IO
 
 STANDARD_INPUT = "-"
 LARGEST_PIPE = 1024**3
-"""bytes; what comes through a pipe is kept until it has been looked through"""
+"""Bytes. What comes through a pipe is kept until it has been looked through."""
 _CHUNK = 1024 * 1024
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _LINE_END = re.compile(rb"\r\n|\n|\r")

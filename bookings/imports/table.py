@@ -42,7 +42,7 @@ OPTIONAL = (
 LONGEST_FIELD = 10_000
 LONGEST_HEADER = 100_000
 SHOWN = 5
-"""unknown columns, of however many"""
+"""So many unknown columns are named, however many there are."""
 _SEPARATOR = re.compile(r'"?sep=(.)"?[,;\t ]*', re.IGNORECASE)
 """What spreadsheets write above the header, to tell each other what stands between the values."""
 
@@ -50,10 +50,10 @@ _SEPARATOR = re.compile(r'"?sep=(.)"?[,;\t ]*', re.IGNORECASE)
 @dataclass(frozen=True, slots=True)
 class Line:
     number: int
-    """of its first line in the file, whose very first one is 1"""
+    """The number of its first line in the file, where the very first one is 1."""
     values: dict[str, str]
     error: str = ""
-    """why the line has no values"""
+    """Why the line has no values."""
 
 
 @contextmanager
@@ -156,7 +156,7 @@ def _columns(header: list[str]) -> list[str]:
 
 
 def _column(text: str) -> str:
-    """follower_name, also for Follower Name and for one with signs in it that cannot be seen."""
+    """Gives follower_name for Follower Name too, and for one with signs in it that nobody sees."""
     plain = unicodedata.normalize("NFKC", one_line(text[:LONGEST_FIELD])).lower()
     return re.sub(r"[\W_]+", "_", plain).strip("_")
 

@@ -25,7 +25,7 @@ _MOMENT = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _FURTHEST = timedelta(hours=14)
-"""from UTC that a clock anywhere is"""
+"""No clock anywhere is further away from UTC."""
 _PRICE = re.compile(r"(\d{1,12})(?:\.(\d{1,6}))?", re.ASCII)
 _MINUTES = re.compile(r"\d{1,4}", re.ASCII)
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)

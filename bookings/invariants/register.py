@@ -21,9 +21,9 @@ Search = Callable[[datetime], Offenders]
 class Invariant:
     name: str
     sentence: str
-    """what is true of every row"""
+    """What is true of every row."""
     offenders: Search
-    """codes of the bookings of which it is not, at a moment"""
+    """Finds the codes of the bookings of which it is not true at a moment."""
 
 
 ALL: dict[str, Invariant] = {}

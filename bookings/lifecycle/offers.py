@@ -24,7 +24,7 @@ from bookings.states import Actor, State, TransitionNotAllowed, Verb
 
 MAX_LISTED_SLOTS = 8
 LISTED_AHEAD = timedelta(days=365)
-"""as far as an expert can be booked at most; who picks waits that long, and so does the money"""
+"""An expert is booked so far ahead at most. Who picks waits that long, and so does the money."""
 RESEND_AFTER = timedelta(minutes=10)
 MAX_OFFERS, OFFERS_WITHIN = 4, timedelta(days=1)
 

@@ -36,9 +36,9 @@ WAITING = "b.state = 'reschedule_offered'"
 class Page:
     bookings: list[Booking]
     after: str
-    """where the next page starts; empty on the last one"""
+    """Where the next page starts; empty on the last one."""
     is_cut_short: bool = False
-    """a search stopped at SEARCHED_AT_ONCE; `after` goes on from there"""
+    """The search has stopped at SEARCHED_AT_ONCE; `after` goes on from there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,9 @@ class CurrencyTotal:
     currency: str
     calls: int
     next_deadline_at: datetime | None
-    """of those whose time is not up"""
+    """The first deadline among those whose time is not up."""
     minor: int
-    """what goes back of those if nothing is done"""
+    """What goes back of those if nothing is done."""
 
 
 def open_calls(

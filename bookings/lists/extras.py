@@ -20,7 +20,7 @@ class Extra:
     columns: tuple[str, ...]
     joins: str
     attach: Callable[[Booking, Sequence[Any]], None]
-    """to the booking, the values of the columns"""
+    """Attaches the values of the columns to the booking."""
 
 
 _PAYMENT: Any = Booking._meta.get_field("payment")

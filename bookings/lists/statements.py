@@ -43,7 +43,7 @@ class Statement:
 
     expert: Expert
     order: str
-    """the column a list is sorted by, and after it the id"""
+    """The column that a list is sorted by; after it comes the id."""
     extras: tuple[Extra, ...] = ()
     newest_first: bool = False
     conditions: list[str] = field(default_factory=lambda: ["b.expert_id = %s"])

@@ -26,7 +26,7 @@ class NextTimes:
 
     service: str
     starts: list[tuple[str, str]]
-    """day and time, in the expert's zone"""
+    """Day and time of each, in the expert's zone."""
 
 
 def override_rows(expert: Expert, *, today: date, clock: str) -> list[OverrideRow]:

@@ -16,11 +16,11 @@ class Button:
     label: str
     url: str
     key: str = ""
-    """the single-key shortcut"""
+    """The key that presses it."""
     is_post: bool = False
-    """acts at once, without a dialog"""
+    """It acts at once, without a dialog."""
     gone_at: str = ""
-    """when the button makes no sense any more"""
+    """From this moment on the button makes no sense any more."""
 
 
 WORDS: dict[str, tuple[str, str]] = {

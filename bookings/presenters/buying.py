@@ -69,19 +69,19 @@ class Purchase:
     provider: str
     held_until: str
     link: str
-    """the provider's page"""
+    """The address of the provider's page."""
     form_action: str
     form_fields: tuple[tuple[str, str], ...]
-    """what leads to a provider that wants a form"""
+    """The fields of a form, for a provider that is reached by one."""
     is_sandbox: bool
     is_opened: bool
-    """there is something to pay at the provider"""
+    """Whether there is something to pay at the provider."""
     bought_on: str
     code: str
-    """of the booking, where there is one; so with the next three"""
+    """The code of the booking, where there is one. So it is with the next three."""
     where: str
     room_url: str
-    """where it is a link one may follow"""
+    """Given where the place is a link that one may follow."""
     status_url: str
 
 

@@ -19,13 +19,13 @@ USUALLY_OVER = "Refund starting"
 class Countdown(NamedTuple):
     iso: str
     urgency: str
-    """calm, soon, now, over, or paused while the follower decides"""
+    """One of calm, soon, now and over, or paused while the follower decides."""
     ring: str
-    """share of the time that is left, 0 to 100"""
+    """The share of the time that is left, 0 to 100."""
     left: str
     text: str
     over: str
-    """what stands there when the time is up"""
+    """What stands there when the time is up."""
     until: str
     is_over: bool
     is_paused: bool

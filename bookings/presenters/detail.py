@@ -24,7 +24,7 @@ class Said:
 
     text: str
     without: str
-    """stands in place of a text nobody wrote"""
+    """Stands in place of a text that nobody wrote."""
     reason: str
     who: str
     when: str
@@ -51,7 +51,7 @@ class Detail:
     chip: Chip
     panel: Panel
     wrong: list[str]
-    """what cannot be read of the booking"""
+    """What cannot be read of the booking."""
     said: Said | None
     entries: tuple[Entry, ...]
     facts: tuple[Fact, ...]
@@ -61,9 +61,9 @@ class Detail:
     back_name: str
     neighbours: Neighbours | None
     until: str
-    """when the page is out of date by itself; empty if that never happens"""
+    """When the page is out of date by itself. Empty if that never happens."""
     is_moving: bool
-    """something is under way that ends in a minute or two"""
+    """Something is under way that ends in a minute or two."""
 
 
 def detail(

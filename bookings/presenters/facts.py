@@ -17,7 +17,7 @@ class Fact:
     value: str
     small: str = ""
     address: str = ""
-    """where the value leads to"""
+    """The address that the value leads to."""
 
 
 def facts(booking: Booking, reader: Reader, refunds: list[Refund]) -> tuple[Fact, ...]:

@@ -23,19 +23,19 @@ class Standing:
     progress: Progress | None = None
     why: str = ""
     said: str = ""
-    """words of the expert or of our team, with who said them"""
+    """What the expert or our team wrote; `said_by` tells who."""
     said_by: str = ""
     facts: tuple[tuple[str, str], ...] = ()
-    """what the expert filled in besides"""
+    """What the expert filled in besides."""
     answer: str = ""
-    """the follower's own words to that"""
+    """The follower's own answer to that."""
     where: str = ""
     room_url: str = ""
-    """where it is a link one may follow"""
+    """Given where the place is a link that one may follow."""
     is_off: bool = False
-    """the time of the call counts no more"""
+    """The time of the call no longer counts."""
     calendar: bool = False
-    """a future call: its calendar file is worth having"""
+    """The call lies ahead, so its calendar file is worth having."""
     is_final: bool = False
     lines: list[history.Entry] = field(default_factory=list)
     limits: tuple[str, ...] = ()

@@ -27,7 +27,7 @@ class Group:
     rows: list[Row]
     html: SafeString
     until: str
-    """when one of the rows is out of date by itself; empty where the rows look again themselves"""
+    """When one of the rows is out of date by itself. Empty where the rows look again themselves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,17 +14,17 @@ _LANGUAGES = """
     aa ak am ar as bn ceb ckb dz ee el en fil gu haw hi km kn ko kok ks mai mi ml mr ms om or pa qu
     sa sd so sq ta te ti to ur yue
 """
-"""with a 12-hour clock where no region is named"""
+"""Languages that have a 12-hour clock where no region is named."""
 _REGIONS = """
     419 AE AG AL AR AS AU BB BD BH BM BN BO BS BT CA CO CR CU CY DJ DM DO DZ EC EG EH ER ET FJ FM
     GD GH GM GR GT GU GY HK HN IN IQ JM JO KH KI KN KP KR KW KY LB LC LR LS LY MH MO MP MR MW MX
     MY NA NI NZ OM PA PE PG PH PK PR PS PW PY QA SA SB SD SG SL SO SS SV SY SZ TC TD TN TO TT TW
     UM US UY VC VE VG VI VU WS YE ZM
 """
-"""with a 12-hour clock in most of their languages"""
+"""Regions that have a 12-hour clock in most of their languages."""
 _OF_TWELVE_HOURS = frozenset(_LANGUAGES.split()) | frozenset(_REGIONS.split())
 _OTHERWISE = {("fr", "CA"): Clock.TWENTY_FOUR, ("es", "CL"): Clock.TWELVE}
-"""where a language differs from its region"""
+"""Languages that differ from their region."""
 
 
 def usual_clock(accept_language: str) -> str:

@@ -25,7 +25,7 @@ from bookings.presenters.results import Result
 from bookings.presenters.rows import WITH_DEADLINE, Row
 
 LateText: TypeAlias = "str | SimpleLazyObject[str]"
-"""made only for a page with a form in a row"""
+"""A text that is only made for a page with a form in a row."""
 CODE = "{code}"
 LOOKS = {"waiting": "call call--plain", "need_action": "call"}
 

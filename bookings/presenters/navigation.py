@@ -21,15 +21,15 @@ SECTIONS = {"waiting": "need_action", "availability": "account", "password_chang
 @dataclass(frozen=True, slots=True)
 class Navigation:
     count: str
-    """how many calls need action; empty for none"""
+    """How many calls need action; empty for none."""
     section: str
     name: str
     initials: str
     zone_hint: str
     unknown_zone: str | None
-    """the expert's own, where it is not known here"""
+    """The zone of the expert, where it is not known on this machine."""
     source: str = ""
-    """the list with deadlines that stands below, if one does"""
+    """The list with deadlines that stands below it, if one does."""
 
 
 def navigation(

@@ -26,15 +26,15 @@ class Panel:
     started: str = ""
     ends: str = ""
     gone: str = "0"
-    """share of the clock that has run, 0 to 100"""
+    """The share of the clock that has run, 0 to 100."""
     headline: str = ""
-    """in place of a countdown"""
+    """Stands there in place of a countdown."""
     text: str = ""
     buttons: tuple[Button, ...] = field(default=())
     leads: bool = True
-    """the first button is the filled one"""
+    """Whether the first button is the filled one."""
     refund: Button | None = None
-    """a link in the text, where it is no button"""
+    """Given where it is a link in the text and no button."""
     undo: Button | None = None
     urgency: str = "calm"
 

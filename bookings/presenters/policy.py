@@ -30,7 +30,7 @@ class PolicyRow:
     meaning: str
     value: str
     setting: str
-    """the environment variable that changes it"""
+    """The environment variable that changes it."""
 
 
 def policy_rows(policy: Policy) -> list[PolicyRow]:

@@ -28,7 +28,7 @@ from bookings.presenters.counters import bounded
 class Queue:
     label: str
     count: str
-    """empty when nothing waits"""
+    """Empty when nothing waits."""
     hint: str
     url: str
 

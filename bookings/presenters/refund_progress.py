@@ -24,7 +24,7 @@ class Step:
     note: str
     icon: str
     place: str
-    """done, now, next or failed"""
+    """One of done, now, next and failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Progress:
     reference_title: str
     is_final: bool
     write_to: str
-    """opens an e-mail to support, where the follower has something to tell"""
+    """Opens an e-mail to support, where the follower has something to tell us."""
 
 
 def progress(

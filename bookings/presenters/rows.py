@@ -40,19 +40,19 @@ class Row(NamedTuple):
     money: str
     said: str
     then: str
-    """what happens to the money of an offer nobody takes"""
+    """What happens to the money of an offer that nobody takes."""
     wrong: str
-    """what cannot be read of it"""
+    """What cannot be read of the booking."""
     countdown: Countdown | None
     chip: Chip | None
-    """where there is no countdown"""
+    """Given where there is no countdown."""
     detail: str
     actions: tuple[str, ...]
-    """names of `buttons`"""
+    """Names of `buttons`."""
     gone_at: str
     is_selectable: bool
     is_settled: bool
-    """left its list since the page was made: it stays there without buttons"""
+    """It has left its list since the page was made, and stays there without buttons."""
 
 
 def row(booking: Booking, reader: Reader, *, source: str) -> Row:

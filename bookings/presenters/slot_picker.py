@@ -17,7 +17,7 @@ from bookings.presenters import slot_table, zones
 from bookings.zones import is_known
 
 PARTS = ((6, "Night"), (12, "Morning"), (17, "Afternoon"), (24, "Evening"))
-"""until this hour of the reader's day, and its name"""
+"""Each lasts until this hour of the reader's day, and has this name."""
 
 
 class Call(Protocol):
@@ -66,13 +66,13 @@ class Summary:
 class Picker:
     choice: Choice
     days: SafeString
-    """the rows of the table"""
+    """The rows of the table."""
     day_iso: str
     day_name: str
     parts: list[Part]
     zones: list[zones.ZoneOption]
     all_zones_url: str
-    """without scripts: the same page with every zone in its list"""
+    """For readers without scripts: the same page, with every zone in its list."""
     hint: str
     reach: str
     summary: Summary | None

@@ -19,7 +19,7 @@ class RequestRow:
     booking_code: str
     answer: str
     answered: str
-    """empty while nobody has answered"""
+    """Empty while nobody has answered."""
 
 
 def request_rows(expert: Expert, *, now: datetime) -> list[RequestRow]:

@@ -12,7 +12,7 @@ ALL = "Undo all"
 class Undo:
     url: str
     until: str
-    """afterwards it is refused"""
+    """After this moment it is refused."""
     label: str = ONE
 
     def __str__(self) -> str:

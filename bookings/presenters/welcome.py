@@ -17,10 +17,10 @@ class Guide:
     """What an account without an expert profile can do next."""
 
     letter: str
-    """the link that begins a letter to staff; empty where nobody is named"""
+    """The link that begins an e-mail to staff; empty where nobody is named."""
     may_add_expert: bool
     shops: tuple[tuple[str, str], ...]
-    """for staff: experts by name, with the last part of the address of their public page"""
+    """For staff: the experts by name, each with the last part of their page's address."""
     has_more_shops: bool
 
 

@@ -20,7 +20,7 @@ from bookings.refunds.reconciling import reconcile, touched_since
 
 Say = Callable[[str], None]
 SPAN = timedelta(hours=6)
-"""of one question to a provider, which may answer on many pages"""
+"""What one question to a provider covers. The answer may have many pages."""
 AHEAD = timedelta(days=1)
 """A provider's clock may be ahead of ours."""
 RUN = "reconcile"
@@ -36,12 +36,12 @@ class Run:
     began: datetime
     say: Say
     ends: float = float("inf")
-    """by `time.monotonic`"""
+    """A moment of `time.monotonic`."""
     compared: int = 0
     changed: int = 0
     failed: int = 0
     strangers: dict[str, MadeRefund] = field(default_factory=dict)
-    """refunds of payments that this database does not know"""
+    """Refunds of payments that this database does not know."""
     is_stopped: bool = False
 
 

@@ -29,10 +29,10 @@ __all__ = ["drive", "execute", "request_of"]
 logger = logging.getLogger(__name__)
 
 MOST_WRITTEN_IN_VAIN = 5
-"""tries after which a refund whose answer cannot be written is left to a person"""
+"""After so many tries a refund whose answer cannot be written is left to a person."""
 AHEAD = 6
-"""times as many refunds are claimed as are asked about, so that one batch is written while the
-next one is under way"""
+"""So many times as many refunds are claimed as are asked about, so that one batch is written while
+the next one is under way."""
 
 
 def drive(refund_ids: Sequence[int], *, now: datetime, seconds: float = 30.0) -> int:
@@ -58,7 +58,7 @@ class _Errand:
     refund: Refund
     gateway: Gateway | None
     looks: bool
-    """it asks what became of the refund; otherwise it sends it"""
+    """It asks what became of the refund; otherwise it sends the refund."""
     answer: Answer | None = None
 
 

@@ -9,4 +9,4 @@ from dataclasses import dataclass
 class Chip:
     label: str
     tone: str
-    """ok, warn, bad, info, money or plain: the ending of the class name"""
+    """One of ok, warn, bad, info, money and plain: the class name ends with it."""

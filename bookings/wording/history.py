@@ -35,7 +35,7 @@ class Entry:
     when_iso: str
     detail: str = ""
     note: str = ""
-    """what a person wrote"""
+    """What a person wrote."""
     is_strong: bool = False
     is_next: bool = False
 

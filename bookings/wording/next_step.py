@@ -30,7 +30,7 @@ class Silence(NamedTuple):
 
     refunded: str
     closed: str
-    """where there is nothing to send back"""
+    """Said instead where there is nothing to send back."""
 
 
 class _Told(NamedTuple):

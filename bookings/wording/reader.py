@@ -58,7 +58,7 @@ class Reader:
         return formats.span(starts_at, ends_at, self.zone, self.clock, self.here)
 
     def near(self, instant: datetime) -> str:
-        """today, 6:40 pm; Mon, 8:05 pm; further away with the date."""
+        """As in “today, 6:40 pm” and “Mon, 8:05 pm”; further away it has the date."""
         at = self.local(instant)
         days = self.days_from_now(at)
         if days in (-1, 0, 1):
@@ -68,11 +68,11 @@ class Reader:
         return self.moment(at)
 
     def until(self, deadline_at: datetime) -> str:
-        """until today, 6:40 pm; afterwards that the time is up."""
+        """As in “until today, 6:40 pm”; afterwards it says that the time is up."""
         return f"until {self.near(deadline_at)}" if deadline_at > self.now else "time is up"
 
     def distance(self, instant: datetime) -> str:
-        """yesterday, in 3 days, 2 weeks ago."""
+        """As in “yesterday”, “in 3 days” and “2 weeks ago”."""
         days = self.days_from_now(instant)
         if days in (-1, 0, 1):
             return ("yesterday", "today", "tomorrow")[days + 1]

@@ -26,11 +26,11 @@ class Place(Enum):
     """Where the money of one refund is."""
 
     NOTHING = auto()
-    """there was nothing to send back"""
+    """There was nothing to send back."""
     PLANNED = auto()
-    """it has not left, or nobody knows yet whether it has"""
+    """It has not left, or nobody knows yet whether it has."""
     UNCONFIRMED = auto()
-    """nobody knows whether it has left, for so long that staff was told"""
+    """Nobody has known for so long whether it has left that staff was told."""
     HELD = auto()
     BY_HAND = auto()
     WITH_THE_BANK = auto()
@@ -38,7 +38,7 @@ class Place(Enum):
     DECLINED = auto()
     SENT_BACK = auto()
     ELSEWHERE = auto()
-    """it went another way, so ours was not sent"""
+    """It went back another way, so ours was not sent."""
 
 
 FAILED = frozenset({Place.DECLINED, Place.SENT_BACK})
@@ -108,10 +108,10 @@ class Amount:
     method: str = ""
     """Visa ending 4242; empty where nobody told us"""
     at: datetime | None = None
-    """when it was sent, or arrived"""
+    """When it was sent or when it arrived."""
     is_disputed: bool = False
     is_free: bool = False
-    """nothing was paid for the call"""
+    """Nothing was paid for the call."""
 
 
 def amount_of(refund: Refund | None, booking: Booking) -> Amount:

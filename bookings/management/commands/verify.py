@@ -13,7 +13,7 @@ from django.db import connection
 from bookings import database_time, invariants
 
 NAMED = 50
-"""of each invariant; the rest is counted"""
+"""Of each invariant so many are named; the rest is counted."""
 
 
 class Command(BaseCommand):

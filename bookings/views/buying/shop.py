@@ -26,7 +26,7 @@ from topmate.proxies import client_network
 
 logger = logging.getLogger(__name__)
 MOST_PURCHASES, PURCHASES_OVER = 20, 3600
-"""begun from one network, in so many seconds"""
+"""So many may begin from one network, in so many seconds."""
 NOT_NOW = (
     "We cannot take bookings at the moment. Nothing was booked and nothing is to be paid. "
     "Please try again in a few minutes."

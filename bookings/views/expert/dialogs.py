@@ -43,7 +43,7 @@ class Dialog:
     form: Callable[..., ActionForm]
     act: Act
     details: Callable[[dict[str, Any]], dict[str, Any]]
-    """the verb's arguments from the cleaned form"""
+    """Makes the verb's arguments of the cleaned form."""
     context: Callable[[Booking, Reader], dict[str, Any]]
 
 
@@ -70,7 +70,7 @@ class _Sent:
     booking: Booking
     form: ActionForm
     money: str
-    """at stake before the action"""
+    """What the follower could get back before the action."""
 
     def __init__(self, request: ExpertRequest, dialog: Dialog, now: datetime) -> None:
         self.request, self.dialog, self.now = request, dialog, now
