@@ -18,8 +18,8 @@ from bookings import (
     clock_check,
     database_time,
     emails,
+    fan_out,
     housekeeping,
-    lanes,
     lifecycle,
     refunds,
     reminders,
@@ -65,7 +65,7 @@ def sweep() -> dict[str, int] | None:
 
 def run(*, now: datetime) -> dict[str, int]:
     """One sweep; how many rows of each kind it has moved."""
-    clock = lanes.Clock(now)
+    clock = fan_out.Clock(now)
     crash_points.reached("sweep_began")
     _tell_if_late(now)
     deadlines = run_deadlines(now=now)

@@ -96,7 +96,7 @@ DUE_WORK: tuple[tuple[str, str, str, str, str, str], ...] = (
     ),
     (
         "Q05", "A call that breaks its word is not made again and again",
-        "bookings/lanes.py",
+        "bookings/fan_out.py",
         "            broken.append(job)\n",
         "            pass\n",
         f"{_REFUNDS}::test_a_driver_that_breaks_its_word_calls_nobody_for_ever",

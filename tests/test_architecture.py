@@ -20,7 +20,7 @@ LEVELS: dict[str, int] = {
     name: level
     for level, names in enumerate(
         [
-            "states policy free_times lanes prepared orm_watch folding instants zones"
+            "states policy free_times fan_out prepared orm_watch folding instants zones"
             " plain_text addresses rate_limits",
             "compiled models",
             "clocks formats timeline gateways demo_inbox leases database_time printed_passwords"

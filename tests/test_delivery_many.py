@@ -163,7 +163,7 @@ def test_in_a_batch_only_rows_whose_lease_is_ours_are_written(
         finish(self, items)
 
     monkeypatch.setattr(delivery._Delivery, "finish", late)
-    monkeypatch.setattr("bookings.lanes.GATHER_SECONDS", 2.0)  # all of them at once
+    monkeypatch.setattr("bookings.fan_out.GATHER_SECONDS", 2.0)  # all of them at once
     assert tasks.deliver_all(ids, now=NOW) == 3
     assert OutboxEmail.objects.get(pk=ids[1]).last_error == "written by the other one"
     assert states() == {OutboxState.SENT: 4}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bookings import lanes, lifecycle, sweeps
+from bookings import fan_out, lifecycle, sweeps
 from bookings.models import Booking, NoShowReport, Refund
 from bookings.states import State, TransitionNotAllowed
 from tests.builders import (
@@ -227,7 +227,7 @@ def test_a_cancelled_call_gives_everything_back_and_a_started_one_cannot_be_canc
 def test_leases_and_mail_go_by_the_time_that_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lease dated back to the start of a long sweep would be over before its refund is."""
 
-    class Slow(lanes.Clock):
+    class Slow(fan_out.Clock):
         passed = timedelta(0)
 
         @property
@@ -236,7 +236,7 @@ def test_leases_and_mail_go_by_the_time_that_has_passed(monkeypatch: pytest.Monk
             return super().now + Slow.passed
 
     leased: list[datetime] = []
-    monkeypatch.setattr(sweeps.lanes, "Clock", Slow)
+    monkeypatch.setattr(sweeps.fan_out, "Clock", Slow)
     monkeypatch.setattr(sweeps.tasks, "execute_all", lambda ids, *, now: leased.append(now) or 0)
     sweeps.run(now=NOW)
     assert leased[0] >= NOW + timedelta(seconds=100)

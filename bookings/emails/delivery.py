@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import F
 
-from bookings import clocks, lanes, leases
+from bookings import clocks, fan_out, leases
 from bookings.emails.letter import MailCase
 from bookings.emails.mailing import Connections, Rendered, Unsendable
 from bookings.emails.outbox import queue
@@ -48,7 +48,7 @@ def deliver_all(email_ids: Sequence[int], *, now: datetime, seconds: float = 30.
     with closing(Connections()) as connections:
         delivery = _Delivery(email_ids, now, connections)
         at_most = settings.MAIL_IN_FLIGHT
-        lanes.work(delivery, at_most=at_most, claimed=4 * at_most, seconds=seconds)
+        fan_out.work(delivery, at_most=at_most, claimed=4 * at_most, seconds=seconds)
     return delivery.sent
 
 
@@ -63,11 +63,11 @@ class _Item:
     is_sent: bool = False
 
 
-class _Delivery(lanes.Clock):
+class _Delivery(fan_out.Clock):
     def __init__(self, ids: Sequence[int], now: datetime, connections: Connections) -> None:
         super().__init__(now)
         self.lease = uuid.uuid4()
-        self.queue = lanes.Queue(ids, self._take)
+        self.queue = fan_out.Queue(ids, self._take)
         self.connections = connections
         self.sent = 0
 
@@ -128,7 +128,7 @@ class _Delivery(lanes.Clock):
         over = [item for item in untrue if item.look_again_at is None]
         not_begun = [item for item in items if item not in (*failed, *sent, *untrue)]
         for item in failed:
-            lanes.together(self._fail, [item])
+            fan_out.together(self._fail, [item])
         now = self.now
         self.sent += self._end(sent, state=OutboxState.SENT, sent_at=now, last_error="")
         self._end(over, state=OutboxState.CANCELLED)
@@ -152,7 +152,7 @@ class _Delivery(lanes.Clock):
             )
             return [ours.update(**{"lease_token": None, "next_attempt_at": None, **changes})]
 
-        return sum(lanes.together(write, [item.row for item in items]))
+        return sum(fan_out.together(write, [item.row for item in items]))
 
     def _fail(self, items: Sequence[_Item]) -> list[None]:
         for item in items:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bookings import formats
+from bookings.fan_out import Clock
 from bookings.gateways import MadeRefund, gateway_of
-from bookings.lanes import Clock
 from bookings.models import Heartbeat, Payment, Provider
 from bookings.refunds.reconciling import reconcile, touched_since
 

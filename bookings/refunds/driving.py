@@ -17,7 +17,7 @@ from functools import cache, partial
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
-from bookings import lanes
+from bookings import fan_out
 from bookings.gateways import Answer, Ask, Gateway, Status, gateway_of, kept_open
 from bookings.models import Refund, RefundState
 from bookings.refunds import claiming, crash_points, frozen, holds, recovery, timing
@@ -44,7 +44,7 @@ def drive(refund_ids: Sequence[int], *, now: datetime, seconds: float = 30.0) ->
     at_most = settings.PROVIDER_IN_FLIGHT
     with kept_open(at_most) as ask:
         driver = _Driver(refund_ids, now, ask)
-        lanes.work(driver, at_most=at_most, claimed=AHEAD * at_most, seconds=seconds)
+        fan_out.work(driver, at_most=at_most, claimed=AHEAD * at_most, seconds=seconds)
     return driver.taken
 
 
@@ -62,11 +62,11 @@ class _Errand:
     answer: Answer | None = None
 
 
-class _Driver(lanes.Clock):
+class _Driver(fan_out.Clock):
     def __init__(self, refund_ids: Sequence[int], now: datetime, ask: Ask) -> None:
         super().__init__(now)
         self.lease = uuid.uuid4()
-        self.queue = lanes.Queue(refund_ids, self._take)
+        self.queue = fan_out.Queue(refund_ids, self._take)
         self.gateway_of = cache(lambda provider: gateway_of(provider, ask))
         self.awake: set[str] = set()
         self.taken = 0
@@ -101,7 +101,7 @@ class _Driver(lanes.Clock):
 
     def _may_send(self, errands: Sequence[_Errand]) -> list[_Errand]:
         mark = partial(claiming.may_send, now=self.now)
-        marked = {refund.pk for refund in lanes.together(mark, [one.refund for one in errands])}
+        marked = {refund.pk for refund in fan_out.together(mark, [one.refund for one in errands])}
         if marked:
             crash_points.reached("marked")
         return [one for one in errands if one.refund.pk in marked]
@@ -143,7 +143,7 @@ class _Driver(lanes.Clock):
     def finish(self, errands: list[_Errand]) -> None:
         answered = [(one.refund, one.answer) for one in errands if one.answer is not None]
         give_back = partial(claiming.give_back, now=self.now)
-        lanes.together(give_back, [one.refund for one in errands if one.answer is None])
+        fan_out.together(give_back, [one.refund for one in errands if one.answer is None])
         if not answered:
             return
         crash_points.reached("answered")
@@ -154,7 +154,7 @@ class _Driver(lanes.Clock):
             for refund, answer in answered
             if answer.status != Status.UNKNOWN
         }
-        lanes.together(self._wake, sorted(heard - self.awake))
+        fan_out.together(self._wake, sorted(heard - self.awake))
         self.awake |= heard
 
     def _not_written(self, answered: tuple[Refund, Answer], error: Exception) -> None:

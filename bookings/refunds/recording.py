@@ -16,8 +16,8 @@ from django.db import transaction
 from django.db.models import Expression, Field
 
 from bookings import clocks, emails, timeline
+from bookings.fan_out import together
 from bookings.gateways import Answer
-from bookings.lanes import together
 from bookings.models import Payment, Refund, RefundState, TimelineEvent
 from bookings.refunds import crash_points
 from bookings.refunds.outcomes import changes_of

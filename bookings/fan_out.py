@@ -23,7 +23,7 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
-class Desk(Protocol[Job]):
+class Jobs(Protocol[Job]):
     """What happens to the jobs of one kind; see `work` for the order."""
 
     def claim(self, at_most: int) -> list[Job]:
@@ -47,7 +47,7 @@ class Desk(Protocol[Job]):
         ...
 
 
-def work(desk: Desk[Job], *, at_most: int, claimed: int, seconds: float) -> None:
+def work(jobs_of: Jobs[Job], *, at_most: int, claimed: int, seconds: float) -> None:
     """Work until nothing is left, with `at_most` calls at a time.
 
     Up to `claimed` jobs are claimed, so that the calls need not wait for the database, and ended
@@ -61,7 +61,7 @@ def work(desk: Desk[Job], *, at_most: int, claimed: int, seconds: float) -> None
     def call(job: Job) -> None:
         try:
             if time.monotonic() < ends:
-                desk.call(job)
+                jobs_of.call(job)
         except Exception:  # against the contract: it must not be called for ever
             logger.exception("the call of %s failed", job)
             broken.append(job)
@@ -72,25 +72,25 @@ def work(desk: Desk[Job], *, at_most: int, claimed: int, seconds: float) -> None
         done.set_result(None)
         return done
 
-    with ThreadPoolExecutor(at_most, thread_name_prefix="lane") as pool:
+    with ThreadPoolExecutor(at_most, thread_name_prefix="call") as pool:
 
         def start(jobs: list[Job]) -> None:
             for job in jobs:
-                calls[pool.submit(call, job) if desk.is_remote(job) else here(job)] = job
+                calls[pool.submit(call, job) if jobs_of.is_remote(job) else here(job)] = job
 
-        start(desk.claim(at_most))
+        start(jobs_of.claim(at_most))
         is_more = True
         while calls:
-            is_low = is_more and len(calls) <= at_most  # no lane may wait for the next claim
+            is_low = is_more and len(calls) <= at_most  # no thread may wait for the next claim
             ended = [calls.pop(done) for done in _ended(calls, 0.0 if is_low else GATHER_SECONDS)]
             again: list[Job] = []
             if time.monotonic() < ends:  # before the writing, so that they run meanwhile
-                again = desk.go_on([job for job in ended if job not in broken])
+                again = jobs_of.go_on([job for job in ended if job not in broken])
                 start(again)
                 if is_more and len(calls) <= max(at_most, claimed // 2):
-                    start(new := desk.claim(claimed - len(calls)))
+                    start(new := jobs_of.claim(claimed - len(calls)))
                     is_more = bool(new)
-            desk.finish([job for job in ended if job not in again])
+            jobs_of.finish([job for job in ended if job not in again])
 
 
 def _ended(calls: Iterable[Future[None]], gather: float) -> Set[Future[None]]:
