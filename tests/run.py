@@ -152,8 +152,9 @@ class Runner:
             return
         self.outcome.servers.append(chromium.label)
         extra = {"REDIS_URL": redis_url, "TEST_CHROMIUM": chromium.url}
-        # A file stays in one process: the journeys share a site.
-        self.pytest("browser", "browser", parallel=("--dist", "loadfile"), **extra)
+        # A file stays in one process: the journeys share a site. See conftest.py for their order.
+        dealt_out = ("--dist", "loadfile", "--no-loadscope-reorder")
+        self.pytest("browser", "browser", parallel=dealt_out, **extra)
 
 
 def main() -> int:
