@@ -64,6 +64,8 @@ def run_again(words: str, arguments: Sequence[str]) -> None:
             "NO_FAKE_STAT": "1",
             # Else threads that wait for Python's lock do so busily, in libfaketime 0.9.10.
             "FAKETIME_FORCE_MONOTONIC_FIX": "0",
+            # It reads the environment again and again, in every thread, and a test may be changing it.
+            "FAKETIME_CACHE_DURATION": "1000000",
             "PYTHONPATH": os.pathsep.join(
                 [str(Path(__file__).with_name("shifted")), *filter(None, [os.getenv("PYTHONPATH")])]
             ),
@@ -91,7 +93,16 @@ def page_script() -> str:
     return IN_A_PAGE % (1000 * seconds) if seconds else ""
 
 
+_CARRIES_IT = ("LD_PRELOAD", "FAKETIME", "NO_FAKE_STAT", VARIABLE, "PYTHONPATH")
+
+
+def carried() -> dict[str, str]:
+    """For a process that gets an environment of its own and shall see this clock."""
+    is_shifted = bool(os.environ.get(VARIABLE))
+    names = [name for name in os.environ if is_shifted and name.startswith(_CARRIES_IT)]
+    return {name: os.environ[name] for name in names}
+
+
 def real_environment() -> dict[str, str]:
     """For a process that shall see the real clock."""
-    shifted = ("LD_PRELOAD", "FAKETIME")
-    return {name: value for name, value in os.environ.items() if not name.startswith(shifted)}
+    return {name: value for name, value in os.environ.items() if name not in carried()}

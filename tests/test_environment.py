@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tests import clock
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -19,7 +21,7 @@ def settings_with(tmp_path: Path, name: str, **env: str) -> str:
     code = (
         f"import django; django.setup(); from django.conf import settings; print(settings.{name})"
     )
-    plain = {"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path)}
+    plain = {**clock.carried(), "PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -43,7 +45,12 @@ def test_a_host_that_is_none_is_named_by_its_variable(host: str, tmp_path: Path)
     done = subprocess.run(
         [sys.executable, "-m", "topmate.embedded"],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path), "HOST": host},
+        env={
+            **clock.carried(),
+            "PATH": os.environ["PATH"],
+            "DATA_DIR": str(tmp_path),
+            "HOST": host,
+        },
         capture_output=True,
         text=True,
         timeout=60,
@@ -60,7 +67,12 @@ def test_a_broker_of_another_program_is_not_ours(name: str, tmp_path: Path) -> N
         "from topmate.celery import app; print(app.connection_for_read().as_uri());"
         "print(app.connection_for_write().as_uri())"
     )
-    env = {"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path), name: "amqp://other.example//"}
+    env = {
+        **clock.carried(),
+        "PATH": os.environ["PATH"],
+        "DATA_DIR": str(tmp_path),
+        name: "amqp://other.example//",
+    }
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60
     )

@@ -17,6 +17,7 @@ from django.core.management import CommandError, call_command
 
 from bookings.imports import source, values
 from bookings.models import Booking, Expert, Follower
+from tests import clock
 from tests.builders import make_expert
 
 pytestmark = pytest.mark.django_db
@@ -350,7 +351,7 @@ def test_standard_input_of_a_shell(
     root: Path, calls: Path, tmp_path: Path, name: str, is_pipe: bool
 ) -> None:
     """In a process of its own, on a database of its own, where nobody is an expert."""
-    env = {"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path / "data")}
+    env = {**clock.carried(), "PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path / "data")}
     command = [sys.executable, "manage.py"]
     options: dict[str, Any] = {"cwd": root, "env": env, "capture_output": True, "text": True}
     subprocess.run([*command, "migrate", "-v0"], check=True, **options)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import clock
 from tests.house import open_to_others
 from topmate import private_files
 
@@ -33,7 +34,7 @@ def test_a_first_start_makes_only_private_files(root: Path, tmp_path: Path) -> N
     done = subprocess.run(
         [sys.executable, "-m", "topmate.embedded.prepare", str(data / "start.json")],
         cwd=root,
-        env={"PATH": os.environ["PATH"], "DATA_DIR": str(data), "DEMO": "0"},
+        env={**clock.carried(), "PATH": os.environ["PATH"], "DATA_DIR": str(data), "DEMO": "0"},
         capture_output=True,
         text=True,
         umask=0,
@@ -103,7 +104,7 @@ def test_the_settings_see_to_it(tmp_path: Path, root: Path) -> None:
     subprocess.run(
         [sys.executable, "-c", "import topmate.settings"],
         cwd=root,
-        env={"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path)},
+        env={**clock.carried(), "PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path)},
         umask=0,
         check=True,
     )

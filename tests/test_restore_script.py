@@ -11,6 +11,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+from tests import clock
 from tests.provider.running import Provider
 from tests.provider.server import StandIn
 from tests.restore_scene import EACH
@@ -35,6 +36,7 @@ def environment(server: StandIn, folder: Path) -> dict[str, str]:
         (tools / name).write_text(text)
         (tools / name).chmod(0o755)
     return {
+        **clock.carried(),
         "PATH": f"{tools}:{os.environ['PATH']}",
         "HOME": str(folder),
         "DJANGO_SETTINGS_MODULE": "topmate.settings",

@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 
 from bookings.gateways.webhooks import MOST_BYTES
+from tests import clock
 from tests.effort import effort
 from tests.webhooks import SECRETS, event_of, signed
 from topmate.embedded.__main__ import ROOT, Run, processes
@@ -65,16 +66,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     kept = ("PATH", "HOME", "LANG", "TMPDIR")
-    env = {name: value for name, value in os.environ.items() if name in kept} | {
-        "DJANGO_SETTINGS_MODULE": "topmate.settings",
-        "DATA_DIR": str(data),
-        "PORT": str(port),
-        "DEMO": "0",
-        "LOG_LEVEL": "ERROR",
-        "STRIPE_SECRET_KEY": "sk_test_standin",
-        "STRIPE_WEBHOOK_SECRET": ",".join(SECRETS["stripe"]),
-        "RAZORPAY_WEBHOOK_SECRET": ",".join(SECRETS["razorpay"]),
-    }
+    env = (
+        {name: value for name, value in os.environ.items() if name in kept}
+        | clock.carried()
+        | {
+            "DJANGO_SETTINGS_MODULE": "topmate.settings",
+            "DATA_DIR": str(data),
+            "PORT": str(port),
+            "DEMO": "0",
+            "LOG_LEVEL": "ERROR",
+            "STRIPE_SECRET_KEY": "sk_test_standin",
+            "STRIPE_WEBHOOK_SECRET": ",".join(SECRETS["stripe"]),
+            "RAZORPAY_WEBHOOK_SECRET": ",".join(SECRETS["razorpay"]),
+        }
+    )
     prepare = [sys.executable, "-m", "topmate.embedded.prepare", str(data / "start.json")]
     subprocess.run(prepare, env=env, cwd=ROOT, check=True, capture_output=True)
     commands = processes(Run("127.0.0.1", port, data, env))

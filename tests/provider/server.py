@@ -65,11 +65,17 @@ class StandIn(ThreadingHTTPServer):
         )
         super().__init__((host, port), Handler)
         self.url = f"http://{host}:{self.server_address[1]}"
+        self._is_closed = threading.Event()
         threading.Thread(target=self._tick, daemon=True).start()
 
+    def server_close(self) -> None:
+        """Its threads end as well."""
+        super().server_close()
+        self._is_closed.set()
+        self.webhooks.close()
+
     def _tick(self) -> None:
-        while True:
-            time.sleep(TICK_SECONDS)
+        while not self._is_closed.wait(TICK_SECONDS):
             self.books.tick()
 
     def shape_of(self, call: Call) -> StripeShape | RazorpayShape:

@@ -83,7 +83,7 @@ class Webhooks:
         self.copies = 1
         self.is_off = False
         self.noise: Noise | None = None
-        self.due: queue.Queue[tuple[Doc, float]] = queue.Queue()
+        self.due: queue.Queue[tuple[Doc, float] | None] = queue.Queue()
         books.changed = self.note
         threading.Thread(target=self._deliver_all, daemon=True).start()
 
@@ -165,9 +165,13 @@ class Webhooks:
             "created_at": int(self.books.now()),
         }
 
+    def close(self) -> None:
+        """Nothing is delivered any more."""
+        self.due.put(None)
+
     def _deliver_all(self) -> None:
-        while True:
-            threading.Thread(target=self._deliver, args=self.due.get(), daemon=True).start()
+        while due := self.due.get():
+            threading.Thread(target=self._deliver, args=due, daemon=True).start()
 
     def _deliver(self, event: Doc, late: float) -> None:
         url = self.targets[event["provider"]].url
