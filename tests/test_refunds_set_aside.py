@@ -45,7 +45,7 @@ UNREADABLE: dict[str, Callable[[dict[str, Any]], Any]] = {
 def stripe(server: Any, settings: Any) -> Provider:
     from tests.engine import connect
 
-    return connect(server, "stripe", settings)
+    return connect(server, "stripe", settings, seconds=5)
 
 
 def spoil(refund: Refund, how: str) -> None:
