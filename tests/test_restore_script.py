@@ -29,7 +29,6 @@ SLEEP = (
 
 
 def environment(server: StandIn, folder: Path) -> dict[str, str]:
-    keys = server.keys
     tools = folder / "bin"
     tools.mkdir()
     for name, text in (("manage.py", MANAGE), ("sleep", SLEEP)):
@@ -42,11 +41,7 @@ def environment(server: StandIn, folder: Path) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "topmate.settings",
         "DATA_DIR": str(folder / "data"),
         "DATABASE_URL": f"sqlite:////{str(folder / 'site.sqlite3').lstrip('/')}",
-        "STRIPE_API_BASE": server.url,
-        "STRIPE_SECRET_KEY": keys.stripe_secret_key,
-        "RAZORPAY_API_BASE": server.url,
-        "RAZORPAY_KEY_ID": keys.razorpay_key_id,
-        "RAZORPAY_KEY_SECRET": keys.razorpay_key_secret,
+        **server.keys.settings(server.url),
         "STAFF_EMAIL": "ops@example.com",
     }
 

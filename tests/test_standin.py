@@ -155,6 +155,23 @@ def test_lists_may_be_behind_the_books(server: StandIn, name: str) -> None:
     assert 0 < server.books.refunds_of(payment)[0]["listed_at"] - server.books.now() <= 300
 
 
+@pytest.mark.parametrize("name", ["stripe", "razorpay"])
+def test_what_a_payment_says_may_be_behind_as_well(server: StandIn, name: str) -> None:
+    provider = Provider(server, name)
+    payment = provider.pay()
+    kind = "payment_intents" if name == "stripe" else "payments"
+
+    def said() -> int:
+        found = call(server, "GET", f"/v1/{kind}/{payment}?expand[]=latest_charge").json
+        return int(found.get("latest_charge", found)["amount_refunded"])
+
+    provider.tell(list_lag={"seconds": 180, "covers_payments": True})
+    refund(server, payment, 1000)
+    assert (said(), server.books.returned(payment)) == (0, 1000)
+    provider.tell(advance=181)
+    assert said() == 1000
+
+
 def test_wrong_keys_are_401_and_strange_calls_4xx(server: StandIn) -> None:
     payment = Provider(server, "stripe").pay()
     assert call(server, "GET", f"/v1/payment_intents/{payment}", Authorization="x").status == 401

@@ -85,7 +85,9 @@ def main() -> None:
     books = str(folder / "books.sqlite3")
     server = Quiet("127.0.0.1", int(env["CHAOS_PROVIDER_PORT"]), file=books)
     server.books.settles_after = 1.0
-    server.books.list_lag = ListLag((LIST_LAG * scale_of_waits()).total_seconds(), seed)
+    server.books.list_lag = ListLag(
+        (LIST_LAG * scale_of_waits()).total_seconds(), seed, covers_payments=True
+    )
     rate = float(env["CHAOS_FAULT_RATE"])
     server.faults.dice = Lies(f"{seed} {life}", rate, kinds=KINDS, seconds=SLOW, folder=folder)
     if site := env.get("CHAOS_SITE"):

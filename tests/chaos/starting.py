@@ -12,7 +12,7 @@ from typing import Any
 from tests import servers
 from tests.chaos.options import Options
 from tests.chaos.processes import Program
-from tests.provider.server import Keys
+from tests.provider.server import Credentials
 from topmate.embedded.__main__ import Run, processes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -114,7 +114,6 @@ def free_port() -> int:
 
 
 def _environment(options: Options, folder: Path, port: int, web_port: int) -> dict[str, str]:
-    keys, url = Keys(), f"http://127.0.0.1:{port}"
     site = f"http://127.0.0.1:{web_port}" if web_port else ""
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("CHAOS_")},
@@ -124,13 +123,7 @@ def _environment(options: Options, folder: Path, port: int, web_port: int) -> di
         "SWEEP_EVERY": "1s",
         "LOG_LEVEL": "ERROR",
         "PORT": str(web_port or 8000),
-        "STRIPE_API_BASE": url,
-        "STRIPE_SECRET_KEY": keys.stripe_secret_key,
-        "STRIPE_WEBHOOK_SECRET": keys.stripe_webhook_secret,
-        "RAZORPAY_API_BASE": url,
-        "RAZORPAY_KEY_ID": keys.razorpay_key_id,
-        "RAZORPAY_KEY_SECRET": keys.razorpay_key_secret,
-        "RAZORPAY_WEBHOOK_SECRET": keys.razorpay_webhook_secret,
+        **Credentials().settings(f"http://127.0.0.1:{port}"),
         "CHAOS_SEED": str(options.seed),
         "CHAOS_SITE": site,
         "CHAOS_PROVIDER_PORT": str(port),

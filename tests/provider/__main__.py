@@ -9,7 +9,7 @@ import argparse
 import os
 
 from tests.provider.faults import Dice, ListLag
-from tests.provider.server import Keys, StandIn
+from tests.provider.server import Credentials, StandIn
 
 
 def main() -> None:
@@ -52,14 +52,14 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _keys() -> Keys:
+def _keys() -> Credentials:
     """The keys are the site's where it has some, so that both can be started from one
     environment."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "topmate.settings")
     from django.conf import settings
 
-    usual = Keys()
-    return Keys(
+    usual = Credentials()
+    return Credentials(
         stripe_secret_key=settings.STRIPE_SECRET_KEY or usual.stripe_secret_key,
         stripe_webhook_secret=[*settings.STRIPE_WEBHOOK_SECRET, usual.stripe_webhook_secret][0],
         razorpay_key_id=settings.RAZORPAY_KEY_ID or usual.razorpay_key_id,
@@ -71,20 +71,12 @@ def _keys() -> Keys:
     )
 
 
-def _environment(url: str, keys: Keys) -> str:
+def _environment(url: str, keys: Credentials) -> str:
     """What is printed, to be pasted where the site is started. A live key is never printed."""
-    lines = {
-        "STRIPE_API_BASE": url,
-        "STRIPE_SECRET_KEY": keys.stripe_secret_key,
-        "STRIPE_WEBHOOK_SECRET": keys.stripe_webhook_secret,
-        "RAZORPAY_API_BASE": url,
-        "RAZORPAY_KEY_ID": keys.razorpay_key_id,
-        "RAZORPAY_KEY_SECRET": keys.razorpay_key_secret,
-        "RAZORPAY_WEBHOOK_SECRET": keys.razorpay_webhook_secret,
-    }
-    usual = set(vars(Keys()).values()) | {url}
+    usual = set(vars(Credentials()).values()) | {url}
     return "\n".join(
-        f"{name}={value if value in usual else '(as set)'}" for name, value in lines.items()
+        f"{name}={value if value in usual else '(as set)'}"
+        for name, value in keys.settings(url).items()
     )
 
 

@@ -185,6 +185,13 @@ class Books:
         refunds = self.refunds_of(payment_id)
         return sum(doc["amount"] for doc in refunds if self.state(doc) != "failed")
 
+    def shown_returned(self, payment_id: str) -> int:
+        """What the payment itself says went back."""
+        if not self.list_lag.covers_payments:
+            return self.returned(payment_id)
+        listed = self.listed(payment_id)
+        return sum(doc["amount"] for doc in listed if self.state(doc) != "failed")
+
     def forget(self) -> None:
         """Start again with empty books."""
         with self.store.work():

@@ -102,9 +102,14 @@ class Control:
         self.books.settles_after = float(seconds)
 
     def _list_lag(self, told: float | dict[str, Any]) -> None:
-        """Seconds after which lists show new refunds; {"seconds": 300, "seed": 7}: up to them."""
+        """Seconds after which lists show new refunds; {"seconds": 300, "seed": 7}: up to them.
+        "covers_payments": what a payment says went back is behind as well."""
         more = told if isinstance(told, dict) else {"seconds": told}
-        self.books.list_lag = ListLag(float(more["seconds"]), str(more.get("seed", "")))
+        self.books.list_lag = ListLag(
+            float(more["seconds"]),
+            str(more.get("seed", "")),
+            covers_payments=bool(more.get("covers_payments")),
+        )
 
     def _advance(self, seconds: float) -> float:
         """Let time pass for refunds and keys."""

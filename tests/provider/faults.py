@@ -122,6 +122,8 @@ class ListLag:
 
     seconds: float = 0.0
     seed: str = ""
+    covers_payments: bool = False
+    """What a payment says went back is then behind as well."""
 
     def of(self, refund_id: str) -> float:
         if not self.seed:

@@ -17,7 +17,7 @@ KEPT_SECONDS = 24 * 3600.0
 Conflict = Callable[[Literal["other", "running"]], Reply]
 
 
-class Keys:
+class IdempotencyKeys:
     def __init__(self, books: Books) -> None:
         self.books, self.store = books, books.store
         self.running: set[str] = set()

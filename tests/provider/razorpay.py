@@ -9,7 +9,7 @@ from typing import Any, Literal
 from tests.provider.books import Books, NotRefundable, new_id
 from tests.provider.calls import Call, Refusal, Reply
 from tests.provider.faults import Fault
-from tests.provider.keys import Keys
+from tests.provider.keys import IdempotencyKeys
 from tests.provider.store import Doc
 
 LEAST = 100
@@ -33,7 +33,7 @@ class RazorpayShape:
     provider = "razorpay"
 
     def __init__(self, books: Books, *, key_id: str, key_secret: str) -> None:
-        self.books, self.keys = books, Keys(books)
+        self.books, self.keys = books, IdempotencyKeys(books)
         self.key_id, self.key_secret = key_id, key_secret
 
     def is_allowed(self, call: Call) -> bool:
@@ -166,7 +166,7 @@ class RazorpayShape:
         return Reply(200, self.payment_json(self._payment(payment_id)))
 
     def payment_json(self, payment: Doc) -> Doc:
-        returned, amount = self.books.returned(payment["id"]), payment["amount"]
+        returned, amount = self.books.shown_returned(payment["id"]), payment["amount"]
         status = "captured" if payment["captured"] else "authorized"
         return {
             "id": payment["id"],

@@ -25,7 +25,7 @@ TICK_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
-class Keys:
+class Credentials:
     """The credentials a client must bring, and the secrets the webhooks are signed with."""
 
     stripe_secret_key: str = "sk_test_standin"
@@ -33,6 +33,18 @@ class Keys:
     razorpay_key_id: str = "rzp_test_standin"
     razorpay_key_secret: str = "standin-secret"
     razorpay_webhook_secret: str = "standin-webhook-secret"
+
+    def settings(self, url: str) -> dict[str, str]:
+        """The environment of a site that has the stand-in at this address for its providers."""
+        return {
+            "STRIPE_API_BASE": url,
+            "STRIPE_SECRET_KEY": self.stripe_secret_key,
+            "STRIPE_WEBHOOK_SECRET": self.stripe_webhook_secret,
+            "RAZORPAY_API_BASE": url,
+            "RAZORPAY_KEY_ID": self.razorpay_key_id,
+            "RAZORPAY_KEY_SECRET": self.razorpay_key_secret,
+            "RAZORPAY_WEBHOOK_SECRET": self.razorpay_webhook_secret,
+        }
 
 
 class StandIn(ThreadingHTTPServer):
@@ -42,9 +54,14 @@ class StandIn(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(
-        self, host: str = "127.0.0.1", port: int = 0, *, file: str = "", keys: Keys | None = None
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        file: str = "",
+        keys: Credentials | None = None,
     ) -> None:
-        self.keys = keys = keys or Keys()
+        self.keys = keys = keys or Credentials()
         self.delay_seconds = 0.0
         self.books = Books(Store(file))
         self.faults = Faults()

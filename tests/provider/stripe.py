@@ -9,7 +9,7 @@ from typing import Any, Literal
 from tests.provider.books import Books, NotRefundable, new_id
 from tests.provider.calls import Call, Refusal, Reply
 from tests.provider.faults import Fault
-from tests.provider.keys import Keys
+from tests.provider.keys import IdempotencyKeys
 from tests.provider.store import Doc
 
 WHY = {
@@ -27,7 +27,7 @@ class StripeShape:
     provider = "stripe"
 
     def __init__(self, books: Books, *, secret_key: str) -> None:
-        self.books, self.keys = books, Keys(books)
+        self.books, self.keys = books, IdempotencyKeys(books)
         self.secret_key = secret_key
 
     def is_allowed(self, call: Call) -> bool:
@@ -211,7 +211,7 @@ class StripeShape:
 
     def payment_json(self, payment: Doc) -> Doc:
         amount, got = payment["amount"], payment["amount"] if payment["captured"] else 0
-        returned = self.books.returned(payment["id"])
+        returned = self.books.shown_returned(payment["id"])
         return {
             "id": payment["id"],
             "object": "payment_intent",
