@@ -11,8 +11,10 @@ import pytest
 from bookings import lifecycle, sweeps
 from bookings.demo import samples
 from bookings.emails import KINDS
+from bookings.emails.letters import refunds as refund_letters
 from bookings.emails.rendering import render
 from bookings.models import Booking, Refund, RefundState, StoredMessage
+from bookings.models.money import NEEDS_STAFF
 from tests import builders
 from tests.builders import DAY, NOW
 from tests.mail_settings import use_mail
@@ -158,3 +160,7 @@ def test_who_looks_after_the_money_is_said(
     said = letter(name, state, hold_reason)
     assert re.search(words, said)
     assert "has started" not in said
+
+
+def test_staff_is_told_in_a_sentence_whatever_the_state() -> None:
+    assert set(refund_letters._PROBLEMS) == {*NEEDS_STAFF, RefundState.ACCEPTED}

@@ -184,21 +184,23 @@ def _for_follower(amount: Amount, reader: Reader) -> tuple[str, ...]:
             return (
                 "Your bank is looking into this payment because it was disputed there. "
                 "Our team waits for its answer, so that the money comes back once and not twice.",
-                "You need do nothing.",
+                "There is nothing you need to do.",
             )
         case Place.HELD:
             return (
                 "Your refund of {money} is approved, and our team checks it before it is sent.",
-                "You need do nothing.",
+                "There is nothing you need to do.",
             )
         case Place.UNCONFIRMED:
             return (
                 "The payment provider has not confirmed your refund of {money} yet. Our team has "
-                "been told; we write to you as soon as it is sent.",
-                "You need do nothing.",
+                "been told; we will write to you as soon as it is sent.",
+                "There is nothing you need to do.",
             )
         case Place.BY_HAND:
-            return ("Our team sends you {money} by hand. We write to you as soon as it is sent.",)
+            return (
+                "Our team sends you {money} by hand. We will write to you as soon as it is sent.",
+            )
         case Place.WITH_THE_BANK:
             sent = "We sent {money} back to {method} on {day}." if known else _SENT
             return (sent, _expected(amount, reader))
@@ -208,8 +210,8 @@ def _for_follower(amount: Amount, reader: Reader) -> tuple[str, ...]:
         case Place.DECLINED:
             return (
                 "Your refund of {money} is approved, but it did not go through yet. Our team has "
-                "been told and finds another way to send it.",
-                "You need do nothing; we write to you as soon as it is sent.",
+                "been told and is looking for another way to send it.",
+                "There is nothing you need to do; we will write to you as soon as it is sent.",
             )
         case Place.SENT_BACK:
             came = "We sent {money} to {method}, and it came back." if known else _CAME_BACK

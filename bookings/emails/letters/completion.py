@@ -126,7 +126,7 @@ def staff_contested(case: MailCase) -> Letter:
 def staff_contest_reminder(case: MailCase) -> Letter:
     return _to_decide(
         case,
-        subject=f"Still undecided: {case.booking.code}, by {case.deadline}",
+        subject=f"{case.booking.code} is still undecided: decide by {case.deadline}",
         heading="A contested call is still undecided",
     )
 

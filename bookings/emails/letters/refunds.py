@@ -44,7 +44,7 @@ def _ending(case: MailCase) -> str:
 
 def _written_again(case: MailCase) -> tuple[str, ...]:
     is_closed = case.where in (Place.NOTHING, Place.ELSEWHERE)
-    return () if is_closed else ("We write again when your bank has the money.",)
+    return () if is_closed else ("We will write again when your bank has the money.",)
 
 
 # --- how a call ends ------------------------------------------------------------------------------
@@ -212,6 +212,16 @@ def refund_failed(case: MailCase) -> Letter:
     )
 
 
+_PROBLEMS = {
+    RefundState.DECLINED: "was declined",
+    RefundState.REVERSED: "was sent back",
+    RefundState.UNKNOWN: "has had no answer yet",
+    RefundState.MANUAL_DUE: "has to be paid by hand",
+    RefundState.ACCEPTED: "has been with the bank for unusually long",
+}
+"""What is said of a refund in each state that staff may have to look at."""
+
+
 @Email(
     STAFF,
     "a refund is declined, sent back, on hold, without an answer, or to be paid by hand",
@@ -223,10 +233,10 @@ def staff_refund_failed(case: MailCase) -> Letter:
     if refund is None:
         raise LookupError(f"{case.booking.code} has no refund.")
     amount = formats.money(refund.amount_minor, refund.currency)
-    state = RefundState(refund.state).label.lower()
-    problem = f"is on hold ({refund.hold_reason})" if refund.hold_reason else f"is: {state}"
+    state = RefundState(refund.state)
+    problem = f"is on hold ({refund.hold_reason})" if refund.hold_reason else _PROBLEMS[state]
     return Letter(
-        subject=f"A refund of {amount} needs you: {refund.hold_reason or state}",
+        subject=f"A refund of {amount} needs you: {refund.hold_reason or state.label.lower()}",
         preheader=f"Booking {case.booking.code}.",
         heading="A refund needs you",
         paragraphs=(f"The refund of {amount} for booking {case.booking.code} {problem}.",),
@@ -245,7 +255,7 @@ def staff_refunds_held(case: MailCase) -> Letter:
         preheader="No follower is paid until somebody acts.",
         heading="Refunds are on hold",
         paragraphs=(
-            f"Refunds of {case.site_name} are held: {reason}. They are not sent by themselves.",
+            f"Refunds of {case.site_name} are on hold ({reason}). They are not sent by themselves.",
             "Look at them in the admin: are they right? Then let them go on, all together.",
         ),
         button=page_link(

@@ -19,9 +19,9 @@ def staff_sweep_late(case: MailCase) -> Letter:
         preheader="It runs again. Find out why it stopped.",
         heading="The sweep was silent",
         paragraphs=(
-            f"For {minutes} minutes nothing watched the deadlines of {case.site_name}, "
-            "sent reminders or refunds. It runs again and catches up by itself.",
-            "Look at the beat and the workers: were they down, or too slow?",
+            f"For {minutes} minutes nothing watched the deadlines of {case.site_name}, and no "
+            "reminder and no refund was sent. The sweep is running again and catches up by itself.",
+            "Look at beat and at the workers: were they down, or too slow?",
         ),
         button=page_link("Open the admin", "admin:index"),
     )
