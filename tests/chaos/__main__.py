@@ -16,6 +16,8 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=600)
     parser.add_argument("--only", type=kinds_in, default=kinds_in(""))
     parser.add_argument("--fault-rate", type=float, default=0.5)
+    parser.add_argument("--faults", default="")
+    parser.add_argument("--pace", type=float, default=0.02)
     parser.add_argument("--crash-rate", type=float, default=0.03)
     parser.add_argument("--crash-at", default="")
     parser.add_argument("--sqlite", action="store_true")

@@ -23,6 +23,10 @@ class Options:
     crash_rate: float = 0.03
     crash_at: str = ""
     fault_rate: float = 0.5
+    faults: str = ""
+    """Names of the only faults of the provider, with commas; all of them where it is empty."""
+    pace: float = 0.02
+    """How much shorter waits are than in production, and so is the time that lists are behind."""
     at_once: int = 30
 
 

@@ -89,7 +89,8 @@ def main() -> None:
         (LIST_LAG * scale_of_waits()).total_seconds(), seed, covers_payments=True
     )
     rate = float(env["CHAOS_FAULT_RATE"])
-    server.faults.dice = Lies(f"{seed} {life}", rate, kinds=KINDS, seconds=SLOW, folder=folder)
+    kinds = tuple(filter(None, env["CHAOS_FAULTS"].split(","))) or KINDS
+    server.faults.dice = Lies(f"{seed} {life}", rate, kinds=kinds, seconds=SLOW, folder=folder)
     if site := env.get("CHAOS_SITE"):
         server.webhooks.send_to(site, noise=Noise(f"{seed} {life}", **NOISE))
     else:

@@ -128,6 +128,8 @@ def _environment(options: Options, folder: Path, port: int, web_port: int) -> di
         "CHAOS_SITE": site,
         "CHAOS_PROVIDER_PORT": str(port),
         "CHAOS_FAULT_RATE": str(options.fault_rate),
+        "CHAOS_FAULTS": options.faults,
+        "CHAOS_PACE": str(options.pace),
         "CHAOS_CRASH_RATE": str(options.crash_rate),
         "CHAOS_CRASH_AT": options.crash_at,
         "CHAOS_FOLDER": str(folder),

@@ -46,12 +46,24 @@ class Command(BaseCommand):
         )
         parser.add_argument("--fault-rate", type=float, default=0.5)
         parser.add_argument("--crash-rate", type=float, default=0.03, help="at each named point")
+        parser.add_argument("--faults", default="", help="only these of the provider, with commas")
+        parser.add_argument("--pace", type=float, default=0.02, help="0.1: waits are a tenth")
         parser.add_argument("--crash-at", default="", help="only at these points, with commas")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not (ROOT / "tests" / "chaos").is_dir():
             raise CommandError("The chaos run is part of the tests, which are not installed here.")
-        names = ("seed", "kills", "minutes", "fault_rate", "crash_rate", "crash_at", "only")
+        names = (
+            "seed",
+            "kills",
+            "minutes",
+            "fault_rate",
+            "faults",
+            "pace",
+            "crash_rate",
+            "crash_at",
+            "only",
+        )
         given = [f"--{name.replace('_', '-')}={options[name]}" for name in names]
         given += [f"--{name.replace('_', '-')}" for name in FLAGS if options[name]]
         # A process of its own: this one has read the settings of the site already.
