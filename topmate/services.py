@@ -82,7 +82,7 @@ def _postgres(env: Env, parts: SplitResult) -> dict[str, Any]:
     options["options"] = f"{POSTGRES_OPTIONS} {options.get('options', '')}".strip()
     options.setdefault("connect_timeout", "5")
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "topmate.postgresql",
         "NAME": name,
         "USER": user_of(parts),
         "PASSWORD": password_of(parts),

@@ -176,7 +176,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "sign_in", "need_action", "sign_in"
 PASSWORD_RESET_TIMEOUT = 60 * 60 * 4
 # In the database: signing in and out must hold while the cache is down, and is rarely written.
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "bookings.signed_in"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
 AXES_HANDLER = "bookings.sign_in_limits.Handler"
 AXES_USERNAME_FORM_FIELD = "username"  # what Django's forms call it, also when it is an e-mail
