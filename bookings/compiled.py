@@ -15,6 +15,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import django
@@ -188,8 +189,7 @@ def insert(rows: Sequence[M], *, once: str = "") -> Sequence[M]:
         return _insert_by_orm(rows, once)
     sql, fields = kept
     values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields]
-    with prepared.changed(sql, values) as cursor:
-        (row.pk,) = cursor.fetchone()
+    prepared.inserted(sql, values, partial(setattr, row, "pk"))
     row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
     return rows
 

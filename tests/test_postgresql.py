@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -16,7 +15,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the driver sends."""
     sent: list[str] = []
     execute = psycopg.Cursor.execute
@@ -27,7 +26,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
     connection.ensure_connection()
     monkeypatch.setattr(psycopg.Cursor, "execute", watched)
-    yield sent
+    return sent
 
 
 def begin_request() -> None:
