@@ -45,15 +45,17 @@ class Compiled(Generic[R]):
     def __init__(self, make: Callable[..., QuerySet[Any, R]], *examples: Value) -> None:
         self._make, self._examples = make, examples
         self._of_thread = threading.local()  # as the connection it was compiled for
-        self._is_checked = self._is_given_up = False
+        self._is_text_checked = self._is_reading_checked = self._is_given_up = False
 
     def __call__(self, *values: Value) -> list[R]:
         statement = self._statement()
         if statement is None:
             return list(self._make(*values))
-        if not self._is_checked:
+        if not self._is_text_checked:
             return self._watched(statement, values)
         rows = statement.fetched(values)
+        if rows and not self._is_reading_checked:  # the first rows: the ORM asks for them again
+            return self._watched(statement, values)
         try:
             return statement.read(rows)
         except Exception as error:
@@ -78,7 +80,7 @@ class Compiled(Generic[R]):
         return statement
 
     def _watched(self, statement: _Statement[R], values: tuple[Value, ...]) -> list[R]:
-        """The ORM's rows. Reading is checked as soon as there is a row to read."""
+        """The ORM's rows. Reading them is checked as soon as there is one."""
         with watching("SELECT") as seen:
             found = list(self._make(*values))
         try:
@@ -88,7 +90,7 @@ class Compiled(Generic[R]):
             read = statement.read(seen.rows)
             if len(read) != len(found) or not all(map(is_same, read, found)):
                 raise ValueError(f"rows of {sql} are read differently")
-            self._is_checked = bool(found)
+            self._is_text_checked, self._is_reading_checked = True, bool(found)
         except Exception as error:
             self._give_up(error)
         return found

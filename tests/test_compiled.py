@@ -130,6 +130,22 @@ def test_rows_of_values_and_instants_are_the_same(
     assert surprises == []
 
 
+def test_a_statement_that_finds_nothing_is_kept_and_its_first_rows_are_checked(
+    surprises: list[Exception], monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    kept = Compiled(own, 1, "TM-0000000")
+    made: list[int] = []
+    monkeypatch.setattr(kept, "_make", lambda *values: made.append(1) or own(*values))
+    for _ in range(3):
+        assert kept(1, "TM-XXXXXXX") == []
+    assert len(made) == 2  # put together, and run by the ORM once
+    booking = make_in_state(State.SCHEDULED)
+    for expected in (2, 1):  # the rows are looked at beside the ORM's, then believed
+        with django_assert_num_queries(expected):
+            assert kept(booking.expert_id, booking.code) == [booking]
+    assert (len(made), surprises) == (3, [])
+
+
 @pytest.mark.django_db(transaction=True)
 def test_each_thread_asks_through_its_own_connection() -> None:
     kept = Compiled(own, 1, "TM-0000000")
