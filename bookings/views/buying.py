@@ -28,8 +28,8 @@ from bookings.presenters.picker import Choice, picker, reach, slot_value, why_no
 from bookings.states import TransitionNotAllowed
 from bookings.views.follower import calendar_file
 from bookings.views.pick import DEVICE_COOKIE, all_zones, as_date, clock_of
+from topmate.middleware import Policy, with_policy
 from topmate.proxies import client_network
-from topmate.security import Policy, with_policy
 
 logger = logging.getLogger(__name__)
 MOST_PURCHASES, PURCHASES_OVER = 20, 3600
