@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from urllib.parse import quote
 
 import idna
 from django.core.exceptions import ValidationError
@@ -173,3 +174,9 @@ def mailbox(name: str, address: str) -> str:
     """What `read_mailbox` reads as these two."""
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}" <{address}>' if name else address
+
+
+def mailto(person: str, subject: str) -> str:
+    """The link that begins a letter. `person` is an address, with or without a name."""
+    _, address = read_mailbox(person)
+    return f"mailto:{quote(for_programs(address), safe='@')}?subject={quote(subject)}"

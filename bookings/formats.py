@@ -1,4 +1,4 @@
-"""Money and time as people read them. Pure; pages and e-mails both use these."""
+"""Money, time and names as people read them. Pure; pages and e-mails both use these."""
 
 from __future__ import annotations
 
@@ -34,6 +34,11 @@ def money(minor: int, currency: str) -> str:
     return f"-{text}" if minor < 0 else text
 
 
+def price(minor: int, currency: str) -> str:
+    """₹2,400, or Free."""
+    return money(minor, currency) if minor else "Free"
+
+
 def local(instant: datetime, zone: str) -> datetime:
     return instant.astimezone(zones.zone_info(zone))
 
@@ -41,17 +46,17 @@ def local(instant: datetime, zone: str) -> datetime:
 def day(instant: datetime, zone: str, now: datetime | None = None) -> str:
     """Thu 20 Nov; with the year when it is not the one of `now`."""
     at = local(instant, zone)
-    return _date(at, _DAYS[at.weekday()][:3], _MONTHS[at.month - 1][:3], zone=zone, now=now)
+    return _date(at, WEEKDAYS[at.weekday()][:3], MONTHS[at.month - 1][:3], zone=zone, now=now)
 
 
 def long_day(instant: datetime, zone: str, now: datetime | None = None) -> str:
     """Thursday 20 November."""
     at = local(instant, zone)
-    return _date(at, _DAYS[at.weekday()], _MONTHS[at.month - 1], zone=zone, now=now)
+    return _date(at, WEEKDAYS[at.weekday()], MONTHS[at.month - 1], zone=zone, now=now)
 
 
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
@@ -143,8 +148,10 @@ def left(remaining: timedelta) -> str:
 UNDER_A_MINUTE = "less than a minute"
 
 
-def utc_iso(instant: datetime) -> str:
-    """2026-11-23T05:30:00Z, as attributes and calendar files want it."""
+def utc_iso(instant: datetime | None) -> str:
+    """2026-11-23T05:30:00Z, as attributes and calendar files want it; empty for no instant."""
+    if instant is None:
+        return ""
     if instant.tzinfo is not UTC:
         instant = instant.astimezone(UTC)
     return f"{instant.isoformat(timespec='seconds')[:19]}Z"
@@ -165,3 +172,21 @@ def duration(length: timedelta, *, days_from: int = 4) -> str:
 def duration_adjective(length: timedelta) -> str:
     """72-hour, as in the 72-hour clock."""
     return duration(length).removesuffix("s").replace(" ", "-")
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+def initials(name: str) -> str:
+    """PN for Priya Nair, P for Priya."""
+    words = name.split()
+    letters = words[:1] + words[1:][-1:]
+    return "".join(word[0] for word in letters).upper()
+
+
+AVATAR_HUES = 5
+
+
+def hue(person_id: int) -> str:
+    """One of the muted avatar colours; the same person always has the same."""
+    return str(person_id % AVATAR_HUES + 1)

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
-from bookings.views import accounts, buying, demo, expert, follower, pages, webhooks
+from bookings.views import (
+    accounts,
+    actions,
+    availability,
+    buying,
+    calls,
+    demo,
+    follower,
+    pages,
+    pick,
+    support,
+    webhooks,
+)
 
 urlpatterns: list[URLPattern] = [
-    *expert.urlpatterns,
+    *calls.urlpatterns,
+    *actions.urlpatterns,
+    *availability.urlpatterns,
+    *accounts.urlpatterns,
+    *support.urlpatterns,
+    *pick.urlpatterns,
     *follower.urlpatterns,
     *buying.urlpatterns,
     *webhooks.urlpatterns,
-    *accounts.urlpatterns,
     *pages.urlpatterns,
     *demo.urlpatterns,
 ]

@@ -34,7 +34,7 @@ ACCESS: tuple[tuple[str, str, str, str, str, str], ...] = (
     ),
     (
         "A02", "The length of a text is looked at before anything that takes longer with it",
-        "bookings/forms/text.py",
+        "bookings/forms/fields.py",
         "if len(text) > COMPOSED_OF * longest:",
         "if False:",
         "tests/test_plain_text.py",
@@ -69,7 +69,7 @@ ACCESS: tuple[tuple[str, str, str, str, str, str], ...] = (
     ),
     (
         "A03", "A password the manual prints lets nobody in",
-        "bookings/forms/accounts.py",
+        "bookings/views/accounts.py",
         'if printed_passwords.opens_nothing(self.cleaned_data.get("password", "")):',
         "if False:",
         "tests/test_attacks_printed_password.py"
@@ -98,7 +98,7 @@ ACCESS: tuple[tuple[str, str, str, str, str, str], ...] = (
     ),
     (
         "A05", "An address is changed by staff for a reason only",
-        "bookings/forms/people.py",
+        "bookings/admin/people.py",
         'if self.has_new_address and not data.get("reason") and "reason" not in self.errors:',
         "if False:",
         "tests/test_accounts_changed_by_staff.py::test_a_new_address_needs_a_reason",

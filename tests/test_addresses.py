@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from bookings import addresses, emails
-from bookings.forms.text import AddressField
+from bookings.forms.fields import AddressField
 from bookings.imports import values
 from bookings.models import Booking, Checkout, Expert, Follower, OutboxEmail, User
 from tests import shoppers, smtp_server

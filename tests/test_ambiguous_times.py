@@ -13,7 +13,7 @@ from django.test import Client
 from bookings import formats, links
 from bookings.forms.fields import LocalDateTimeField
 from bookings.models import Booking, CompletionMark
-from bookings.presenters.slot_picker import Choice, picker
+from bookings.presenters.picker import Choice, picker
 from bookings.wording.reader import Reader
 from tests.builders import DAY, HOUR, MINUTE, make_booking, make_expert, make_follower, report
 from tests.follower_pages import address, read

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(import_module("bookings.views.buying.shop"), "MOST_PURCHASES", 4)
+    monkeypatch.setattr(import_module("bookings.views.buying"), "MOST_PURCHASES", 4)
     cache.clear()
     yield
     cache.clear()

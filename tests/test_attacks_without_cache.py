@@ -100,7 +100,7 @@ def test_a_count_begins_anew_when_its_time_is_over() -> None:
 def test_one_customer_is_one_buyer_whatever_address_they_take(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shop = importlib.import_module("bookings.views.buying.shop")
+    shop = importlib.import_module("bookings.views.buying")
     monkeypatch.setattr(shop, "MOST_PURCHASES", 3)
     service = make_service(make_expert(), price_minor=0)
 

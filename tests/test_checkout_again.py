@@ -107,7 +107,7 @@ def test_what_is_sent_from_there_is_another_purchase(
 def test_the_way_of_paying_is_kept(
     no_keys: None, expert: Expert, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shop = import_module("bookings.views.buying.shop")
+    shop = import_module("bookings.views.buying")
     monkeypatch.setattr(shop, "takers_of", lambda *_: [Ways.RAZORPAY, Ways.SANDBOX])
     checkout = buy(client, make_service(expert), way="sandbox")
     html = client.get(go_back(client, checkout, same="yes")).content.decode()

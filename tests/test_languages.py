@@ -11,7 +11,7 @@ from babel import Locale
 from django.test import Client
 
 from bookings.models import Expert, Follower
-from bookings.presenters.languages import usual_clock
+from bookings.presenters.picker import usual_clock
 from tests import shoppers
 from tests.builders import make_follower, make_service
 from tests.follower_pages import MOMENT, address, offered, read

@@ -99,7 +99,7 @@ def test_staff_sees_no_more_there_than_in_the_admin(client: Client) -> None:
 
 
 def test_many_experts_are_not_all_named(client: Client, staff: User, monkeypatch: Any) -> None:
-    monkeypatch.setattr("bookings.presenters.welcome.SHOPS_SHOWN", 2)
+    monkeypatch.setattr("bookings.views.pages.SHOPS_SHOWN", 2)
     for name in ("Ann", "Bea"):
         make_expert(name)
     assert "These are the first" not in read(client.get(reverse("start")))

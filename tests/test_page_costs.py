@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from bookings import lists
 from bookings.models import Booking, Expert
-from bookings.presenters import markup
+from bookings.presenters import row_html
 from bookings.states import State
 from tests.builders import DAY, HOUR, make_booking, make_follower, make_in_state, report
 from tests.follower_pages import MOMENT, address, offered
@@ -142,7 +142,7 @@ def test_a_lighter_row_is_the_same_row(
     calls_in_every_state(maya, 12)
 
     def outlines() -> list[list[tuple[str, object]]]:
-        markup._pattern.cache_clear()
+        row_html._pattern.cache_clear()
         found = []
         for url in ("/need-action/", "/need-action/waiting/", "/completed-calls/"):
             outline = Outline()
@@ -153,10 +153,10 @@ def test_a_lighter_row_is_the_same_row(
     try:
         with time_machine.travel(timezone.now(), tick=False):
             light = outlines()
-            monkeypatch.setattr(markup, "_light", str)
+            monkeypatch.setattr(row_html, "_light", str)
             assert light == outlines()
     finally:
-        markup._pattern.cache_clear()
+        row_html._pattern.cache_clear()
 
 
 @pytest.mark.parametrize("source", ["need_action", "waiting", "completed_calls", "upcoming"])
@@ -166,21 +166,21 @@ def test_a_lighter_row_is_the_same_row(
 def test_a_lighter_row_is_the_same_row_whatever_stands_in_it(
     monkeypatch: pytest.MonkeyPatch, source: str, clock: str, has_notice: bool, is_over: bool
 ) -> None:
-    hostile = dict.fromkeys([*markup._OF_CLOCK, *markup._OF_STATE], "a b='c' d=/e")
+    hostile = dict.fromkeys([*row_html._OF_CLOCK, *row_html._OF_STATE], "a b='c' d=/e")
     iso = "2026-11-23T06:00:00Z"
     plain = {"code": "TM-2345678", "hue": "3", "urgency": "soon", "iso": iso, "when_iso": iso}
     around = {"csrf_token": "x", "notice": "n o", "notice_tone": "ok"}
     words = {**hostile, **plain, **around}
     acts = ("undo", "mark_completed")
-    parts: Any = (source, acts, True, True, True, True, clock, is_over, has_notice)
+    parts: Any = (source, acts, True, True, True, True, clock, is_over, has_notice, False)
 
     def outline() -> list[tuple[str, object]]:
         found = Outline()
-        found.feed(markup._pattern.__wrapped__(*parts).format_map(words))
+        found.feed(row_html._pattern.__wrapped__(*parts).format_map(words))
         return found.found
 
     light = outline()
-    monkeypatch.setattr(markup, "_light", str)
+    monkeypatch.setattr(row_html, "_light", str)
     assert light == outline()
 
 

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bookings import plain_text
-from bookings.forms import text as fields
+from bookings.forms import fields as fields
 from bookings.imports import lines, values
 from bookings.models import Checkout, Expert, Follower, User
 from bookings.plain_text import MOST_MARKS, cleaned, has_link, is_blank, one_line, person_name

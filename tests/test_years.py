@@ -14,10 +14,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bookings import lifecycle
+from bookings.forms.actions import CompletionForm, RescheduleForm
 from bookings.forms.availability import OverrideForm
-from bookings.forms.completion import CompletionForm
 from bookings.forms.fields import DayField, LocalDateTimeField
-from bookings.forms.reschedule import RescheduleForm
 from bookings.imports import values
 from bookings.models import Booking, Checkout, Expert, Offer, User
 from bookings.slots import free_of

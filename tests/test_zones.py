@@ -15,7 +15,7 @@ from django.utils import timezone
 from bookings import links, zones
 from bookings.forms.zones import ZoneSelect, zone_choices
 from bookings.models import validate_time_zone
-from bookings.presenters.zones import likely
+from bookings.presenters.picker import likely
 from tests.builders import make_booking, make_follower, offer
 
 WINTER = datetime(2026, 1, 15, 12, tzinfo=UTC)

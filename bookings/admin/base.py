@@ -21,7 +21,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bookings import database_time, formats
-from bookings.forms.text import AddressField, LineField, ParagraphsField
+from bookings.forms.fields import AddressField, LineField, ParagraphsField
 from bookings.plain_text import one_line
 
 NONE = "–"

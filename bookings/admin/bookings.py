@@ -19,8 +19,8 @@ from bookings.admin.filters import CallDate, Late, StateNow
 from bookings.admin.rows import BOOKING_ROWS, state_words, story
 from bookings.forms.staff import AmountForm, DecideForm
 from bookings.models import Booking, Expert, Follower, as_code
-from bookings.presenters.policy import policy_rows
 from bookings.states import Actor, State, Verb
+from bookings.wording.limits import policy_rows
 
 TONES = {
     State.SCHEDULED: "info",

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from bookings import database_time, helpdesk
 from bookings.admin.base import NONE, KeptAdmin, ReadOnlyAdmin, age, chip, moment
 from bookings.admin.searching import CodeSearch
-from bookings.forms.text import ParagraphsField
+from bookings.forms.fields import ParagraphsField
 from bookings.models import HelpFeedback, SupportRequest, User
 
 

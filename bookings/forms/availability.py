@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
 
 from django import forms
 
-from bookings import formats
-from bookings.forms.fields import DayField
-from bookings.forms.style import Styled, style
+from bookings import formats, slots
+from bookings.formats import day, hours, time_of_day
+from bookings.forms.fields import DayField, Styled, style
 from bookings.free_times import Spell
-from bookings.models import Expert, WeeklyHours
+from bookings.models import DateOverride, Expert, WeeklyHours
 
 SPELLS_PER_DAY = 3
 NO_TIME = "Write a time as 09:30."
@@ -134,11 +134,11 @@ class WeekForm(forms.Form):
 def _initial(expert: Expert) -> dict[str, time]:
     values: dict[str, time] = {}
     counts: dict[int, int] = {}
-    for hours in expert.weekly_hours.all():
-        n = counts.setdefault(hours.weekday, 0)
-        counts[hours.weekday] += 1
-        values[f"from_{hours.weekday}_{n}"] = hours.starts_local
-        values[f"to_{hours.weekday}_{n}"] = hours.ends_local
+    for spell in expert.weekly_hours.all():
+        n = counts.setdefault(spell.weekday, 0)
+        counts[spell.weekday] += 1
+        values[f"from_{spell.weekday}_{n}"] = spell.starts_local
+        values[f"to_{spell.weekday}_{n}"] = spell.ends_local
     return values
 
 
@@ -248,3 +248,50 @@ class BookingRulesForm(Styled, forms.ModelForm[Expert]):
     def save(self, commit: bool = True) -> Expert:
         self.instance.save(update_fields=list(self.Meta.fields))
         return self.instance
+
+
+# --- what the editor shows besides ----------------------------------------------------------------
+
+NEXT_SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideRow:
+    pk: int
+    iso: str
+    day: str
+    hours: str
+
+
+@dataclass(frozen=True, slots=True)
+class NextTimes:
+    """The next starts a follower could pick for a service."""
+
+    service: str
+    starts: list[tuple[str, str]]
+    """Day and time of each, in the expert's zone."""
+
+
+def override_rows(expert: Expert, *, today: date, clock: str) -> list[OverrideRow]:
+    return [_override_row(override, clock) for override in expert.date_overrides.all()
+            if override.date >= today]  # fmt: skip
+
+
+def _override_row(override: DateOverride, clock: str) -> OverrideRow:
+    starts, ends = override.starts_local, override.ends_local
+    when = "Day off" if starts is None or ends is None else hours(starts, ends, clock)
+    at = override.date
+    return OverrideRow(override.pk, at.isoformat(), f"{at:%a} {at.day} {at:%b %Y}", when)
+
+
+def next_times(expert: Expert, *, now: datetime) -> NextTimes | None:
+    """None for an expert who sells nothing yet."""
+    service = expert.services.filter(is_active=True).order_by("id").first()
+    if service is None:
+        return None
+    starts = slots.free_of(service, now=now)[:NEXT_SHOWN]
+    zone, clock = expert.time_zone, expert.clock
+    return NextTimes(
+        service.title,
+        [(day(at, zone, now), time_of_day(at, zone, clock)) for at in starts],
+    )

@@ -1,4 +1,4 @@
-"""Fields several forms share."""
+"""What several forms share: text from people, dates and times, and how fields look and speak."""
 
 from __future__ import annotations
 
@@ -7,8 +7,96 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from django import forms
+from django.forms.utils import pretty_name
+from django.forms.widgets import Input
 
+from bookings import addresses
+from bookings.plain_text import cleaned, has_link, is_blank, one_line, person_name
 from bookings.zones import zone_info
+
+# --- text, cleaned as `plain_text` says, after a look at the length -------------------------------
+
+LINK_IN_A_NAME = (
+    "Write a name without a web address, an e-mail address or a telephone number in it."
+)
+COMPOSED_OF = 3
+"""So many signs can become one letter; a text that is longer stays too long when it is cleaned."""
+LONGEST = 5000
+"""The bound of a field that names none."""
+
+
+class _TextField(forms.CharField):
+    """The length is looked at before anything that takes longer with every sign."""
+
+    def to_python(self, value: Any) -> str:
+        text = super().to_python(value) or ""
+        longest = LONGEST if self.max_length is None else self.max_length
+        if len(text) > COMPOSED_OF * longest:
+            self.run_validators(text)  # says it in the words of this field
+            raise forms.ValidationError(f"Write at most {longest:,} characters.")
+        return self.clean_text(text)
+
+    def clean_text(self, text: str) -> str:
+        raise NotImplementedError
+
+
+class LineField(_TextField):
+    def clean_text(self, text: str) -> str:
+        return one_line(text)
+
+
+class NameField(LineField):
+    """Somebody's name."""
+
+    def clean_text(self, text: str) -> str:
+        return person_name(text)
+
+    def validate(self, value: str) -> None:
+        super().validate(value)
+        if has_link(value):
+            raise forms.ValidationError(LINK_IN_A_NAME)
+
+
+class ParagraphsField(_TextField):
+    def __init__(self, *, rows: int = 5, **kwargs: Any) -> None:
+        kwargs.setdefault("widget", forms.Textarea(attrs={"rows": rows}))
+        super().__init__(**kwargs)
+
+    def clean_text(self, text: str) -> str:
+        return "" if is_blank(text) else cleaned(text).strip()
+
+
+class NoteField(ParagraphsField):
+    """A few words to the follower, or none."""
+
+    def __init__(self) -> None:
+        too_long = {"max_length": "Shorten the note to 500 characters."}
+        super().__init__(required=False, max_length=500, error_messages=too_long)
+
+
+class AddressField(forms.EmailField):
+    """An e-mail address that mail can be sent to, as it was typed."""
+
+    default_error_messages = {"invalid": "Write an e-mail address like name@example.com."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", addresses.LONGEST)
+        super().__init__(**kwargs)
+        self.validators = []  # `read` knows all of it
+
+    def to_python(self, value: Any) -> str:
+        text = super().to_python(value) or ""
+        if text in self.empty_values:
+            return text
+        try:
+            return addresses.read(text)
+        except addresses.NotAnAddress as error:
+            raise forms.ValidationError(
+                error.sentence or self.error_messages["invalid"], code="invalid"
+            ) from error
+
+
+# --- dates and times ------------------------------------------------------------------------------
 
 INPUT_FORMAT = "%Y-%m-%dT%H:%M"
 OUR_TIME = (1970, 2200)
@@ -96,6 +184,9 @@ class LocalDateTimeField(forms.Field):
         raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
 
 
+# --- forms ----------------------------------------------------------------------------------------
+
+
 class ActionForm(forms.Form):
     """A form of an action. `problems` is what its error summary lists."""
 
@@ -113,3 +204,53 @@ class ActionForm(forms.Form):
         bound = self[name]
         is_group = isinstance(bound.field.widget, forms.RadioSelect)
         return f"{bound.auto_id}_0" if is_group else bound.auto_id
+
+
+_CLASSES: tuple[tuple[type[forms.Widget], str], ...] = (
+    (forms.CheckboxInput, ""),
+    (forms.RadioSelect, ""),
+    (forms.HiddenInput, ""),
+    (forms.Textarea, "textarea"),
+    (forms.Select, "select"),
+    (Input, "input"),
+)
+
+
+class Styled:
+    """Mixed into a form: gives each widget its class of `css/forms.css`, each field its words."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():  # type: ignore[attr-defined]
+            style(field)
+            _speak(field, str(field.label or pretty_name(name)))
+
+
+def style(field: forms.Field) -> None:
+    name = next((name for kind, name in _CLASSES if isinstance(field.widget, kind)), "")
+    if name:
+        field.widget.attrs["class"] = name
+
+
+_OF_DJANGO = {
+    code: message
+    for kind in (forms.Field, forms.ChoiceField, forms.TypedChoiceField, forms.IntegerField)
+    for code, message in kind.default_error_messages.items()
+}
+
+
+def _speak(field: forms.Field, label: str) -> None:
+    """A sentence that can stand by itself, in the list above a form, for whatever says none."""
+    sentences = {
+        "required": f"Fill in “{label}”.",
+        "invalid_choice": f"Choose one of the options for “{label}”.",
+        "max_length": f"“{label}” can have at most %(limit_value)d characters; it has "
+        "%(show_value)d.",
+        "min_value": f"“{label}” must be at least %(limit_value)s.",
+        "max_value": f"“{label}” must be at most %(limit_value)s.",
+    }
+    if isinstance(field, forms.IntegerField):
+        sentences["invalid"] = f"Write a whole number for “{label}”."
+    for code, sentence in sentences.items():
+        if field.error_messages.get(code) == _OF_DJANGO.get(code):
+            field.error_messages[code] = sentence

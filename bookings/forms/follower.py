@@ -1,4 +1,4 @@
-"""What a follower sends from a private page."""
+"""What a follower sends: from a private page, and to buy a call."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from typing import Any
 
 from django import forms
 
-from bookings.forms.fields import OUR_TIME, check_year
-from bookings.forms.style import Styled
-from bookings.forms.text import ParagraphsField
-from bookings.models import Contest, NoShowReport
+from bookings.forms.fields import (
+    OUR_TIME,
+    AddressField,
+    NameField,
+    ParagraphsField,
+    Styled,
+    check_year,
+)
+from bookings.models import Checkout, Contest, NoShowReport, Provider
 from bookings.states import Actor, ActorKind
 
 REQUEST_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
@@ -71,7 +76,7 @@ class ContestForm(ActForm):
 
 
 def parse_slot(text: str) -> datetime | None:
-    """An instant as `presenters.slot_picker.slot_value` writes it; None for anything else."""
+    """An instant as `presenters.picker.slot_value` writes it; None for anything else."""
     slot = _instant(text)
     return slot if slot and OUR_TIME[0] <= slot.year <= OUR_TIME[1] else None
 
@@ -104,3 +109,46 @@ class PickForm(ActForm):
     """Beside it the page sends the zone and the clock it was shown in, which its view reads."""
 
     slot = SlotField(label="Time", error_messages={"required": "Choose a time."})
+
+
+_name = Checkout._meta.get_field("name")
+
+
+class BuyForm(PickForm):
+    """Zone and clock are those the times were shown in. `ways` are the providers to choose from."""
+
+    name = NameField(
+        label="Your name",
+        max_length=_name.max_length,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+        error_messages={"required": "Write your name."},
+    )
+    email = AddressField(
+        label="Your e-mail address",
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        error_messages={"required": "Write your e-mail address."},
+    )
+    way = forms.ChoiceField(
+        label="Pay with",
+        widget=forms.RadioSelect,
+        error_messages={
+            "required": "Choose how to pay.",
+            "invalid_choice": "Choose one of the ways to pay.",
+        },
+    )
+
+    def __init__(self, *args: Any, ways: list[Provider], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if len(ways) < 2:
+            del self.fields["way"]
+        else:
+            self.fields["way"].choices = [(way.value, way.label) for way in ways]  # type: ignore[attr-defined]
+        self.only_way = ways[0].value if ways else ""
+
+    def renew_key(self) -> None:
+        """What was sent has come to nothing: sent again, it is another purchase."""
+        self.data = {**self.data.dict(), "request_key": new_request_key()}  # type: ignore[attr-defined]
+
+    @property
+    def provider(self) -> str:
+        return str(self.cleaned_data.get("way", self.only_way))

@@ -11,7 +11,7 @@ from babel.numbers import get_currency_precision
 from django import forms
 
 from bookings import formats
-from bookings.forms.text import LineField, ParagraphsField
+from bookings.forms.fields import LineField, ParagraphsField
 from bookings.models import Contest
 
 NOT_AN_AMOUNT = "Write an amount such as 1500 or 1500.50."

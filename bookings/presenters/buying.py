@@ -9,10 +9,10 @@ from django.conf import settings
 from django.urls import reverse
 
 from bookings import addresses, formats, links, slots
+from bookings.formats import hue, initials
 from bookings.gateways.razorpay_orders import HOSTED_CHECKOUT
 from bookings.models import Checkout, CheckoutState, Expert, Provider, Service
-from bookings.presenters.follower import room_url
-from bookings.presenters.people import hue, initials
+from bookings.presenters.follower_pages import room_url
 from bookings.states import State
 from bookings.wording.reader import Reader
 

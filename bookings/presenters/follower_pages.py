@@ -1,17 +1,213 @@
-"""Words of single follower pages: reporting, picking, contesting, and links that are over."""
+"""What a follower's private pages say: where the booking stands, where the money is, reporting,
+picking, contesting, and links that are over."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bookings import clocks, formats
-from bookings.models import Booking, NoShowReport, PrivateLink
-from bookings.presenters.people import hue, initials
+from django.conf import settings
+
+from bookings import clocks, formats, rules
+from bookings.addresses import mailto
+from bookings.formats import hue, initials
+from bookings.models import (
+    Booking,
+    NoShowReport,
+    Payment,
+    PrivateLink,
+    Refund,
+    RefundState,
+    TimelineEvent,
+)
 from bookings.states import State, Verb
+from bookings.wording import history, limits
+from bookings.wording import refund as money
 from bookings.wording.case import Case
+from bookings.wording.limits import BANK_TAKES
 from bookings.wording.next_step import if_nobody_acts
 from bookings.wording.reader import Reader
+from bookings.wording.refund import Chip, Place
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    chip: Chip
+    heading: str
+    sentences: tuple[str, ...] = ()
+    progress: Progress | None = None
+    why: str = ""
+    said: str = ""
+    """What the expert or our team wrote; `said_by` tells who."""
+    said_by: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    """What the expert filled in besides."""
+    answer: str = ""
+    """The follower's own answer to that."""
+    where: str = ""
+    room_url: str = ""
+    """Given where the place is a link that one may follow."""
+    is_off: bool = False
+    """The time of the call no longer counts."""
+    calendar: bool = False
+    """The call lies ahead, so its calendar file is worth having."""
+    is_final: bool = False
+    lines: list[history.Entry] = field(default_factory=list)
+    limits: tuple[str, ...] = ()
+
+
+def standing(case: Case) -> Standing:
+    """The page `status`, and what a link that can do nothing more shows."""
+    made = _STATES[State(case.booking.state)](case)
+    lines = history.for_follower(case.events, case.booking, case.reader)
+    return replace(made, lines=lines, limits=limits.in_force(case.booking, case.reader))
+
+
+def _scheduled(case: Case) -> Standing:
+    booking, reader = case.booking, case.reader
+    if not clocks.has_started(booking, reader.now):
+        chip = Chip("New time" if booking.attempt > 1 else "Upcoming", "info")
+        heading = (
+            f"Your call with {case.expert.first_name} is on {reader.moment(booking.starts_at)}"
+        )
+        return Standing(
+            chip,
+            heading,
+            (f"This is your time in {case.place}.",),
+            where=booking.place,
+            room_url=room_url(booking.place),
+            calendar=True,
+        )
+    if not clocks.has_ended(booking, reader.now):
+        return Standing(Chip("Now", "ok"), f"Your call with {case.expert.first_name} is now")
+    heading = f"Your call with {case.expert.first_name} was on {reader.moment(booking.starts_at)}"
+    closes_at = clocks.report_closes_at(booking)
+    if reader.now < closes_at:
+        sentence = f"Did it not happen? You can tell us until {reader.moment(closes_at)}."
+        if rules.reported_too_often(booking):
+            sentence = (
+                "You reported this call and withdrew that several times. If it did not happen, "
+                "reply to any of our e-mails."
+            )
+        return Standing(Chip("Over", "plain"), heading, (sentence,))
+    return Standing(
+        Chip("Completed", "ok"), heading, ("Nobody told us that it did not happen.",), is_final=True
+    )
+
+
+def room_url(place: str) -> str:
+    """`place` when it is a web address and nothing else; experts write it as they like."""
+    is_address = place.startswith(("https://", "http://")) and not any(c.isspace() for c in place)
+    return place if is_address else ""
+
+
+def _reported(case: Case) -> Standing:
+    heading = f"You reported this call on {case.reported_on}"
+    if case.is_deadline_over:
+        over = (if_nobody_acts(case.booking, case.reader),)
+        return Standing(Chip("No answer", "bad"), heading, over)
+    return Standing(Chip("No-show reported", "warn"), heading, case.until_answered)
+
+
+def _offered(case: Case) -> Standing:
+    if case.is_deadline_over:
+        over = (if_nobody_acts(case.booking, case.reader),)
+        return Standing(Chip("Link ended", "plain"), "The link to pick a new time has ended", over)
+    note, by = (case.offer.note, case.expert.first_name) if case.offer else ("", "")
+    heading = f"{case.expert.first_name} would like to find a new time with you"
+    sentence = (
+        f"You can choose one until {case.deadline}. {if_nobody_acts(case.booking, case.reader)}"
+    )
+    return Standing(Chip("Waiting for you", "info"), heading, (sentence,), said=note, said_by=by)
+
+
+def _completed(case: Case) -> Standing:
+    decided = case.contest if case.contest and case.contest.decision else None
+    if decided and case.mark and decided.contested_at >= case.mark.marked_at:
+        return Standing(
+            Chip("Completed", "ok"),
+            "Our team decided that your call took place",
+            said=decided.decision_reason,
+            said_by="Our team",
+            is_final=True,
+        )
+    sentence = ""
+    closes_at = clocks.contest_closes_at(case.booking)
+    if closes_at and case.reader.now < closes_at:
+        sentence = f"Not right? You can tell us until {case.reader.moment(closes_at)}."
+    return Standing(
+        Chip("Completed", "ok"),
+        case.marked_as,
+        (sentence,) if sentence else (),
+        said=case.mark.note if case.mark else "",
+        said_by=case.expert.first_name,
+        is_final=not sentence,
+    )
+
+
+def _contested(case: Case) -> Standing:
+    then = if_nobody_acts(case.booking, case.reader)
+    if not case.is_deadline_over:
+        then = f"You hear from us by {case.deadline}. {then}"
+    return Standing(
+        Chip("With our team", "info"),
+        "Our team is looking at it",
+        (
+            f"{case.marked_as}. You told us that this is not right.",
+            then,
+        ),
+        said=case.mark.note if case.mark else "",
+        said_by=case.expert.first_name,
+        facts=() if case.is_absence else case.mark_facts[1:],
+        answer=case.contest.reason if case.contest else "",
+    )
+
+
+def _refunded(case: Case) -> Standing:
+    """Refunded or cancelled: the heading is about the money, the reason comes below it."""
+    reader, reason = case.reader, ""
+    last = next((e for e in case.events if e.to_state == case.booking.state), None)
+    if last is not None:
+        reason = money.why(last.verb, last.actor_kind, case.booking, reader.audience)
+        if last.note and last.verb in (Verb.CANCEL, Verb.DECIDE):
+            reason = f"{reason}: {last.note}"
+    if case.refund is None or case.payment is None:
+        said = " ".join(money.sentences(money.amount_of(None, case.booking), case.booking, reader))
+        if case.payment is not None and (minor := case.payment.returned_external_minor):
+            said = f"{formats.money(minor, case.payment.currency)} went back to you directly."
+        is_cancelled = case.booking.state == State.CANCELLED
+        return Standing(
+            Chip("Closed", "plain"),
+            "This call is cancelled" if is_cancelled else "This booking is closed",
+            (said,) if said else (),
+            why=reason,
+            is_off=True,
+            is_final=True,
+        )
+    where = money.place(case.refund)
+    return Standing(
+        money.chip(where, reader.audience),
+        money.heading(where),
+        money.sentences(money.amount_of(case.refund, case.booking), case.booking, reader),
+        progress=_progress(case, case.refund, case.payment, where),
+        why=reason,
+        is_off=True,
+        is_final=where is Place.ARRIVED,
+    )
+
+
+_STATES = {
+    State.SCHEDULED: _scheduled,
+    State.NO_SHOW_REPORTED: _reported,
+    State.RESCHEDULE_OFFERED: _offered,
+    State.COMPLETED: _completed,
+    State.CONTESTED: _contested,
+    State.REFUNDED: _refunded,
+    State.CANCELLED: _refunded,
+}
+
+
+# --- reporting, picking, and links that are over --------------------------------------------------
 
 Reason = NoShowReport.Reason
 
@@ -162,3 +358,82 @@ _ENDED = {
     Verb.REFUND_NOW.value: "The call was refunded on {day}.",
     Verb.CANCEL.value: "The call was cancelled on {day}.",
 }
+
+
+# --- where the money is ---------------------------------------------------------------------------
+# In words that never say more than is known.
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    label: str
+    note: str
+    icon: str
+    place: str
+    """One of done, now, next and failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    amount: str
+    method: str
+    steps: tuple[Step, ...]
+    reference: str
+    reference_title: str
+    write_to: str
+    """Opens an e-mail to support, where the follower has something to tell us."""
+
+
+def _progress(case: Case, refund: Refund, payment: Payment, where: Place) -> Progress:
+    title = "If you cannot see it after ten working days"
+    if refund.state == RefundState.SUCCEEDED:
+        title = "If you cannot find it"
+    write_to = ""
+    if where is Place.SENT_BACK:  # to where a reply to one of our e-mails goes as well
+        us = [*settings.STAFF_EMAIL, settings.DEFAULT_FROM_EMAIL][0]
+        write_to = mailto(us, f"The refund for booking {case.booking.code} came back")
+    return Progress(
+        amount=formats.money(refund.amount_minor, refund.currency),
+        method=payment.method,
+        steps=(_first_step(case, refund.event), *_money_steps(refund, case.reader)),
+        reference=refund.reference,
+        reference_title=title,
+        write_to=write_to,
+    )
+
+
+_BEGAN = {
+    Verb.CANCEL.value: "Call cancelled",
+    Verb.REFUND_NOW.value: "Refund decided",
+    "time_taken": "Time was taken",
+}
+
+
+def _first_step(case: Case, event: TimelineEvent) -> Step:
+    """What began it: a report, a contest, or somebody's decision to refund."""
+    label, at = _BEGAN.get(event.verb, "Case closed"), event.at
+    if event.verb in (Verb.NO_ANSWER, Verb.OFFER_LAPSED, Verb.REFUND_INSTEAD) and case.report:
+        label, at = "No-show reported", case.report.reported_at
+    elif event.verb in (Verb.DECIDE, Verb.NOBODY_DECIDED) and case.contest:
+        label, at = "You told us it was not right", case.contest.contested_at
+    return Step(label, case.reader.moment(at), "flag", "done")
+
+
+def _money_steps(refund: Refund, reader: Reader) -> tuple[Step, Step, Step]:
+    """Approved, sent, arrived: exactly one of them is now or failed, unless all is done."""
+    sent = refund.accepted_at or refund.finished_at
+    approved = Step("Refund approved", reader.moment(refund.created_at), "check", "done")
+    went = Step("Sent to your bank", reader.moment(sent) if sent else "", "card", "done")
+    there = Step("In your account", BANK_TAKES, "bank", "next")
+    ended = reader.moment(refund.finished_at) if refund.finished_at else ""
+    match RefundState(refund.state):
+        case RefundState.SUCCEEDED:
+            return approved, went, Step("Refunded", ended, "bank", "done")
+        case RefundState.ACCEPTED if not refund.hold_reason:
+            return approved, replace(went, place="now"), there
+        case RefundState.DECLINED:
+            failed = Step("Did not go through", ended, "x", "failed")
+            return approved, failed, replace(there, note="")
+        case RefundState.REVERSED:
+            return approved, went, Step("Sent back", ended, "x", "failed")
+    return replace(approved, place="now"), replace(went, note="", place="next"), there

@@ -1,4 +1,4 @@
-"""Rows under their headings, and the words around a list."""
+"""Rows under their headings, what is counted above them, and the words around a list."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
-from operator import itemgetter
 from urllib.parse import urlencode
 
 from django.utils.safestring import SafeString
 
 from bookings import clocks, formats
-from bookings.lists import OUTCOMES
+from bookings.lists import COUNTED_UP_TO, OUTCOMES, CurrencyTotal
 from bookings.models import Booking
-from bookings.policy import Policy
-from bookings.presenters import markup
-from bookings.presenters.rows import WITH_DEADLINE, Row
+from bookings.presenters import row_html
+from bookings.presenters.row import WITH_DEADLINE, row
 from bookings.wording.reader import Reader
 
 
@@ -24,7 +22,6 @@ from bookings.wording.reader import Reader
 class Group:
     key: str
     title: str
-    rows: list[Row]
     html: SafeString
     until: str
     """When one of the rows is out of date by itself. Empty where the rows look again themselves."""
@@ -39,27 +36,25 @@ class FilterLink:
 
 def grouped(
     bookings: Sequence[Booking],
-    rows: Sequence[Row],
     reader: Reader,
     *,
     source: str,
-    csrf_token: markup.LateText,
+    csrf_token: row_html.LateText,
 ) -> list[Group]:
-    """In the order of the rows."""
-    titles = (_title(booking, reader, source) for booking in bookings)
-    found: list[Group] = []
-    for title, triples in groupby(zip(titles, rows, bookings, strict=True), key=itemgetter(0)):
-        _, members, theirs = zip(*triples, strict=True)
-        html = markup.html(members, source=source, csrf_token=csrf_token)
+    """In the order of the bookings."""
+    found = []
+    for title, members in groupby(bookings, key=lambda booking: _title(booking, reader, source)):
+        theirs = list(members)
+        rows = [row(booking, reader, source=source) for booking in theirs]
+        html = row_html.html(rows, source=source, csrf_token=csrf_token)
         until = "" if source in WITH_DEADLINE else _until(theirs, reader)
-        found.append(Group(f"g-{members[0].code}", title, list(members), html, until))
+        found.append(Group(f"g-{theirs[0].code}", title, html, until))
     return found
 
 
 def _until(bookings: Iterable[Booking], reader: Reader) -> str:
     changes = (clocks.next_change_at(booking, reader.now) for booking in bookings)
-    first = min(filter(None, changes), default=None)
-    return formats.utc_iso(first) if first else ""
+    return formats.utc_iso(min(filter(None, changes), default=None))
 
 
 def _title(booking: Booking, reader: Reader, source: str) -> str:
@@ -109,6 +104,62 @@ def announcement(count: int, search: str, *, has_more: bool, problems: Sequence[
     return " ".join([*problems, f"{found} for “{search}”" if search else found])
 
 
-def answer_time() -> str:
-    """72 hours, as new bookings get it."""
-    return formats.duration(Policy.in_force().no_show_window)
+# --- counted above a list of calls with deadlines -------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Counts stop where the page stops counting."""
+
+    need_count: int
+    need: str
+    waiting: str
+    lead: str
+    next_label: str
+    next_iso: str
+    next_left: str
+    money_label: str
+    money: str
+
+
+YOUR_TURN = (
+    "These followers say the call did not happen. Offer a new time, or mark it as completed.",
+    "These followers say the call did not happen. The time to answer has ended.",
+    "Next deadline",
+    "Refunded if you do nothing",
+)
+THEIR_TURN = (
+    "You offered these followers a new time. They have not picked one yet.",
+    "You offered these followers a new time. They did not pick one, and their links have ended.",
+    "Next link ends in",
+    "Refunded if nobody picks",
+)
+
+
+def counters(
+    totals: Sequence[CurrencyTotal], others: int, reader: Reader, *, are_waiting: bool = False
+) -> Counters:
+    """`totals` are of the list that is shown, `others` are in the other one."""
+    count = sum(total.calls for total in totals)
+    need, waiting = (others, count) if are_waiting else (count, others)
+    lead, late_lead, next_label, money_label = THEIR_TURN if are_waiting else YOUR_TURN
+    deadlines = [total.next_deadline_at for total in totals if total.next_deadline_at]
+    first = min(deadlines, default=None)
+    sums = [formats.money(total.minor, total.currency) for total in totals if total.minor]
+    at_least = "at least " if count >= COUNTED_UP_TO else ""
+    return Counters(
+        need_count=need,
+        need=bounded(need),
+        waiting=bounded(waiting),
+        lead="" if not count else lead if first else late_lead,
+        next_label=next_label,
+        next_iso=formats.utc_iso(first),
+        next_left=formats.left(first - reader.now) if first else "",
+        money_label=money_label,
+        money=at_least + " + ".join(sums) if sums else "",
+    )
+
+
+def bounded(count: int) -> str:
+    """4, and 99+ for a count that reached the limit."""
+    return f"{COUNTED_UP_TO - 1}+" if count >= COUNTED_UP_TO else str(count)

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from bookings import database_time, lists
 from bookings.access import expert_of
-from bookings.presenters import navigation as present
+from bookings.presenters import shell as present
 
 register = template.Library()
 TOKEN, ADDRESS = (secrets.token_hex(16) for _ in range(2))

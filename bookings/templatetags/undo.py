@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from django import template
 
-from bookings.presenters import undo
+from bookings.presenters import dialogs
 
 register = template.Library()
 
 
 @register.filter
-def as_undo(extra_tags: str) -> undo.Undo | None:
-    return undo.read(extra_tags or "")
+def as_undo(extra_tags: str) -> dialogs.Undo | None:
+    return dialogs.Undo.read(extra_tags or "")

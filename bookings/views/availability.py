@@ -15,9 +15,14 @@ from django.views.decorators.http import require_POST, require_safe
 from bookings import database_time, hours
 from bookings.access import ExpertRequest, expert_required
 from bookings.formats import local
-from bookings.forms.availability import BookingRulesForm, OverrideForm, WeekForm
+from bookings.forms.availability import (
+    BookingRulesForm,
+    OverrideForm,
+    WeekForm,
+    next_times,
+    override_rows,
+)
 from bookings.models import Expert
-from bookings.presenters.availability import next_times, override_rows
 
 MAX_OVERRIDES = 300
 

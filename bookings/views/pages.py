@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import cast
 
+from django import forms
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
@@ -21,24 +23,30 @@ from bookings.access import (
     expert_of,
     expert_required,
 )
-from bookings.forms.support import CommentForm, VerdictForm
-from bookings.models import User
+from bookings.addresses import mailto
+from bookings.forms.fields import ParagraphsField, Styled
+from bookings.models import Expert, HelpFeedback, User
 from bookings.policy import Policy
-from bookings.presenters import welcome
-from bookings.presenters.help import figures
-from bookings.views import support
+from bookings.wording.limits import figures
 
 logger = logging.getLogger(__name__)
-ARTICLES = {"help_no_shows": "no-shows", "help_followers": "followers"}
-"""By the name of their address and template: what the feedback on them is stored under."""
-LAST_RESORT = (
-    '<!doctype html><html lang="en"><title>Sorry</title>'
-    "<h1>Sorry, something went wrong on our side</h1>"
-    "<p>Nothing you did was lost and no deadline has moved.</p></html>"
-)
-FORM_AGAIN = "X-Form-Again"
-"""Tells the script where a form that was refused is shown again with what was typed."""
-STAGES = ("ask", "comment", "thanks")
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    if expert_of(request) is not None:
+        return redirect("need_action")
+    if not request.user.is_authenticated:
+        return landing(request)
+    return redirect("admin:index") if request.user.is_staff else no_profile(request)
+
+
+@require_safe
+def start(request: HttpRequest) -> HttpResponse:
+    """The way from the admin to the site: an expert's own desk, else what visitors may open."""
+    if expert_of(request) is not None or not request.user.is_authenticated:
+        return redirect("home")
+    return no_profile(request)
 
 
 def landing(request: HttpRequest) -> HttpResponse:
@@ -52,8 +60,60 @@ def landing(request: HttpRequest) -> HttpResponse:
 
 def no_profile(request: HttpRequest, *, status: int = 200) -> HttpResponse:
     """For somebody who is signed in and no expert: why there is no desk, and what to do next."""
-    context = {"guide": welcome.without_profile(cast(User, request.user))}
+    context = {"guide": without_profile(cast(User, request.user))}
     return render(request, "accounts/no_profile.html", context, status=status)
+
+
+SHOPS_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """What an account without an expert profile can do next."""
+
+    letter: str
+    """The link that begins an e-mail to staff; empty where nobody is named."""
+    may_add_expert: bool
+    shops: tuple[tuple[str, str], ...]
+    """For staff: the experts by name, each with the last part of their page's address."""
+    has_more_shops: bool
+
+
+def without_profile(user: User) -> Guide:
+    us = settings.STAFF_EMAIL[0] if settings.STAFF_EMAIL else ""
+    experts = Expert.objects.none()
+    if user.is_staff and user.has_perm("bookings.view_expert"):
+        experts = Expert.objects.selling().order_by("name", "pk")
+    found = list(experts[: SHOPS_SHOWN + 1])
+    return Guide(
+        letter=mailto(us, f"An expert profile for {user.email}") if us else "",
+        may_add_expert=user.is_staff and user.has_perm("bookings.add_expert"),
+        shops=tuple((expert.name, expert.slug) for expert in found[:SHOPS_SHOWN]),
+        has_more_shops=len(found) > SHOPS_SHOWN,
+    )
+
+
+# --- help -----------------------------------------------------------------------------------------
+
+ARTICLES = {"help_no_shows": "no-shows", "help_followers": "followers"}
+"""By the name of their address and template: what the feedback on them is stored under."""
+STAGES = ("ask", "comment", "thanks")
+
+
+class VerdictForm(forms.Form):
+    """Step one: did it help?"""
+
+    answer = forms.ChoiceField(choices=[("yes", "Yes"), ("no", "No")])
+
+
+class CommentForm(Styled, forms.Form):
+    """Step two, after the answer is stored."""
+
+    comment = ParagraphsField(
+        max_length=HelpFeedback._meta.get_field("comment").max_length or 2000,
+        rows=3,
+        label="What should we add or change?",
+    )
 
 
 @require_safe
@@ -128,7 +188,15 @@ def keys(request: ExpertRequest) -> HttpResponse:
     return render(request, "_keys.html")
 
 
-# --- when things go wrong -------------------------------------------------------------------
+# --- when things go wrong -------------------------------------------------------------------------
+
+LAST_RESORT = (
+    '<!doctype html><html lang="en"><title>Sorry</title>'
+    "<h1>Sorry, something went wrong on our side</h1>"
+    "<p>Nothing you did was lost and no deadline has moved.</p></html>"
+)
+FORM_AGAIN = "X-Form-Again"
+"""Tells the script where a form that was refused is shown again with what was typed."""
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -182,11 +250,12 @@ def _error(request: HttpRequest, name: str, *, status: int, again: str = "") -> 
 
 
 urlpatterns: list[URLPattern] = [
+    path("", home, name="home"),
+    path("start/", start, name="start"),
     path("keys/", keys, name="keys"),
     *(
         path(f"help/{slug}/{rest}", view, {"name": name}, name=f"{name}{ending}")
         for name, slug in ARTICLES.items()
         for view, rest, ending in ((article, "", ""), (feedback, "feedback/", "_feedback"))
     ),
-    *support.urlpatterns,
 ]

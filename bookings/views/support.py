@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -9,9 +14,53 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_http_methods
 
 from bookings import database_time, helpdesk, unsent
-from bookings.access import ExpertRequest, expert_required, fills_in_again
-from bookings.forms.support import SupportForm
-from bookings.presenters.support import request_rows
+from bookings.access import (
+    ExpertRequest,
+    expert_required,
+    fills_in_again,
+)
+from bookings.formats import moment
+from bookings.forms.fields import LineField, ParagraphsField, Styled
+from bookings.models import Booking, Expert
+
+
+class SupportForm(Styled, forms.Form):
+    subject = LineField(
+        max_length=120,
+        label="What is it about?",
+        error_messages={"required": "Say in a few words what it is about."},
+    )
+    code = LineField(
+        label="Booking",
+        required=False,
+        max_length=20,
+        help_text="Its code, as in TM-7KQ4X9M, if it is about one call.",
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}
+        ),
+    )
+    message = ParagraphsField(
+        max_length=5000,
+        rows=7,
+        label="What happened?",
+        error_messages={"required": "Say what happened."},
+    )
+
+    def __init__(self, *args: Any, expert: Expert, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.expert = expert
+        self.booking: Booking | None = None
+
+    def clean_code(self) -> str:
+        code = str(self.cleaned_data["code"]).upper()
+        if code:
+            self.booking = self.own_booking(code)
+            if self.booking is None:
+                raise forms.ValidationError("You have no booking with this code.")
+        return code
+
+    def own_booking(self, code: str) -> Booking | None:
+        return Booking.objects.of_expert(self.expert).filter(code=code).first()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -55,6 +104,38 @@ def _page(request: ExpertRequest, form: SupportForm) -> HttpResponse:
         "section": "account",
     }
     return render(request, "pages/support.html", context, status=422 if form.errors else 200)
+
+
+SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    subject: str
+    message: str
+    asked: str
+    booking_code: str
+    answer: str
+    answered: str
+    """Empty while nobody has answered."""
+
+
+def request_rows(expert: Expert, *, now: datetime) -> list[RequestRow]:
+    def at(instant: datetime | None) -> str:
+        return moment(instant, expert.time_zone, expert.clock, now) if instant else ""
+
+    newest = expert.support_requests.select_related("booking").order_by("-id")[:SHOWN]
+    return [
+        RequestRow(
+            asked.subject,
+            asked.message,
+            at(asked.created_at),
+            asked.booking.code if asked.booking else "",
+            asked.answer,
+            at(asked.answered_at),
+        )
+        for asked in newest
+    ]
 
 
 urlpatterns: list[URLPattern] = [path("support/", support, name="support")]

@@ -8,9 +8,8 @@ from typing import Any
 from bookings import clocks, formats
 from bookings.models import Booking, CompletionMark
 from bookings.states import State, Verb
-from bookings.wording.chip import Chip
 from bookings.wording.reader import Audience, Reader
-from bookings.wording.refund import Place, place_of
+from bookings.wording.refund import Chip, Place, place_of
 from bookings.wording.refund import chip as chip_of_money
 
 CHANNELS: Mapping[str, str] = {

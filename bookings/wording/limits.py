@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
 from bookings import formats
 from bookings.models import Booking
+from bookings.policy import Policy
 from bookings.wording.reader import Audience, Reader
 
 BANK_DAYS = "5 to 10 working days"
@@ -33,9 +38,58 @@ _LIMITS = (
 )  # fmt: skip
 
 
+def figures(policy: Policy) -> dict[str, Any]:
+    """Each limit by its name, in words; numbers stay numbers. For the help and for the admin."""
+    return {name: _in_words(getattr(policy, name)) for name in policy.__slots__}
+
+
+def _in_words(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return formats.duration(value)
+    if isinstance(value, tuple):  # 48 hours, 24 hours and 6 hours
+        words = [formats.duration(duration) for duration in value]
+        return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+    return value
+
+
 def in_force(booking: Booking, reader: Reader) -> tuple[str, ...]:
     is_follower = reader.audience == Audience.FOLLOWER
     spelled = {name: formats.duration(getattr(booking.limits, name)) for name in _LIMITS}
     names = {"expert": booking.expert.first_name, "follower": booking.buyer.first_name}
     sentences = _FOLLOWER if is_follower else _EXPERT
     return tuple(sentence.format(**names, **spelled) for sentence in sentences)
+
+
+# --- for the admin --------------------------------------------------------------------------------
+
+_MEANINGS = {
+    "no_show_window": "The expert may answer a no-show report for",
+    "report_opens_after": "A call can be reported from its start plus",
+    "report_window": "A call can be reported until its end plus",
+    "offer_window": "The follower may pick a new time for",
+    "offer_after_call": "A past call can be offered again for",
+    "contest_window": "The follower may contest a mark for",
+    "decide_window": "Staff decides a contested call within",
+    "undo_window": "The expert may undo for",
+    "grace": "Added to every deadline for a click on its way (never shown)",
+    "min_offer_slots": "Free times an offer must have",
+    "offer_slot_horizon": "Free times are counted for the next",
+    "expert_reminders": "The expert is reminded before the end of a report",
+    "link_reminder": "The follower is reminded before an offer lapses",
+    "staff_reminder": "Staff is reminded before a decision is due",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRow:
+    meaning: str
+    value: str
+    setting: str
+    """The environment variable that changes it."""
+
+
+def policy_rows(policy: Policy) -> list[PolicyRow]:
+    return [
+        PolicyRow(_MEANINGS.get(name, name), str(value), f"POLICY_{name.upper()}")
+        for name, value in figures(policy).items()
+    ]

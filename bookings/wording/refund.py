@@ -13,13 +13,21 @@ from enum import Enum, auto
 from bookings import formats
 from bookings.models import Booking, Payment, Refund, RefundState
 from bookings.states import ActorKind, Verb
-from bookings.wording.chip import Chip
 from bookings.wording.limits import BANK_DAYS
 from bookings.wording.reader import Audience, Reader
 
 BANKS_TAKE = f"Banks usually take {BANK_DAYS} to show it."
 OVERDUE_AFTER = timedelta(days=16)
 """Longer than ten working days with their weekends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A label with a colour."""
+
+    label: str
+    tone: str
+    """One of ok, warn, bad, info, money and plain: the class name ends with it."""
 
 
 class Place(Enum):

@@ -19,10 +19,8 @@ from django.template.loader import render_to_string
 from django.utils.functional import SimpleLazyObject
 from django.utils.safestring import SafeString
 
-from bookings.presenters import addresses, countdown
-from bookings.presenters.buttons import AT_ONCE, WORDS
-from bookings.presenters.results import Result
-from bookings.presenters.rows import WITH_DEADLINE, Row
+from bookings.presenters.dialogs import Result
+from bookings.presenters.row import AT_ONCE, BUTTONS, USUALLY_OVER, WITH_DEADLINE, Row, address
 
 LateText: TypeAlias = "str | SimpleLazyObject[str]"
 """A text that is only made for a page with a form in a row."""
@@ -91,7 +89,7 @@ def _pattern(
     clock: str,
     is_over: bool,
     has_notice: bool,
-    is_settled: bool = False,
+    is_settled: bool,
 ) -> str:
     context: dict[str, Any] = {
         "source": source,
@@ -102,12 +100,20 @@ def _pattern(
         "has_then": has_then,
         "has_wrong": has_wrong,
         "clock": clock,
-        "tells_over": clock != countdown.USUALLY_OVER,
+        "tells_over": clock != USUALLY_OVER,
         "is_over": is_over,
         "has_notice": has_notice,
-        "url": addresses.of("booking", CODE),
-        "refresh_url": addresses.of("booking_row", CODE, source=source),
-        "actions": [_action(name, source) for name in actions],
+        "url": address("booking", CODE),
+        "refresh_url": address("booking_row", CODE, source=source),
+        "actions": [
+            {
+                "url": address(name, CODE, source=source),
+                "label": BUTTONS[name][0],
+                "is_post": name in AT_ONCE,
+                "is_undo": name == "undo",
+            }
+            for name in actions
+        ],
     }
     lines = render_to_string("bookings/_row.html", context).splitlines()
     return _light("".join(line.strip() for line in lines))
@@ -116,16 +122,6 @@ def _pattern(
 def _light(html: str) -> str:
     """The same page in fewer bytes: without the quotes and end tags that HTML can do without."""
     return _NEEDLESS_END.sub("", _NEEDLESS_QUOTES.sub(r"=\1", html))
-
-
-def _action(name: str, source: str) -> dict[str, Any]:
-    label, _ = WORDS[name]
-    return {
-        "url": addresses.of(name, CODE, source=source),
-        "label": label,
-        "is_post": name in AT_ONCE,
-        "is_undo": name == "undo",
-    }
 
 
 def _escaped(texts: Sequence[str]) -> list[str]:

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import lru_cache
 
 from django.contrib import messages
-from django.http import HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.urls import URLPattern, path
 from django.utils.cache import patch_vary_headers
+from django.utils.safestring import SafeString
+from django.views.decorators.gzip import gzip_page
+from django.views.decorators.http import require_safe
 
-from bookings import lifecycle, slots, zones
+from bookings import database_time, formats, lifecycle, slots, zones
 from bookings.forms.follower import ActForm, PickForm, parse_slot
+from bookings.forms.zones import as_options, zone_choices
 from bookings.models import Booking, Clock, Offer
-from bookings.presenters import follower_pages as wording
-from bookings.presenters.slot_picker import Choice, picker, reach, why_not_free
-from bookings.presenters.slot_table import WEEKDAYS
+from bookings.presenters import follower_pages as present
+from bookings.presenters.picker import Choice, picker, reach, usual_clock, why_not_free
 from bookings.states import State, TransitionNotAllowed, Verb
-from bookings.views.follower.private import (
-    Purpose,
-    Visit,
-    outcome,
-    page,
-    private,
-    redirect_to,
-    refused,
-)
-from bookings.views.follower.zones import all_zones, clock_of
+from bookings.views.private import Purpose, Visit, outcome, page, private, redirect_to, refused
 from bookings.wording.limits import BANK_TAKES
 
 DEVICE_COOKIE = "tz"
@@ -78,7 +74,7 @@ def _calendar(
     starts = slots.free_for(booking, now=visit.now, offer=offer)
     if refused is not None:
         no = why_not_free(booking, refused, choice, now=visit.now, is_listed=is_listed)
-        problem = no or wording.taken(refused, choice.zone, choice.clock)
+        problem = no or present.taken(refused, choice.zone, choice.clock)
     shown = picker(
         booking,
         starts,
@@ -95,12 +91,12 @@ def _calendar(
         case=case,
         form=PickForm(),
         picker=shown,
-        about=wording.about_pick(case, choice.zone, choice.clock),
+        about=present.about_pick(case, choice.zone, choice.clock),
         problem=problem,
         slot_problem=problem,
         is_guess=choice.zone == UNKNOWN_ZONE and "tz" not in visit.request.GET,
         other_zones=all_zones(visit.request, now=visit.now),
-        weekdays=WEEKDAYS,
+        weekdays=formats.WEEKDAYS,
         clocks=Clock.values,
         reach=reach(booking, is_listed=is_listed),
     )
@@ -133,10 +129,10 @@ def _submitted(visit: Visit) -> HttpResponse:
             return refused(visit, no.sentence)
         return _calendar(visit, choice, status=409, refused=starts_at)
     if booking.starts_at != starts_at:
-        messages.error(visit.request, wording.picked_before(booking, choice.zone, choice.clock))
+        messages.error(visit.request, present.picked_before(booking, choice.zone, choice.clock))
         return redirect_to(booking, Purpose.STATUS, now=visit.now)
     _remember(booking, choice)
-    messages.success(visit.request, wording.new_time(booking, choice.zone, choice.clock))
+    messages.success(visit.request, present.new_time(booking, choice.zone, choice.clock))
     return redirect_to(booking, Purpose.STATUS, now=visit.now)
 
 
@@ -163,3 +159,45 @@ def refund_instead(visit: Visit) -> HttpResponse:
     except TransitionNotAllowed as no:
         return refused(visit, no.sentence)
     return redirect_to(booking, Purpose.STATUS, now=visit.now)
+
+
+# --- the zone and the clock of a reader we know nothing of ----------------------------------------
+# The many zones that are probably not theirs are asked for apart, and kept by browsers.
+
+KEPT_FOR = 3600
+
+
+@require_safe
+@gzip_page  # it holds no secret, and 26 kB are more than the rest of the page
+def time_zones(request: HttpRequest) -> HttpResponse:
+    """Options for a select that has only the likely ones so far."""
+    answer = HttpResponse(_options(_hour(database_time.now())))
+    answer.headers["Cache-Control"] = f"public, max-age={KEPT_FOR}"
+    return answer
+
+
+def all_zones(request: HttpRequest, *, now: datetime) -> SafeString:
+    """The same within the page, where a reader without scripts asks for it; else nothing."""
+    return _options(_hour(now)) if request.GET.get("zones") == "all" else SafeString()
+
+
+def clock_of(request: HttpRequest) -> str:
+    """How somebody of whom we know nothing reads the time."""
+    return usual_clock(request.headers.get("Accept-Language", ""))
+
+
+def _hour(now: datetime) -> datetime:
+    return now.replace(minute=0, second=0, microsecond=0)
+
+
+@lru_cache(maxsize=2)
+def _options(hour: datetime) -> SafeString:
+    """Once an hour: there are five hundred, each a file to read."""
+    return as_options(zone_choices(current="UTC", now=hour)[1:])
+
+
+urlpatterns: list[URLPattern] = [
+    path("pick/<str:token>/", pick, name="pick"),
+    path("pick/<str:token>/refund/", refund_instead, name="refund_instead"),
+    path("time-zones/", time_zones, name="time_zones"),
+]

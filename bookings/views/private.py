@@ -16,8 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from bookings import clocks, database_time, formats, links, rules
 from bookings.models import Booking, PrivateLink
-from bookings.presenters import follower as present
-from bookings.presenters import follower_pages as wording
+from bookings.presenters import follower_pages as present
 from bookings.states import Actor, ActorKind, TransitionNotAllowed, Verb
 from bookings.wording.case import Case, for_follower
 
@@ -103,7 +102,7 @@ def page(visit: Visit, template: str, *, status: int = 200, **context: Any) -> H
 def true_until(visit: Visit) -> str:
     """When what the page says is over though nobody has done anything."""
     change_at = clocks.next_change_at(visit.booking, visit.now)
-    return formats.utc_iso(change_at) if change_at else ""
+    return formats.utc_iso(change_at)
 
 
 def gone(visit: Visit) -> HttpResponse:
@@ -112,7 +111,7 @@ def gone(visit: Visit) -> HttpResponse:
     context = {
         "case": case,
         "standing": present.standing(case),
-        "ended": wording.link_ended(case, visit.link),
+        "ended": present.link_ended(case, visit.link),
         "wanted": wanted(visit.booking, now=visit.now),
         "token": visit.token,
         "purpose": visit.link.purpose,
@@ -134,7 +133,7 @@ def outcome(visit: Visit, *, status: int = 200, refusal: str = "") -> HttpRespon
         wanted=wanted(visit.booking, now=visit.now),
         purpose=visit.link.purpose,
         pick_url=visit.address("pick") if can_go_on else "",
-        refusal=refusal or ("" if can_go_on else wording.unused_pick(visit.link)),
+        refusal=refusal or ("" if can_go_on else present.unused_pick(visit.link)),
         is_refused=bool(refusal),
     )
 

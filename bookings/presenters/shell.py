@@ -8,11 +8,10 @@ from functools import lru_cache
 
 from babel.core import Locale, get_global
 
-from bookings.formats import zone_abbreviation, zone_place
+from bookings.formats import initials, zone_abbreviation, zone_place
 from bookings.models import Expert
-from bookings.presenters.counters import bounded
-from bookings.presenters.people import initials
-from bookings.presenters.rows import WITH_DEADLINE
+from bookings.presenters.groups import bounded
+from bookings.presenters.row import WITH_DEADLINE
 from bookings.zones import is_known, known
 
 SECTIONS = {"waiting": "need_action", "availability": "account", "password_change": "account"}
