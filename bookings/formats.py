@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 
@@ -32,6 +33,44 @@ def money(minor: int, currency: str) -> str:
     )
     text = text.replace(currency, f"{currency}\N{NO-BREAK SPACE}")
     return f"-{text}" if minor < 0 else text
+
+
+def typed_money(minor: int, currency: str) -> str:
+    """59.50: an amount as it is typed into a form, with all the decimals of its currency."""
+    precision: int = get_currency_precision(currency)
+    whole, rest = divmod(minor, 10**precision)
+    return f"{whole}.{rest:0{precision}d}" if precision else str(whole)
+
+
+_TYPED = re.compile(
+    r"""(?P<whole> \d+
+        | \d{1,3} (?P<group>[,.'\u2019 \u00a0\u2009\u202f]) \d{3} (?:(?P=group)\d{3})*
+        | \d{1,2} (?:,\d\d)+ ,\d{3} )
+        (?: (?P<mark>[.,]) (?P<rest>\d+) )?""",
+    re.ASCII | re.VERBOSE,
+)
+"""Digits alone, in groups of three, or as in 1,20,000; then the decimals."""
+LARGEST_AMOUNT = 10**12
+"""Minor units. Nobody means more."""
+
+
+def read_money(text: str, currency: str) -> int | None:
+    """What somebody typed, in minor units: 59.5, 59,50 or 1,234.00. None where it is no amount.
+
+    In a currency with three decimals only a full stop begins them: 1,200 may be either.
+    """
+    precision: int = get_currency_precision(currency)
+    sign = "." if precision == 3 else ".,"
+    found = _TYPED.fullmatch(text.strip())
+    if precision == 3 and found and found["group"] == ".":
+        found = re.fullmatch(r"(?P<whole>\d+)(?P<group>)(?P<mark>\.)(?P<rest>\d+)", text.strip())
+    if found is None:
+        return None
+    mark, rest = found["mark"] or "", found["rest"] or ""
+    if len(rest) > precision or (mark and mark not in sign) or (mark and mark == found["group"]):
+        return None
+    minor = int(re.sub(r"\D", "", found["whole"]) + rest.ljust(precision, "0"))
+    return minor if minor <= LARGEST_AMOUNT else None
 
 
 def price(minor: int, currency: str) -> str:

@@ -14,6 +14,7 @@ from bookings.views import (
     follower,
     pages,
     pick,
+    services,
     support,
     webhooks,
 )
@@ -22,6 +23,7 @@ urlpatterns: list[URLPattern] = [
     *calls.urlpatterns,
     *actions.urlpatterns,
     *availability.urlpatterns,
+    *services.urlpatterns,
     *accounts.urlpatterns,
     *support.urlpatterns,
     *pick.urlpatterns,

@@ -42,6 +42,7 @@ FOR_EXPERTS = {
     "need_action", "waiting", "need_count", "bulk_reschedule", "bulk_undo", "completed_calls",
     "upcoming",
     "availability", "save_week", "save_rules", "add_override", "remove_override", "support",
+    "services", "add_service", "edit_service",
     "keys",
 }  # fmt: skip
 BY_CHECKOUT_KEY = {
@@ -98,6 +99,7 @@ EVERYTHING = {
     "state": "refunded", "amount": "1", "amount_minor": "1", "expert": "1", "request_key": "walk",
     "subject": "s", "message": "m", "day": "2027-01-01", "kind": "off", "step_minutes": "15",
     "buffer_minutes": "0", "min_notice_minutes": "0", "window_days": "9", "name": "Walker",
+    "title": "Walk", "duration_minutes": "30", "price": "5", "currency": "EUR", "place": "x",
     "time_zone": "UTC", "clock": "24", "theme": "dark", "decision": "refunded", "confirm": "yes",
 }  # fmt: skip
 

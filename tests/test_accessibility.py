@@ -32,6 +32,8 @@ EXPERT = [
     "/upcoming/",
     "/account/",
     "/account/availability/",
+    "/account/services/",
+    "/account/services/add/",
     "/support/",
 ]
 TOO_WIDE = """[...document.querySelectorAll("main *")]

@@ -157,11 +157,11 @@ def put_on_sale(client: Client, **service: str) -> str:
 @pytest.mark.parametrize(
     ("service", "sentence"),
     [
-        ({"price_minor": "5000", "currency": "RSD"}, "counts RSD in other units"),
-        ({"price_minor": "12345", "currency": "KWD"}, "only in steps of 0.010"),
-        ({"price_minor": "5000", "currency": "ISK"}, ""),  # Razorpay takes it
-        ({"price_minor": "0", "currency": "RSD"}, ""),
-        ({"price_minor": "5000", "currency": "RSD", "is_active": ""}, ""),
+        ({"price": "5000", "currency": "RSD"}, "counts RSD in other units"),
+        ({"price": "12.345", "currency": "KWD"}, "only in steps of 0.010"),
+        ({"price": "5000", "currency": "ISK"}, ""),  # Razorpay takes it
+        ({"price": "0", "currency": "RSD"}, ""),
+        ({"price": "5000", "currency": "RSD", "is_active": ""}, ""),
     ],
 )
 def test_a_price_that_no_provider_takes_is_refused_when_it_is_written(
@@ -178,5 +178,5 @@ def test_a_price_that_no_provider_takes_is_refused_when_it_is_written(
 def test_without_keys_any_price_can_be_prepared(settings: Any, client: Client) -> None:
     settings.STRIPE_SECRET_KEY = settings.RAZORPAY_KEY_ID = ""
     client.force_login(make_staff())
-    page = put_on_sale(client, price_minor="5000", currency="RSD")
+    page = put_on_sale(client, price="5000", currency="RSD")
     assert "was changed successfully" in page

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any, ClassVar
 
-from babel.numbers import list_currencies
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
@@ -20,8 +19,8 @@ from bookings.admin.base import CLEANED, NONE, KeptAdmin
 from bookings.formats import local
 from bookings.forms.availability import override_rows, problem_with
 from bookings.forms.fields import NameField, ParagraphsField
+from bookings.forms.services import PricedForm
 from bookings.forms.zones import ZoneSelect, zone_choices
-from bookings.gateways import selling_with, why_not
 from bookings.models import Clock, Expert, Follower, Service, User, WeeklyHours
 
 WHY = "Mailed to the address the account has now, and kept in the history."
@@ -133,24 +132,6 @@ def _tell(kind: str, user: User, data: dict[str, Any], **facts: Any) -> None:
     tasks.wake_for(email)
 
 
-class ServiceForm(forms.ModelForm[Service]):
-    def clean_currency(self) -> str:
-        currency = str(self.cleaned_data["currency"]).upper()
-        if currency not in list_currencies():
-            raise forms.ValidationError("Write a currency by its three letters, such as EUR.")
-        return currency
-
-    def clean(self) -> dict[str, Any]:
-        """A call that nobody could pay for is not put on sale."""
-        data = super().clean() or self.cleaned_data
-        price, currency = data.get("price_minor"), data.get("currency")
-        if price and currency and data.get("is_active"):
-            refusals = [why_not(way, price, currency) for way in selling_with()]
-            if refusals and all(refusals):
-                self.add_error("currency", " ".join(refusals))
-        return data
-
-
 class WeekFormSet(BaseInlineFormSet[Any, Any, Any]):
     """Hours of one day must not overlap, here as on the expert's own page."""
 
@@ -202,7 +183,8 @@ class ServiceRows(ExpertsRows):
     """A service that is not sold any more is switched off: bookings point to it."""
 
     model = Service
-    form = ServiceForm
+    form = PricedForm
+    fields = ("title", "duration_minutes", "price", "currency", "place", "is_active")
     can_delete = False
 
 

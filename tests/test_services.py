@@ -1,0 +1,198 @@
+"""Experts change what they sell themselves; a call that is booked stays as it was bought."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from bookings.formats import read_money, typed_money
+from bookings.forms.services import usual_currency
+from bookings.models import Booking, Expert, Service
+from tests.builders import NOW, make_booking, make_expert, make_service
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "minor"),
+    [
+        ("25", "EUR", 2500),
+        ("25.00", "EUR", 2500),
+        ("25,00", "EUR", 2500),
+        ("25.5", "EUR", 2550),
+        (" 1,234.50 ", "USD", 123450),
+        ("1.234,50", "EUR", 123450),
+        ("1,234", "USD", 123400),
+        ("1.234", "EUR", 123400),
+        ("1 234,50", "EUR", 123450),
+        ("1'234.50", "CHF", 123450),
+        ("1,20,000", "INR", 12000000),
+        ("1,20,000.50", "INR", 12000050),
+        ("2400", "JPY", 2400),
+        ("2,400", "JPY", 2400),
+        ("24.00", "JPY", None),
+        ("1.250", "KWD", 1250),
+        ("1,250", "KWD", 1250000),
+        ("0", "EUR", 0),
+        ("0.00", "EUR", 0),
+        ("", "EUR", None),
+        ("free", "EUR", None),
+        ("-5", "EUR", None),
+        ("5-", "EUR", None),
+        ("1e3", "EUR", None),
+        ("25.0001", "EUR", None),
+        ("1,234,50", "EUR", None),
+        ("1,250.5", "KWD", 1250500),
+        ("25.", "EUR", None),
+        (".5", "EUR", None),
+        ("1,23,4", "EUR", None),
+        ("٢٥", "EUR", None),
+        ("²5", "EUR", None),
+        ("€25", "EUR", None),
+        ("9" * 30, "EUR", None),
+    ],
+)
+def test_money_is_read_as_it_is_typed(text: str, currency: str, minor: int | None) -> None:
+    assert read_money(text, currency) == minor
+
+
+@pytest.mark.parametrize("currency", ["EUR", "JPY", "KWD", "INR"])
+@pytest.mark.parametrize("minor", [0, 1, 99, 100, 2500, 123456789])
+def test_what_a_form_shows_is_read_as_the_same_amount(minor: int, currency: str) -> None:
+    assert read_money(typed_money(minor, currency), currency) == minor
+
+
+def typed(**changes: str) -> dict[str, str]:
+    form = {
+        "title": "Portfolio review",
+        "duration_minutes": "45",
+        "price": "25.00",
+        "currency": "EUR",
+        "place": "https://meet.example.com/maya",
+        "is_active": "on",
+    }
+    return {name: value for name, value in {**form, **changes}.items() if value}
+
+
+def test_the_first_service_stands_on_the_public_page(desk: Client, maya: Expert) -> None:
+    shop = reverse("shop", kwargs={"slug": maya.slug})
+    assert "Nothing to book" in desk.get(shop).content.decode()
+    assert "You sell nothing yet" in desk.get("/account/services/").content.decode()
+    response = desk.post("/account/services/add/", typed(), follow=True)
+    assert "“Portfolio review” is added." in response.content.decode()
+    service = Service.objects.get(expert=maya)
+    assert (service.price_minor, service.currency, service.duration_minutes) == (2500, "EUR", 45)
+    page = desk.get(shop).content.decode()
+    assert "Portfolio review" in page
+    assert "€25" in page
+
+
+def test_a_hidden_service_is_not_sold(desk: Client, maya: Expert, client: Client) -> None:
+    service = make_service(maya, price_minor=0)
+    buy = reverse("buy", kwargs={"slug": maya.slug, "service_id": service.pk})
+    assert client.get(buy).status_code == 200
+    desk.post(f"/account/services/{service.pk}/", typed(is_active=""))
+    assert client.get(buy).status_code == 404
+    assert "Hidden" in desk.get("/account/services/").content.decode()
+
+
+COPIED = ("service_title", "price_minor", "currency", "place", "policy", "starts_at", "ends_at")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"title": "Something else"},
+        {"duration_minutes": "90"},
+        {"price": "99"},
+        {"currency": "USD"},
+        {"place": "Elsewhere"},
+        {"is_active": ""},
+    ],
+)
+def test_a_call_that_is_booked_stays_as_it_was_bought(
+    desk: Client, maya: Expert, change: dict[str, str]
+) -> None:
+    booking = make_booking(maya, now=NOW)
+
+    def kept() -> dict[str, Any]:
+        return Booking.objects.filter(pk=booking.pk).values(*COPIED).get()
+
+    before, service = kept(), booking.service
+    response = desk.post(f"/account/services/{service.pk}/", typed(**change))
+    assert response.status_code == 302
+    assert kept() == before
+    edited = Service.objects.filter(pk=service.pk).values().get()
+    assert edited != {"id": service.pk, **{k: getattr(service, k) for k in edited if k != "id"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"title": ""}, "Write a title."),
+        ({"title": "Taken"}, "You have a service with this title already."),
+        ({"duration_minutes": "4"}, "PLACEHOLDER5"),
+        ({"duration_minutes": "481"}, "PLACEHOLDER480"),
+        ({"price": ""}, "Write the price as an amount"),
+        ({"price": "twenty"}, "Write the price as an amount"),
+        ({"price": "24.50", "currency": "JPY"}, "Write the price as an amount"),
+        ({"currency": "XXX"}, "Select a valid choice"),
+        ({"currency": ""}, "This field is required"),
+        ({"place": "x" * 301}, "at most 300"),
+    ],
+)
+def test_what_cannot_be_is_said_and_what_was_typed_stays(
+    desk: Client, maya: Expert, change: dict[str, str], sentence: str
+) -> None:
+    make_service(maya, title="Taken")
+    response = desk.post("/account/services/add/", typed(**{"place": "My studio", **change}))
+    page = response.content.decode()
+    assert response.status_code == 422
+    assert sentence in page
+    assert "Nothing was saved yet" in page
+    assert change.get("place", "My studio")[:50] in page
+    assert Service.objects.count() == 1
+
+
+def test_nobody_edits_the_services_of_others(desk: Client, maya: Expert) -> None:
+    other = make_service(make_expert("Lukas Weber"), title="His")
+    address = f"/account/services/{other.pk}/"
+    assert desk.get(address).status_code == 404
+    assert desk.post(address, typed()).status_code == 404
+    other.refresh_from_db()
+    assert other.title == "His"
+
+
+def test_the_money_of_the_expert_comes_first(maya: Expert) -> None:
+    assert usual_currency(maya) == "INR"
+    maya.time_zone = "Europe/Berlin"
+    assert usual_currency(maya) == "EUR"
+    maya.time_zone = "UTC"
+    assert usual_currency(maya) == "USD"
+    make_service(maya, currency="CHF")
+    assert usual_currency(maya) == "CHF"
+
+
+def test_a_price_that_no_provider_takes_is_refused(
+    desk: Client, maya: Expert, settings: Any
+) -> None:
+    settings.STRIPE_SECRET_KEY = "sk_test_x"
+    settings.RAZORPAY_KEY_ID = ""
+    page = desk.get("/account/services/add/").content.decode()
+    assert 'value="EUR"' in page
+    assert 'value="RSD"' not in page
+    refused = desk.post("/account/services/add/", typed(price="1.255", currency="KWD"))
+    assert "only in steps of 0.010" in refused.content.decode()
+    assert not Service.objects.exists()
+
+
+def test_there_is_an_end_to_services(desk: Client, maya: Expert) -> None:
+    for number in range(50):
+        make_service(maya, title=f"Call {number}")
+    assert "Add a service" not in desk.get("/account/services/").content.decode()
+    response = desk.post("/account/services/add/", typed(), follow=True)
+    assert "You have 50 services" in response.content.decode()
+    assert Service.objects.count() == 50
