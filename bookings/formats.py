@@ -42,14 +42,6 @@ def typed_money(minor: int, currency: str) -> str:
     return f"{whole}.{rest:0{precision}d}" if precision else str(whole)
 
 
-_TYPED = re.compile(
-    r"""(?P<whole> \d+
-        | \d{1,3} (?P<group>[,.'\u2019 \u00a0\u2009\u202f]) \d{3} (?:(?P=group)\d{3})*
-        | \d{1,2} (?:,\d\d)+ ,\d{3} )
-        (?: (?P<mark>[.,]) (?P<rest>\d+) )?""",
-    re.ASCII | re.VERBOSE,
-)
-"""Digits alone, in groups of three, or as in 1,20,000; then the decimals."""
 LARGEST_AMOUNT = 10**12
 """Minor units. Nobody means more."""
 
@@ -60,17 +52,26 @@ def read_money(text: str, currency: str) -> int | None:
     In a currency with three decimals only a full stop begins them: 1,200 may be either.
     """
     precision: int = get_currency_precision(currency)
-    sign = "." if precision == 3 else ".,"
-    found = _TYPED.fullmatch(text.strip())
-    if precision == 3 and found and found["group"] == ".":
-        found = re.fullmatch(r"(?P<whole>\d+)(?P<group>)(?P<mark>\.)(?P<rest>\d+)", text.strip())
+    found = _typed(precision).fullmatch(text.strip())
     if found is None:
         return None
-    mark, rest = found["mark"] or "", found["rest"] or ""
-    if len(rest) > precision or (mark and mark not in sign) or (mark and mark == found["group"]):
-        return None
-    minor = int(re.sub(r"\D", "", found["whole"]) + rest.ljust(precision, "0"))
+    decimals = (found["decimals"] or "").ljust(precision, "0")
+    minor = int(re.sub(r"\D", "", found["whole"]) + decimals)
     return minor if minor <= LARGEST_AMOUNT else None
+
+
+@lru_cache
+def _typed(precision: int) -> re.Pattern[str]:
+    """Digits alone, in groups of three, or as in 1,20,000; then the decimals."""
+    mark = "[.]" if precision == 3 else "[.,]"
+    decimals = rf"(?: (?!(?P=group)) {mark} (?P<decimals>\d{{1,{precision}}}) )?"
+    return re.compile(
+        r"""(?P<whole> \d+
+            | \d{1,3} (?P<group>[,.'\u2019\ \u00a0\u2009\u202f]) \d{3} (?:(?P=group)\d{3})*
+            | \d{1,2} (?:,\d\d)+ ,\d{3} )"""
+        + (decimals if precision else "(?P<decimals>)"),
+        re.ASCII | re.VERBOSE,
+    )
 
 
 def price(minor: int, currency: str) -> str:

@@ -15,6 +15,7 @@ from bookings.views import (
     pages,
     pick,
     services,
+    setup,
     support,
     webhooks,
 )
@@ -24,6 +25,7 @@ urlpatterns: list[URLPattern] = [
     *actions.urlpatterns,
     *availability.urlpatterns,
     *services.urlpatterns,
+    *setup.urlpatterns,
     *accounts.urlpatterns,
     *support.urlpatterns,
     *pick.urlpatterns,

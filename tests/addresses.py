@@ -26,6 +26,7 @@ BY_SIGNATURE = {
     "razorpay_webhook",
     "stripe_webhook_plain",
     "razorpay_webhook_plain",
+    "setup_owner",
 }
 BY_PRIVATE_LINK = {
     "pick": "pick", "refund_instead": "pick",
@@ -51,9 +52,10 @@ BY_CHECKOUT_KEY = {
 }  # fmt: skip
 FOR_SALE = {"shop", "buy"}
 FOR_ANYBODY_SIGNED_IN = {"account", "password_change"}
+FOR_THE_OWNER = {"setup", "send_test_mail", "become_expert"}
 GROUPS = [
     FOR_EVERYBODY, ONLY_IN_THE_DEMO, BY_SIGNATURE, set(BY_PRIVATE_LINK), OF_A_BOOKING,
-    FOR_EXPERTS, FOR_ANYBODY_SIGNED_IN, BY_CHECKOUT_KEY, FOR_SALE,
+    FOR_EXPERTS, FOR_ANYBODY_SIGNED_IN, FOR_THE_OWNER, BY_CHECKOUT_KEY, FOR_SALE,
 ]  # fmt: skip
 
 

@@ -34,7 +34,7 @@ LEVELS: dict[str, int] = {
             "tasks",
             "lifecycle helpdesk reminders housekeeping row_watch",
             "batches",
-            "sweeps imports invariants unsent signed_in sign_in_limits forms presenters",
+            "sweeps imports invariants setup unsent signed_in sign_in_limits forms presenters",
             "access",
             "views admin staff_site demo demo_sign_ins templatetags context",
             "urls management apps",

@@ -134,13 +134,13 @@ def test_a_call_that_is_booked_stays_as_it_was_bought(
     [
         ({"title": ""}, "Write a title."),
         ({"title": "Taken"}, "You have a service with this title already."),
-        ({"duration_minutes": "4"}, "PLACEHOLDER5"),
-        ({"duration_minutes": "481"}, "PLACEHOLDER480"),
+        ({"duration_minutes": "4"}, "must be at least 5"),
+        ({"duration_minutes": "481"}, "must be at most 480"),
         ({"price": ""}, "Write the price as an amount"),
         ({"price": "twenty"}, "Write the price as an amount"),
         ({"price": "24.50", "currency": "JPY"}, "Write the price as an amount"),
-        ({"currency": "XXX"}, "Select a valid choice"),
-        ({"currency": ""}, "This field is required"),
+        ({"currency": "XXX"}, "Choose a currency from the list."),
+        ({"currency": ""}, "Choose the currency."),
         ({"place": "x" * 301}, "at most 300"),
     ],
 )

@@ -72,7 +72,13 @@ class ServiceForm(Styled, PricedForm):
         max_value=480,
         error_messages={"required": "Write how many minutes the call lasts."},
     )
-    currency = forms.ChoiceField(label="Currency")
+    currency = forms.ChoiceField(
+        label="Currency",
+        error_messages={
+            "required": "Choose the currency.",
+            "invalid_choice": "Choose a currency from the list.",
+        },
+    )
     place = LineField(
         label="Where the call takes place",
         required=False,
@@ -99,8 +105,7 @@ class ServiceForm(Styled, PricedForm):
         self.instance.expert = expert
         offered = currencies()
         if not self.instance.pk:
-            self.initial.setdefault("currency", usual_currency(expert))
-            self.initial.setdefault("duration_minutes", 30)
+            self.initial |= {"currency": usual_currency(expert), "duration_minutes": 30}
         elif self.instance.currency not in [code for code, _ in offered]:
             offered = [(self.instance.currency, self.instance.currency), *offered]
         self.fields["currency"].choices = offered  # type: ignore[attr-defined]

@@ -15,7 +15,7 @@ from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from bookings import database_time, helpdesk, printed_passwords, unsent
+from bookings import database_time, helpdesk, printed_passwords, setup, unsent
 from bookings.access import (
     ExpertRequest,
     OnlyForExperts,
@@ -38,6 +38,8 @@ def home(request: HttpRequest) -> HttpResponse:
         return redirect("need_action")
     if not request.user.is_authenticated:
         return landing(request)
+    if request.user.is_superuser and not Expert.objects.exists():
+        return redirect("setup")
     return redirect("admin:index") if request.user.is_staff else no_profile(request)
 
 
@@ -54,6 +56,7 @@ def landing(request: HttpRequest) -> HttpResponse:
     context = {
         "demo_sign_ins": printed_passwords.of_this_site(),
         "policy": figures(Policy.in_force()),
+        "is_unclaimed": not setup.has_owner(),
     }
     return render(request, "pages/landing.html", context)
 

@@ -163,6 +163,8 @@ class Banner:
     def text(self) -> str:
         about = self.described
         lines = ["", f"  {about['name']} is running at {about['site']}", ""]
+        if about["setup"]:
+            lines.append(f"  set it up   {about['setup']}   (works once: it makes your account)")
         for email, password, who in about["sign_ins"]:
             lines.append(f"  sign in     {email}   {password}   {who}")
         if about["inbox"]:

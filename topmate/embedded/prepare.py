@@ -66,6 +66,8 @@ def wants_demo() -> bool:
 
 
 def describe() -> dict[str, Any]:
+    from bookings import setup
+
     try:
         sign_ins = list(importlib.import_module("bookings.demo").SIGN_INS)
     except (ImportError, AttributeError):
@@ -81,6 +83,7 @@ def describe() -> dict[str, Any]:
         "database": _database(),
         "inbox": inbox,
         "has_demo": has_demo,
+        "setup": "" if setup.has_owner() else setup.link(),
         "mails_wait": not has_demo and not os.environ.get("EMAIL_URL", "").strip(),
         "sign_ins": sign_ins if has_demo else [],
         "sweep": settings.SWEEP_EVERY.total_seconds(),

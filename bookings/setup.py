@@ -1,0 +1,68 @@
+"""An empty site: its owner's account, made by a link that works once, and the first expert."""
+
+from __future__ import annotations
+
+from datetime import time
+
+from django.conf import settings
+from django.core import signing
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+from django.utils.crypto import constant_time_compare
+from django.utils.text import slugify
+
+from bookings import database_time, hours, zones
+from bookings.models import Expert, Heartbeat, User
+
+_SIGNER = signing.Signer(salt="bookings.setup")
+MADE = "owner"
+"""The heartbeat that is written with the owner's account, so that only one can be made."""
+WORKING_HOURS = [(weekday, (time(9), time(17))) for weekday in range(5)]
+"""What a new expert begins with: Monday to Friday, 9 to 5."""
+
+
+def has_owner() -> bool:
+    """Whether somebody can look after this site."""
+    return User.objects.filter(is_staff=True, is_active=True).exists()
+
+
+def link() -> str:
+    """Where the owner makes their account. It only leads there while nobody has one."""
+    return settings.SITE_URL + reverse("setup_owner", kwargs={"token": _token()})
+
+
+def _token() -> str:
+    return _SIGNER.signature("owner")
+
+
+def is_token(text: str) -> bool:
+    return constant_time_compare(text, _token())
+
+
+def make_owner(email: str, password: str) -> User | None:
+    """The first account, with every right. None when somebody was faster."""
+    if has_owner():
+        return None
+    try:
+        with transaction.atomic():
+            Heartbeat.objects.create(name=MADE, finished_at=database_time.now())
+            return User.objects.create_superuser(email, password)
+    except IntegrityError:
+        return None
+
+
+def make_expert(user: User, name: str, *, zone: str = "") -> Expert:
+    """An expert who can be booked in usual working hours as soon as they sell something."""
+    known = zones.first_known([zone], otherwise="UTC")
+    with transaction.atomic():
+        expert = Expert.objects.create(user=user, name=name, slug=free_slug(name), time_zone=known)
+        hours.replace_week(expert, WORKING_HOURS)
+    return expert
+
+
+def free_slug(name: str) -> str:
+    """The last part of the address of a public page, such as maya-fernandes or maya-fernandes-2."""
+    base = slugify(name)[:40] or "expert"
+    taken = set(Expert.objects.filter(slug__startswith=base).values_list("slug", flat=True))
+    numbers = (f"{base}-{number}" for number in range(2, len(taken) + 3))
+    return base if base not in taken else next(slug for slug in numbers if slug not in taken)

@@ -1,0 +1,193 @@
+"""From an empty site to a first service: the owner's link, the steps, and who may not take them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
+
+from bookings import setup
+from bookings.models import Expert, Heartbeat, User
+from tests.addresses import FOR_THE_OWNER, path, routes_of
+from tests.builders import make_expert, make_staff, make_user
+from tests.mail_settings import SMTP, use_mail
+from topmate.logs import mask_links
+
+pytestmark = pytest.mark.django_db
+PASSWORD = "a call that keeps its promise"
+FORM = {"email": "Owner@Example.org", "password": PASSWORD}
+
+
+def owner_link() -> str:
+    return "/" + setup.link().partition("://")[2].partition("/")[2]
+
+
+@pytest.fixture
+def owner(client: Client) -> Client:
+    client.post(owner_link(), FORM)
+    return client
+
+
+def test_the_link_makes_the_first_account_and_leads_on(client: Client) -> None:
+    assert "This site is not set up yet" in client.get("/").content.decode()
+    page = client.get(owner_link()).content.decode()
+    assert "This link works once." in page
+    response = client.post(owner_link(), FORM, follow=True)
+    assert response.redirect_chain == [("/setup/", 302)]
+    user = User.objects.get()
+    assert (user.email, user.is_staff, user.is_superuser) == ("owner@example.org", True, True)
+    assert user.check_password(PASSWORD)
+    assert "Sell calls myself" in response.content.decode()
+    assert client.get("/", follow=True).redirect_chain == [("/setup/", 302)]
+    assert "This site is not set up yet" not in Client().get("/").content.decode()
+
+
+def test_it_works_once(owner: Client) -> None:
+    visitor = Client()
+    for response in (visitor.get(owner_link()), visitor.post(owner_link(), FORM)):
+        assert response.status_code == 410
+        assert "This site has an owner already" in response.content.decode()
+    assert User.objects.count() == 1
+
+
+def test_of_two_at_once_one_is_the_owner(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both were looking at the form before there was anybody."""
+    monkeypatch.setattr(setup, "has_owner", lambda: False)
+    assert client.post(owner_link(), FORM).status_code == 302
+    second = Client().post(owner_link(), {**FORM, "email": "second@example.org"})
+    assert second.status_code == 410
+    assert [user.email for user in User.objects.all()] == ["owner@example.org"]
+    assert Heartbeat.objects.filter(name=setup.MADE).count() == 1
+
+
+def test_an_owner_who_came_by_the_command_line_counts(client: Client) -> None:
+    make_staff()
+    assert client.get(owner_link()).status_code == 410
+    with pytest.raises(CommandError, match="has an owner already"):
+        call_command("setup_link")
+
+
+@pytest.mark.parametrize("token", ["x", "x" * 43, "owner", "x.y"])
+def test_a_made_up_link_is_no_page(client: Client, token: str) -> None:
+    for response in (client.get(f"/setup/{token}/"), client.post(f"/setup/{token}/", FORM)):
+        assert response.status_code == 404
+    assert not User.objects.exists()
+
+
+def test_the_link_is_printed_again_and_never_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("setup_link")
+    printed = capsys.readouterr().out.strip()
+    assert printed == setup.link()
+    assert mask_links(f"GET {printed}").endswith("/setup/***/")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"email": ""}, "Write your e-mail address."),
+        ({"email": "owner"}, "Write an e-mail address like"),
+        ({"password": ""}, "Choose a password."),
+        ({"password": "1234567890"}, "too common"),
+        ({"password": "short"}, "too short"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nobody_is_made(
+    client: Client, change: dict[str, str], sentence: str
+) -> None:
+    response = client.post(owner_link(), {**FORM, **change})
+    assert response.status_code == 422
+    assert sentence in response.content.decode()
+    assert not User.objects.exists()
+
+
+def test_the_owner_sells_calls_in_two_steps(owner: Client) -> None:
+    owner.cookies["tz"] = "Europe/Berlin"
+    response = owner.post("/setup/expert/", {"name": "Ana María López"}, follow=True)
+    assert response.redirect_chain == [("/account/services/add/", 302)]
+    expert = Expert.objects.get()
+    assert (expert.name, expert.slug, expert.time_zone) == (
+        "Ana María López", "ana-maria-lopez", "Europe/Berlin",
+    )  # fmt: skip
+    assert expert.weekly_hours.count() == 5
+    assert 'value="EUR" selected' in response.content.decode()
+    form = {"title": "First call", "duration_minutes": "30", "price": "25", "currency": "EUR",
+            "is_active": "on"}  # fmt: skip
+    owner.post("/account/services/add/", form)
+    page = owner.get("/setup/").content.decode()
+    assert "Your calls can be booked." in page
+    shop = reverse("shop", kwargs={"slug": expert.slug})
+    assert shop in page
+    assert "First call" in Client().get(shop).content.decode()
+    buy = reverse("buy", kwargs={"slug": expert.slug, "service_id": expert.services.get().pk})
+    assert re.search(r'name="slot"', Client().get(buy).content.decode())
+
+
+def test_a_second_press_makes_no_second_expert(owner: Client) -> None:
+    for _ in range(2):
+        owner.post("/setup/expert/", {"name": "Ana"})
+    assert Expert.objects.count() == 1
+    assert owner.post("/setup/expert/", {"name": ""}).url == "/account/services/"
+
+
+def test_a_name_is_asked_for(owner: Client) -> None:
+    response = owner.post("/setup/expert/", {"name": " "})
+    assert response.status_code == 422
+    assert "Write your name." in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Maya Fernandes", "maya-fernandes-2"),
+        ("Lukas", "lukas"),
+        ("李雷", "expert"),
+        ("---", "expert"),
+    ],
+)
+def test_addresses_of_public_pages_differ(name: str, slug: str) -> None:
+    make_expert("Maya Fernandes", slug="maya-fernandes")
+    assert setup.free_slug(name) == slug
+
+
+def test_the_steps_are_the_owners_alone(client: Client) -> None:
+    members = [make_user("helper@example.org", is_staff=True), make_expert().user]
+    for route in routes_of(FOR_THE_OWNER):
+        for response in (Client().get(path(route)), Client().post(path(route), {"name": "Eve"})):
+            assert response.status_code in (302, 405), route
+        for user in members:
+            client.force_login(user)
+            for response in (client.get(path(route)), client.post(path(route), {"name": "Eve"})):
+                assert response.status_code in (404, 405), route
+    assert Expert.objects.count() == 1
+
+
+def test_a_test_mail_goes_to_the_owner(owner: Client, mailoutbox: list[Any]) -> None:
+    page = owner.post("/setup/test-mail/", follow=True).content.decode()
+    assert "A test e-mail is on its way to owner@example.org." in page
+    assert [mail.to for mail in mailoutbox] == [["owner@example.org"]]
+
+
+def test_a_mail_server_that_is_not_there_is_said(owner: Client, settings: Any) -> None:
+    use_mail(settings, SMTP, host="127.0.0.1", port=1)
+    page = owner.post("/setup/test-mail/", follow=True).content.decode()
+    assert "The mail server did not take the e-mail." in page
+    assert "refused" in page
+
+
+def test_without_a_mail_server_it_says_what_to_do(owner: Client, settings: Any) -> None:
+    use_mail(settings, "bookings.demo_inbox.NoMailServer")
+    page = owner.get("/setup/").content.decode()
+    assert "EMAIL_URL=smtp" in page
+    assert "Send me a test e-mail" not in page
+
+
+def test_payments_say_what_is_there(owner: Client, settings: Any) -> None:
+    settings.STRIPE_SECRET_KEY, settings.RAZORPAY_KEY_ID = "", ""
+    settings.SELLS_BY_SANDBOX = True
+    assert "a sandbox plays one" in owner.get("/setup/").content.decode()
+    settings.STRIPE_SECRET_KEY, settings.SELLS_BY_SANDBOX = "sk_live_x", False
+    assert "Buyers pay by Stripe." in owner.get("/setup/").content.decode()
