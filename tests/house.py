@@ -48,6 +48,8 @@ class House:
     folder: Path
     url: str = ""
     env: dict[str, str] = field(default_factory=dict)
+    more: dict[str, str] = field(default_factory=dict)
+    """Further variables it is started with."""
     process: subprocess.Popen[str] | None = None
     never: list[tuple[str, str, float]] = field(default_factory=list)
 
@@ -61,6 +63,7 @@ class House:
             "HOST": "127.0.0.1",
             "DATA_DIR": str(self.folder / "data"),
             "SWEEP_EVERY": "2s",
+            **self.more,
         }
         for name in ("REDIS_URL", "DATABASE_URL", "EMAIL_URL", "SITE_URL"):
             self.env.pop(name, None)

@@ -23,7 +23,7 @@ class PricedForm(forms.ModelForm[Service]):
 
     price = forms.CharField(
         max_length=30,
-        help_text="In the whole money of the currency, such as 25.00. 0 is a free call.",
+        help_text="An amount such as 25.00. Write 0 for a free call.",
         error_messages={"required": NOT_AN_AMOUNT},
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
@@ -105,7 +105,8 @@ class ServiceForm(Styled, PricedForm):
         self.instance.expert = expert
         offered = currencies()
         if not self.instance.pk:
-            self.initial |= {"currency": usual_currency(expert), "duration_minutes": 30}
+            self.initial["currency"] = usual_currency(expert)
+            self.initial["duration_minutes"] = 30
         elif self.instance.currency not in [code for code, _ in offered]:
             offered = [(self.instance.currency, self.instance.currency), *offered]
         self.fields["currency"].choices = offered  # type: ignore[attr-defined]
