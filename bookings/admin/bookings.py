@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -13,9 +14,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from bookings import clocks, database_time, formats, lifecycle, rules, unreadable
-from bookings.admin.acting import ActingAdmin, StaffAction
-from bookings.admin.base import NONE, chip, moment, money, remaining
-from bookings.admin.filters import CallDate, Late, StateNow
+from bookings.admin.acting import ActingAdmin, StaffAction, refused_as
+from bookings.admin.base import NONE, Column, chip, moment, money, remaining
 from bookings.admin.rows import BOOKING_ROWS, state_words, story
 from bookings.forms.staff import AmountForm, DecideForm
 from bookings.models import Booking, Expert, Follower, as_code
@@ -41,12 +41,8 @@ def state_chip(booking: Booking) -> SafeString:
     return chip(state_words(booking.state), TONES[State(booking.state)])
 
 
-def _refusal(verb: Verb) -> Any:
-    def say(booking: Booking, actor: Actor, now: datetime) -> str:
-        refused = rules.refusal(booking, verb, actor, now=now)
-        return refused.sentence if refused else ""
-
-    return say
+def _refusal(verb: Verb) -> Callable[[Booking, Actor, datetime], str]:
+    return refused_as(lambda row, actor, now: rules.refusal(row, verb, actor, now=now))
 
 
 def _refund(row: Booking, *, actor: Actor, now: datetime, details: dict[str, Any]) -> str:
@@ -111,6 +107,58 @@ ACTIONS = (
         refusal=_refusal(Verb.CANCEL),
     ),
 )
+
+
+# --- finding them ---------------------------------------------------------------------------------
+
+
+class StateNow(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(state.value, state_words(state)) for state in State]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Booking]) -> QuerySet[Booking]:
+        return queryset.filter(state=self.value()) if self.value() in State.values else queryset
+
+
+class CallDate(admin.SimpleListFilter):
+    title = "date of the call"
+    parameter_name = "call"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("today", "Within 24 hours, before or after now"),
+            ("week", "In the next 7 days"),
+            ("past_week", "In the past 7 days"),
+            ("past_month", "In the past 30 days"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Booking]) -> QuerySet[Booking]:
+        days = {"today": (-1, 1), "week": (0, 7), "past_week": (-7, 0), "past_month": (-30, 0)}
+        if (value := self.value()) not in days:
+            return queryset
+        now, (first, last) = database_time.now(), days[value]
+        return queryset.filter(
+            starts_at__gte=now + timedelta(days=first), starts_at__lt=now + timedelta(days=last)
+        )
+
+
+class Late(admin.SimpleListFilter):
+    title = "deadline"
+    parameter_name = "late"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("soon", "Within 24 hours"), ("yes", "Over")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Booking]) -> QuerySet[Booking]:
+        now = database_time.now()
+        if self.value() == "yes":
+            return queryset.filter(deadline_at__isnull=False, deadline_at__lte=now)
+        if self.value() == "soon":
+            return queryset.filter(deadline_at__gt=now, deadline_at__lte=now + timedelta(days=1))
+        return queryset
 
 
 def _people(term: str) -> tuple[QuerySet[Follower], QuerySet[Expert]]:
@@ -198,21 +246,10 @@ class BookingAdmin(ActingAdmin[Booking]):
             return fieldsets
         return [("Cannot be read in full", {"fields": ("wrong",)}), *fieldsets]
 
-    @admin.display(description="call (UTC)")
-    def call_at(self, row: Booking) -> str:
-        return moment(row.starts_at)
-
-    @admin.display(description="ends")
-    def ends(self, row: Booking) -> str:
-        return moment(row.ends_at)
-
-    @admin.display(description="created")
-    def created(self, row: Booking) -> str:
-        return moment(row.created_at)
-
-    @admin.display(description="updated")
-    def updated(self, row: Booking) -> str:
-        return moment(row.updated_at)
+    call_at = Column(moment, "starts_at", description="call (UTC)")
+    ends = Column(moment, "ends_at", description="ends")
+    created = Column(moment, "created_at", description="created")
+    updated = Column(moment, "updated_at", description="updated")
 
     @admin.display(description="expert and follower")
     def people(self, row: Booking) -> SafeString:
@@ -228,17 +265,9 @@ class BookingAdmin(ActingAdmin[Booking]):
         back = payment.reserved_minor + payment.returned_external_minor if payment else 0
         return money(back, row.currency) if back else NONE
 
-    @admin.display(description="deadline (UTC)")
-    def deadline(self, row: Booking) -> str:
-        return remaining(row.deadline_at)
-
-    @admin.display(description="name given with the booking")
-    def booked_by(self, row: Booking) -> str:
-        return row.buyer.name
-
-    @admin.display(description="follower’s e-mail")
-    def follower_email(self, row: Booking) -> str:
-        return row.follower.email
+    deadline = Column(remaining, "deadline_at", description="deadline (UTC)")
+    booked_by = Column(str, "buyer.name", description="name given with the booking")
+    follower_email = Column(str, "follower.email", description="follower’s e-mail")
 
     @admin.display(description="payment")
     def payment_link(self, row: Booking) -> str:

@@ -11,10 +11,19 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from bookings.admin.acting import ActingAdmin, StaffAction
-from bookings.admin.base import NONE, age, chip, moment, money, remaining
+from bookings.admin.base import (
+    NONE,
+    CodeSearch,
+    Column,
+    NameSearch,
+    age,
+    chip,
+    moment,
+    money,
+    remaining,
+)
 from bookings.admin.bookings import DECIDE, gone_elsewhere
 from bookings.admin.rows import mark_words, report_words, story, verb_words
-from bookings.admin.searching import CodeSearch, NameSearch
 from bookings.models import Contest, TimelineEvent
 from bookings.states import Actor, ActorKind, State, Verb
 
@@ -79,17 +88,10 @@ class ContestAdmin(CodeSearch[Contest], NameSearch[Contest], ActingAdmin[Contest
     def form_facts(self, row: Contest) -> dict[str, Any]:
         return {**super().form_facts(row), "elsewhere_minor": gone_elsewhere(row.booking)}
 
-    def expert(self, row: Contest) -> str:
-        return row.booking.expert.name
-
-    def follower(self, row: Contest) -> str:
-        return row.booking.buyer.name
-
-    def paid(self, row: Contest) -> SafeString:
-        return money(row.booking.price_minor, row.booking.currency)
-
-    def contested(self, row: Contest) -> str:
-        return moment(row.contested_at)
+    expert = Column(str, "booking.expert.name")
+    follower = Column(str, "booking.buyer.name")
+    paid = Column(money, "booking.price_minor", "booking.currency")
+    contested = Column(moment, "contested_at")
 
     @admin.display(description="the follower reported")
     def reported(self, row: Contest) -> str:
@@ -103,9 +105,7 @@ class ContestAdmin(CodeSearch[Contest], NameSearch[Contest], ActingAdmin[Contest
         mark = marks.order_by("-id").first()
         return mark_words(mark) if mark else NONE
 
-    @admin.display(description="the follower answered")
-    def objected(self, row: Contest) -> str:
-        return row.reason
+    objected = Column(str, "reason", description="the follower answered")
 
     def _is_open(self, row: Contest) -> bool:
         return not row.decision and row.booking.state == State.CONTESTED

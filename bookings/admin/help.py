@@ -11,8 +11,16 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from bookings import database_time, helpdesk
-from bookings.admin.base import NONE, KeptAdmin, ReadOnlyAdmin, age, chip, moment
-from bookings.admin.searching import CodeSearch
+from bookings.admin.base import (
+    NONE,
+    CodeSearch,
+    Column,
+    KeptAdmin,
+    ReadOnlyAdmin,
+    age,
+    chip,
+    moment,
+)
 from bookings.forms.fields import ParagraphsField
 from bookings.models import HelpFeedback, SupportRequest, User
 
@@ -43,8 +51,7 @@ class HelpFeedbackAdmin(ReadOnlyAdmin[HelpFeedback]):
             .order_by("article")
         )
 
-    def created(self, row: HelpFeedback) -> str:
-        return moment(row.created_at)
+    created = Column(moment, "created_at")
 
     @admin.display(description="helpful")
     def verdict(self, row: HelpFeedback) -> SafeString:
@@ -114,14 +121,9 @@ class SupportRequestAdmin(CodeSearch[SupportRequest], KeptAdmin[SupportRequest])
         if not helpdesk.answer(obj.pk, text=text, by=request.user, now=now):
             messages.error(request, "Somebody has answered this meanwhile. Nothing was sent.")
 
-    def email(self, row: SupportRequest) -> str:
-        return row.expert.user.email
-
-    def asked(self, row: SupportRequest) -> str:
-        return moment(row.created_at)
-
-    def answered(self, row: SupportRequest) -> str:
-        return moment(row.answered_at)
+    email = Column(str, "expert.user.email")
+    asked = Column(moment, "created_at")
+    answered = Column(moment, "answered_at")
 
     def waiting(self, row: SupportRequest) -> str:
         return NONE if row.answered_at else age(row.created_at)
