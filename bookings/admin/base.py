@@ -3,12 +3,12 @@ columns, and searches that stay quick with ten million rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -131,6 +131,12 @@ class KeptAdmin(StrictAdmin[M]):
     list_per_page = 50
     list_max_show_all = 0
     ordering = ("-id",)
+    related: tuple[str, ...] = ()
+    """Rows of other tables that lists and pages read."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
+        rows = super().get_queryset(request)
+        return rows.select_related(*self.related) if self.related else rows
 
     def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return False
@@ -160,8 +166,23 @@ def _asked_by(filters: Iterable[Any]) -> set[str]:
     return asked
 
 
+class Narrowed(admin.SimpleListFilter):
+    """A filter of a list: each value with its words, and how it narrows the rows at a moment."""
+
+    ways: ClassVar[Mapping[str, tuple[str, Callable[[QuerySet[Any], datetime], QuerySet[Any]]]]]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(value, words) for value, (words, _) in self.ways.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        way = self.ways.get(self.value() or "")
+        return way[1](queryset, database_time.now()) if way else queryset
+
+
 class ReadOnlyAdmin(KeptAdmin[M]):
     """Rows that only the verbs and the workers write."""
+
+    sortable_by = ()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from bookings import clocks, database_time, formats, lifecycle, rules, unreadable
 from bookings.admin.acting import ActingAdmin, StaffAction, refused_as
-from bookings.admin.base import NONE, Column, chip, moment, money, remaining
+from bookings.admin.base import NONE, Column, Narrowed, chip, moment, money, remaining
 from bookings.admin.rows import BOOKING_ROWS, state_words, story
 from bookings.forms.staff import AmountForm, DecideForm
 from bookings.models import Booking, Expert, Follower, as_code
@@ -112,53 +112,49 @@ ACTIONS = (
 # --- finding them ---------------------------------------------------------------------------------
 
 
-class StateNow(admin.SimpleListFilter):
+def _in(state: State) -> Callable[[QuerySet[Booking], datetime], QuerySet[Booking]]:
+    return lambda rows, now: rows.filter(state=state)
+
+
+class StateNow(Narrowed):
     title = "state"
     parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(state.value, state_words(state)) for state in State]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Booking]) -> QuerySet[Booking]:
-        return queryset.filter(state=self.value()) if self.value() in State.values else queryset
+    ways = {state.value: (state_words(state), _in(state)) for state in State}
 
 
-class CallDate(admin.SimpleListFilter):
+def _between(first: int, last: int) -> Callable[[QuerySet[Booking], datetime], QuerySet[Booking]]:
+    """Calls that start within so many days from now."""
+    return lambda rows, now: rows.filter(
+        starts_at__gte=now + timedelta(days=first), starts_at__lt=now + timedelta(days=last)
+    )
+
+
+class CallDate(Narrowed):
     title = "date of the call"
     parameter_name = "call"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [
-            ("today", "Within 24 hours, before or after now"),
-            ("week", "In the next 7 days"),
-            ("past_week", "In the past 7 days"),
-            ("past_month", "In the past 30 days"),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Booking]) -> QuerySet[Booking]:
-        days = {"today": (-1, 1), "week": (0, 7), "past_week": (-7, 0), "past_month": (-30, 0)}
-        if (value := self.value()) not in days:
-            return queryset
-        now, (first, last) = database_time.now(), days[value]
-        return queryset.filter(
-            starts_at__gte=now + timedelta(days=first), starts_at__lt=now + timedelta(days=last)
-        )
+    ways = {
+        "today": ("Within 24 hours, before or after now", _between(-1, 1)),
+        "week": ("In the next 7 days", _between(0, 7)),
+        "past_week": ("In the past 7 days", _between(-7, 0)),
+        "past_month": ("In the past 30 days", _between(-30, 0)),
+    }
 
 
-class Late(admin.SimpleListFilter):
+class Late(Narrowed):
     title = "deadline"
     parameter_name = "late"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("soon", "Within 24 hours"), ("yes", "Over")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Booking]) -> QuerySet[Booking]:
-        now = database_time.now()
-        if self.value() == "yes":
-            return queryset.filter(deadline_at__isnull=False, deadline_at__lte=now)
-        if self.value() == "soon":
-            return queryset.filter(deadline_at__gt=now, deadline_at__lte=now + timedelta(days=1))
-        return queryset
+    ways = {
+        "soon": (
+            "Within 24 hours",
+            lambda rows, now: rows.filter(
+                deadline_at__gt=now, deadline_at__lte=now + timedelta(days=1)
+            ),
+        ),
+        "yes": (
+            "Over",
+            lambda rows, now: rows.filter(deadline_at__isnull=False, deadline_at__lte=now),
+        ),
+    }
 
 
 def _people(term: str) -> tuple[QuerySet[Follower], QuerySet[Expert]]:
@@ -186,12 +182,12 @@ def _first_ids(rows: QuerySet[Any]) -> list[int]:
 @admin.register(Booking)
 class BookingAdmin(ActingAdmin[Booking]):
     staff_actions = ACTIONS
+    related = ("expert", "follower", "payment")
     list_display = ("code", "state_now", "call_at", "people", "paid", "returned", "deadline")
     list_display_links = ("code",)
     list_filter = (StateNow, CallDate, Late)
     search_fields = ("code",)
     search_help_text = "A code, a name, a whole e-mail address, or the id in another system."
-    sortable_by = ()
     inlines = BOOKING_ROWS
     fieldsets = (
         (None, {"fields": ("code", "state_now", "deadline", "version")}),
@@ -209,9 +205,6 @@ class BookingAdmin(ActingAdmin[Booking]):
         ("Limits of this booking", {"fields": ("limits_in_words",), "classes": ("collapse",)}),
         ("Record", {"fields": ("external_ref", "created", "updated")}),
     )  # fmt: skip
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Booking]:
-        return super().get_queryset(request).select_related("expert", "follower", "payment")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Booking], search_term: str

@@ -16,6 +16,7 @@ from bookings.admin.base import (
     CodeSearch,
     Column,
     NameSearch,
+    Narrowed,
     age,
     chip,
     moment,
@@ -36,19 +37,20 @@ def _refusal(row: Contest, actor: Actor, now: datetime) -> str:
     return DECIDE.refusal(row.booking, actor, now)
 
 
-class Decided(admin.SimpleListFilter):
+class Decided(Narrowed):
     title = "decision"
     parameter_name = "decision"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("open", "Open"), ("completed", "The call took place"), ("refunded", "Refunded")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Contest]) -> QuerySet[Contest]:
-        if self.value() == "open":
-            return queryset.filter(decision="", booking__state=State.CONTESTED)
-        if self.value() in ("completed", "refunded"):
-            return queryset.filter(decision=self.value())
-        return queryset
+    ways = {
+        "open": (
+            "Open",
+            lambda rows, now: rows.filter(decision="", booking__state=State.CONTESTED),
+        ),
+        "completed": (
+            "The call took place",
+            lambda rows, now: rows.filter(decision=Contest.Decision.COMPLETED),
+        ),
+        "refunded": ("Refunded", lambda rows, now: rows.filter(decision=Contest.Decision.REFUNDED)),
+    }
 
 
 def _ended_without_us(row: Contest) -> str:
@@ -65,21 +67,20 @@ class ContestAdmin(CodeSearch[Contest], NameSearch[Contest], ActingAdmin[Contest
     staff_actions = (
         StaffAction(DECIDE.name, DECIDE.label, DECIDE.effect, _run, DECIDE.form, _refusal),
     )
+    related = ("booking__expert", "booking__follower", "decided_by")
     list_display = ("booking", "expert", "follower", "paid", "age_now", "deadline", "decided",
                     "reason")  # fmt: skip
     list_filter = (Decided,)
     search_help_text = "The code of the booking."
-    sortable_by = ()
     fields = ("booking", "expert", "follower", "paid", "contested", "reported", "marked",
               "objected", "deadline", "decided", "decision_reason", "decided_by",
               "decided_at")  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Contest]:
-        people = ("booking__expert", "booking__follower", "decided_by")
         ends = TimelineEvent.objects.filter(
             booking=OuterRef("booking"), from_state=State.CONTESTED
         ).order_by("-id")  # of two, the first was undone
-        rows = super().get_queryset(request).select_related(*people)
+        rows = super().get_queryset(request)
         return rows.annotate(
             ended_with=Subquery(ends.values("verb")[:1]),
             ended_by=Subquery(ends.values("actor_kind")[:1]),

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
@@ -16,6 +16,7 @@ from bookings.admin.base import (
     CodeSearch,
     Column,
     KeptAdmin,
+    Narrowed,
     ReadOnlyAdmin,
     age,
     chip,
@@ -31,7 +32,6 @@ class HelpFeedbackAdmin(ReadOnlyAdmin[HelpFeedback]):
     list_display = ("created", "article", "verdict", "comment")
     list_filter = ("is_helpful", "article")
     search_fields = ("comment",)
-    sortable_by = ()
     fields = ("created", "article", "verdict", "comment", "user")
 
     def changelist_view(
@@ -71,24 +71,19 @@ class AnswerForm(forms.ModelForm[SupportRequest]):
         fields = ("answer",)
 
 
-class Answered(admin.SimpleListFilter):
+class Answered(Narrowed):
     title = "answer"
     parameter_name = "answered"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("no", "Waiting"), ("yes", "Answered")]
-
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[SupportRequest]
-    ) -> QuerySet[SupportRequest]:
-        if self.value() not in ("no", "yes"):
-            return queryset
-        return queryset.filter(answered_at__isnull=self.value() == "no")
+    ways = {
+        "no": ("Waiting", lambda rows, now: rows.filter(answered_at__isnull=True)),
+        "yes": ("Answered", lambda rows, now: rows.filter(answered_at__isnull=False)),
+    }
 
 
 @admin.register(SupportRequest)
 class SupportRequestAdmin(CodeSearch[SupportRequest], KeptAdmin[SupportRequest]):
     form = AnswerForm
+    related = ("expert__user", "booking", "answered_by")
     list_display = ("subject", "expert", "booking", "asked", "waiting", "state_now")
     list_filter = (Answered,)
     search_fields = ("subject", "expert__name")
@@ -108,10 +103,6 @@ class SupportRequestAdmin(CodeSearch[SupportRequest], KeptAdmin[SupportRequest])
         """An answer that was mailed stays as it is."""
         is_open = obj is None or obj.answered_at is None
         return is_open and super().has_change_permission(request, obj)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[SupportRequest]:
-        people = ("expert__user", "booking", "answered_by")
-        return super().get_queryset(request).select_related(*people)
 
     def save_model(
         self, request: HttpRequest, obj: SupportRequest, form: AnswerForm, change: bool

@@ -21,6 +21,7 @@ from bookings.admin.base import (
     CodeSearch,
     Column,
     NameSearch,
+    Narrowed,
     ReadOnlyAdmin,
     age,
     among_latest,
@@ -102,34 +103,31 @@ ACTIONS = (
 )
 
 
-class NeedsStaff(admin.SimpleListFilter):
+class NeedsStaff(Narrowed):
     title = "queue"
     parameter_name = "needs"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("staff", "Needs staff")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Refund]) -> QuerySet[Refund]:
-        if self.value() != "staff":
-            return queryset
-        return queryset.filter(pk__in=Refund.objects.needing_staff().values("pk"))
+    ways = {
+        "staff": (
+            "Needs staff",
+            lambda rows, now: rows.filter(pk__in=Refund.objects.needing_staff().values("pk")),
+        )
+    }
 
 
 @admin.register(Refund)
 class RefundAdmin(CodeSearch[Refund], NameSearch[Refund], ActingAdmin[Refund]):
     staff_actions = ACTIONS
+    related = ("booking__expert", "payment")
     list_display = (
         "number", "booking", "amount", "state_now", "hold_reason", "age_now", "provider",
         "attempts", "next_step", "last_answer",
     )  # fmt: skip
     list_display_links = ("number",)
     list_filter = (NeedsStaff, "state", "payment__provider")
-    list_select_related = ("booking", "payment")
     search_help_text = (
         "The code of the booking, the provider’s id, or the bank’s reference of one of the latest "
         f"{LATEST:,} refunds."
     )
-    sortable_by = ()
     fieldsets = (
         (None, {"fields": ("booking", "amount", "state_now", "hold_reason", "last_answer")}),
         ("Steps", {"fields": ("created", "accepted", "finished", "next_step", "attempts")}),
@@ -138,9 +136,6 @@ class RefundAdmin(CodeSearch[Refund], NameSearch[Refund], ActingAdmin[Refund]):
             {"fields": ("provider", "payment", "provider_refund_id", "reference", "key", "sent")},
         ),
     )
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Refund]:
-        return super().get_queryset(request).select_related("booking__expert", "payment")
 
     def named(self, term: str) -> Iterable[QuerySet[Refund]]:
         yield Refund.objects.exclude(provider_refund_id="").filter(provider_refund_id=term)
@@ -177,17 +172,13 @@ class RefundAdmin(CodeSearch[Refund], NameSearch[Refund], ActingAdmin[Refund]):
 
 @admin.register(Payment)
 class PaymentAdmin(CodeSearch[Payment], NameSearch[Payment], ReadOnlyAdmin[Payment]):
+    related = ("booking",)
     list_display = ("provider_ref", "booking", "provider", "captured", "going_back", "external",
                     "is_disputed", "paid")  # fmt: skip
     list_filter = ("provider", "is_disputed")
-    list_select_related = ("booking",)
     search_help_text = "The provider’s id, or the code of the booking."
-    sortable_by = ()
     fields = ("booking", "provider", "provider_ref", "method", "captured", "going_back", "external",
               "is_disputed", "paid")  # fmt: skip
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
-        return super().get_queryset(request).select_related("booking")
 
     def named(self, term: str) -> Iterable[QuerySet[Payment]]:
         yield Payment.objects.filter(provider__in=Provider.values, provider_ref=term)
@@ -214,6 +205,7 @@ TONES = {
 class CheckoutAdmin(CodeSearch[Checkout], NameSearch[Checkout], ReadOnlyAdmin[Checkout]):
     """Without its key: whoever has that can act for the buyer."""
 
+    related = ("service", "expert", "booking")
     list_display = ("service", "expert", "buyer", "call_at", "price", "provider", "state_now",
                     "booking", "created", "next_poll", "last_error")  # fmt: skip
     list_filter = ("state", "provider")
@@ -221,13 +213,9 @@ class CheckoutAdmin(CodeSearch[Checkout], NameSearch[Checkout], ReadOnlyAdmin[Ch
         "The provider's reference, the code of a booking, or the e-mail address of one of the "
         f"latest {LATEST:,} purchases."
     )
-    sortable_by = ()
     fields = ("service", "expert", "buyer", "time_zone", "call_at", "price", "provider",
               "provider_ref", "state_now", "booking", "created", "held_until", "polls",
               "next_poll", "last_error")  # fmt: skip
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Checkout]:
-        return super().get_queryset(request).select_related("service", "expert", "booking")
 
     def named(self, term: str) -> Iterable[QuerySet[Checkout]]:
         known = Checkout.objects.exclude(provider_ref="")
@@ -258,7 +246,6 @@ class ProviderEventAdmin(NameSearch[ProviderEvent], ReadOnlyAdmin[ProviderEvent]
         "The provider's id of the event, or a kind such as refund.updated among the latest "
         f"{LATEST:,}."
     )
-    sortable_by = ()
     fields = ("kind", "provider", "event_id", "received", "processed", "attempts", "next_try",
               "last_error", "body")  # fmt: skip
 

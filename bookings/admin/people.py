@@ -247,7 +247,9 @@ class ExpertAdmin(KeptAdmin[Expert]):
         """To read only: of 300 there would be more fields than a form may send."""
         today = local(database_time.now(), row.time_zone).date()
         rows = override_rows(row, today=today, clock=Clock.TWENTY_FOUR)
-        lines = format_html_join("", "<li>{}: {}</li>", ((date.day, date.hours) for date in rows))
+        lines = format_html_join(
+            "", "<li>{}: {}</li>", ((date["day"], date["hours"]) for date in rows)
+        )
         return format_html("<ul>{}</ul>", lines) if lines else NONE
 
 

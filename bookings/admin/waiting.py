@@ -8,7 +8,6 @@ from datetime import datetime
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from bookings import set_aside
@@ -51,18 +50,15 @@ class OutboxAdmin(CodeSearch[OutboxEmail], NameSearch[OutboxEmail], ActingAdmin[
             refusal=refused_as(lambda row, actor, now: outbox.refusal(row, "park", actor)),
         ),
     )
+    related = ("booking__expert",)
     list_display = ("what", "audience", "booking", "state_now", "attempts", "next_try", "created",
                     "sent", "last_error")  # fmt: skip
     list_filter = ("state", "audience")
     search_help_text = (
         f"The code of the booking, or a kind such as offer among the latest {LATEST:,} e-mails."
     )
-    sortable_by = ()
     fields = ("what", "audience", "booking", "state_now", "attempts", "next_try", "created", "sent",
               "last_error", "message_id", "dedupe_key")  # fmt: skip
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[OutboxEmail]:
-        return super().get_queryset(request).select_related("booking__expert")
 
     def named(self, term: str) -> Iterable[QuerySet[OutboxEmail]]:
         yield among_latest(OutboxEmail.objects.all(), kind__iexact=term)
@@ -87,7 +83,6 @@ class OutboxAdmin(CodeSearch[OutboxEmail], NameSearch[OutboxEmail], ActingAdmin[
 @admin.register(Heartbeat)
 class HeartbeatAdmin(ReadOnlyAdmin[Heartbeat]):
     list_display = ("name", "finished", "age_now", "counts")
-    sortable_by = ()
     fields = ("name", "finished", "age_now", "counts")
 
     finished = Column(moment, "finished_at")
@@ -120,15 +115,11 @@ class SetAsideAdmin(CodeSearch[SetAside], ActingAdmin[SetAside]):
             refusal=_not_renewed,
         ),
     )
+    related = ("booking__expert",)
     list_display = ("booking", "step", "set_aside_at", "attempts", "next_try", "last_error")
     list_filter = ("step",)
-    list_select_related = ("booking",)
     search_help_text = "The code of the booking."
-    sortable_by = ()
     fields = ("booking", "step", "set_aside_at", "attempts", "next_try", "last_error")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[SetAside]:
-        return super().get_queryset(request).select_related("booking__expert")
 
     set_aside_at = Column(moment, "since", description="since")
     next_try = Column(moment, "next_attempt_at")
