@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from functools import update_wrapper
 from typing import Any
@@ -137,22 +136,13 @@ class StaffSite(AdminSite):
 # --- what waits for staff, counted no further than it is shown ------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
-    label: str
-    count: str
-    """Empty when nothing waits."""
-    hint: str
-    url: str
-
-
 SELDOM = {"setaside"}
 """Shown only where something waits."""
 CALM = {"booking": "The sweep closes these as they fall due."}
 """Hints that would alarm where nothing waits."""
 
 
-def queues(user: User | AnonymousUser, *, now: datetime) -> list[Queue]:
+def queues(user: User | AnonymousUser, *, now: datetime) -> list[dict[str, Any]]:
     """Only those the person may look at."""
     found = []
     for model, label, hint, query, rows in _sources(now):
@@ -162,7 +152,13 @@ def queues(user: User | AnonymousUser, *, now: datetime) -> list[Queue]:
                 continue
             hint = hint if count else CALM.get(model, hint)
             found.append(
-                Queue(label, count, hint, reverse(f"admin:bookings_{model}_changelist") + query)
+                {
+                    "label": label,
+                    # Empty when nothing waits.
+                    "count": count,
+                    "hint": hint,
+                    "url": reverse(f"admin:bookings_{model}_changelist") + query,
+                }
             )
     return found
 

@@ -113,7 +113,7 @@ def test_what_has_no_index_is_looked_for_among_the_latest(
     client: Client, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_all_rows(1), make_all_rows(2), make_all_rows(3)
-    monkeypatch.setattr("bookings.admin.searching.LATEST", 2)
+    monkeypatch.setattr("bookings.admin.base.LATEST", 2)
     assert [len(found(client, "refund", f"BANK {n}")) for n in (1, 2, 3)] == [0, 1, 1]
 
 

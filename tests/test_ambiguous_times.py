@@ -136,10 +136,10 @@ def test_subject_and_text_of_a_mail_tell_the_two_apart(
 def test_the_picker_names_a_time_that_comes_twice_even_when_one_of_them_is_free() -> None:
     booking = a_call(FIRST + DAY)
     shown = picker(booking, [SECOND], Choice(NEW_YORK, "12", slot=SECOND), now=SEEN_AT)
-    assert [slot[1] for part in shown.parts for slot in part.slots] == ["1:30 am EST"]
-    assert shown.summary is not None
-    assert shown.summary.when == "Sun 7 November, 1:30 am EST – 2:30 am"
-    assert shown.summary.places == "Your time in New York · 1:30 am EST for Maya"
+    assert [slot[1] for part in shown["parts"] for slot in part["slots"]] == ["1:30 am EST"]
+    assert shown["summary"] is not None
+    assert shown["summary"]["when"] == "Sun 7 November, 1:30 am EST – 2:30 am"
+    assert shown["summary"]["places"] == "Your time in New York · 1:30 am EST for Maya"
 
 
 # --- what people type -------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import re
 import pytest
 from django.test import Client
 
-from bookings.templatetags import navigation
+from bookings.templatetags import page as tags
 from tests.builders import make_booking, make_expert, report
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +39,7 @@ def test_the_token_is_the_visitors_and_works() -> None:
     maya, lukas = signed_in("Maya Fernandes"), signed_in("Lukas Weber")
     hers, his = tokens(page(maya))[0], tokens(page(lukas))[0]
     assert hers != his
-    assert navigation.TOKEN not in page(maya)
+    assert tags.TOKEN not in page(maya)
     theirs = {"csrfmiddlewaretoken": his, "theme": "dark", "next": "/need-action/"}
     assert maya.post("/theme/", theirs).status_code == 403
     own = {**theirs, "csrfmiddlewaretoken": hers}
@@ -67,7 +67,7 @@ def test_the_address_is_the_one_of_this_page() -> None:
     page(maya)
     html = page(maya, '/completed-calls/?search="><b>')
     assert 'name="next" value="/completed-calls/?search=%22%3E%3Cb%3E"' in html
-    assert navigation.ADDRESS not in html
+    assert tags.ADDRESS not in html
 
 
 def test_the_count_and_the_lit_tab_follow() -> None:

@@ -93,8 +93,7 @@ TEMPLATES: list[dict[str, Any]] = [
             ],
             "builtins": [
                 *[f"{app}.templatetags.partials" for app in _partials],
-                "bookings.templatetags.icons",
-                "bookings.templatetags.kept",
+                "bookings.templatetags.page",
                 "django.templatetags.static",
             ],
         },

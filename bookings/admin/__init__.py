@@ -1,25 +1,5 @@
 """Django admin for staff: read-only rows, actions through the verbs, a reason for each."""
 
-from bookings.admin import (
-    bookings,
-    cases,
-    checkouts,
-    help,
-    money,
-    outbox,
-    people,
-    set_aside,
-    sign_ins,
-)
+from bookings.admin import bookings, cases, help, money, people, waiting
 
-__all__ = [
-    "bookings",
-    "cases",
-    "checkouts",
-    "help",
-    "money",
-    "outbox",
-    "people",
-    "set_aside",
-    "sign_ins",
-]
+__all__ = ["bookings", "cases", "help", "money", "people", "waiting"]

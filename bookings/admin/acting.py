@@ -40,6 +40,28 @@ class StaffAction:
     refusal: Callable[[Any, Actor, datetime], str] = field(default=lambda row, actor, now: "")
 
 
+def runs(verb: Callable[..., object], done: str) -> Callable[..., str]:
+    """For a verb that takes what the form asked for; `done` is said of it afterwards."""
+
+    def run(row: Any, *, actor: Actor, now: datetime, details: dict[str, Any]) -> str:
+        verb(row.pk, actor=actor, now=now, **details)
+        return done
+
+    return run
+
+
+def refused_as(
+    refusal: Callable[[Any, Actor, datetime], TransitionNotAllowed | None],
+) -> Callable[[Any, Actor, datetime], str]:
+    """The sentence of a rule that refuses; empty where none does."""
+
+    def say(row: Any, actor: Actor, now: datetime) -> str:
+        refused = refusal(row, actor, now)
+        return refused.sentence if refused else ""
+
+    return say
+
+
 class ActingAdmin(ReadOnlyAdmin[M]):
     """An admin whose rows change by actions only."""
 

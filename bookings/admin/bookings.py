@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -13,9 +14,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from bookings import clocks, database_time, formats, lifecycle, rules, unreadable
-from bookings.admin.acting import ActingAdmin, StaffAction
-from bookings.admin.base import NONE, chip, moment, money, remaining
-from bookings.admin.filters import CallDate, Late, StateNow
+from bookings.admin.acting import ActingAdmin, StaffAction, refused_as
+from bookings.admin.base import NONE, Column, Narrowed, chip, moment, money, remaining
 from bookings.admin.rows import BOOKING_ROWS, state_words, story
 from bookings.forms.staff import AmountForm, DecideForm
 from bookings.models import Booking, Expert, Follower, as_code
@@ -41,12 +41,8 @@ def state_chip(booking: Booking) -> SafeString:
     return chip(state_words(booking.state), TONES[State(booking.state)])
 
 
-def _refusal(verb: Verb) -> Any:
-    def say(booking: Booking, actor: Actor, now: datetime) -> str:
-        refused = rules.refusal(booking, verb, actor, now=now)
-        return refused.sentence if refused else ""
-
-    return say
+def _refusal(verb: Verb) -> Callable[[Booking, Actor, datetime], str]:
+    return refused_as(lambda row, actor, now: rules.refusal(row, verb, actor, now=now))
 
 
 def _refund(row: Booking, *, actor: Actor, now: datetime, details: dict[str, Any]) -> str:
@@ -113,6 +109,54 @@ ACTIONS = (
 )
 
 
+# --- finding them ---------------------------------------------------------------------------------
+
+
+def _in(state: State) -> Callable[[QuerySet[Booking], datetime], QuerySet[Booking]]:
+    return lambda rows, now: rows.filter(state=state)
+
+
+class StateNow(Narrowed):
+    title = "state"
+    parameter_name = "state"
+    ways = {state.value: (state_words(state), _in(state)) for state in State}
+
+
+def _between(first: int, last: int) -> Callable[[QuerySet[Booking], datetime], QuerySet[Booking]]:
+    """Calls that start within so many days from now."""
+    return lambda rows, now: rows.filter(
+        starts_at__gte=now + timedelta(days=first), starts_at__lt=now + timedelta(days=last)
+    )
+
+
+class CallDate(Narrowed):
+    title = "date of the call"
+    parameter_name = "call"
+    ways = {
+        "today": ("Within 24 hours, before or after now", _between(-1, 1)),
+        "week": ("In the next 7 days", _between(0, 7)),
+        "past_week": ("In the past 7 days", _between(-7, 0)),
+        "past_month": ("In the past 30 days", _between(-30, 0)),
+    }
+
+
+class Late(Narrowed):
+    title = "deadline"
+    parameter_name = "late"
+    ways = {
+        "soon": (
+            "Within 24 hours",
+            lambda rows, now: rows.filter(
+                deadline_at__gt=now, deadline_at__lte=now + timedelta(days=1)
+            ),
+        ),
+        "yes": (
+            "Over",
+            lambda rows, now: rows.filter(deadline_at__isnull=False, deadline_at__lte=now),
+        ),
+    }
+
+
 def _people(term: str) -> tuple[QuerySet[Follower], QuerySet[Expert]]:
     if "@" in term:
         return Follower.objects.with_address(term), Expert.objects.with_address(term)
@@ -138,12 +182,12 @@ def _first_ids(rows: QuerySet[Any]) -> list[int]:
 @admin.register(Booking)
 class BookingAdmin(ActingAdmin[Booking]):
     staff_actions = ACTIONS
+    related = ("expert", "follower", "payment")
     list_display = ("code", "state_now", "call_at", "people", "paid", "returned", "deadline")
     list_display_links = ("code",)
     list_filter = (StateNow, CallDate, Late)
     search_fields = ("code",)
     search_help_text = "A code, a name, a whole e-mail address, or the id in another system."
-    sortable_by = ()
     inlines = BOOKING_ROWS
     fieldsets = (
         (None, {"fields": ("code", "state_now", "deadline", "version")}),
@@ -161,9 +205,6 @@ class BookingAdmin(ActingAdmin[Booking]):
         ("Limits of this booking", {"fields": ("limits_in_words",), "classes": ("collapse",)}),
         ("Record", {"fields": ("external_ref", "created", "updated")}),
     )  # fmt: skip
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Booking]:
-        return super().get_queryset(request).select_related("expert", "follower", "payment")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Booking], search_term: str
@@ -198,21 +239,10 @@ class BookingAdmin(ActingAdmin[Booking]):
             return fieldsets
         return [("Cannot be read in full", {"fields": ("wrong",)}), *fieldsets]
 
-    @admin.display(description="call (UTC)")
-    def call_at(self, row: Booking) -> str:
-        return moment(row.starts_at)
-
-    @admin.display(description="ends")
-    def ends(self, row: Booking) -> str:
-        return moment(row.ends_at)
-
-    @admin.display(description="created")
-    def created(self, row: Booking) -> str:
-        return moment(row.created_at)
-
-    @admin.display(description="updated")
-    def updated(self, row: Booking) -> str:
-        return moment(row.updated_at)
+    call_at = Column(moment, "starts_at", description="call (UTC)")
+    ends = Column(moment, "ends_at", description="ends")
+    created = Column(moment, "created_at", description="created")
+    updated = Column(moment, "updated_at", description="updated")
 
     @admin.display(description="expert and follower")
     def people(self, row: Booking) -> SafeString:
@@ -228,17 +258,9 @@ class BookingAdmin(ActingAdmin[Booking]):
         back = payment.reserved_minor + payment.returned_external_minor if payment else 0
         return money(back, row.currency) if back else NONE
 
-    @admin.display(description="deadline (UTC)")
-    def deadline(self, row: Booking) -> str:
-        return remaining(row.deadline_at)
-
-    @admin.display(description="name given with the booking")
-    def booked_by(self, row: Booking) -> str:
-        return row.buyer.name
-
-    @admin.display(description="follower’s e-mail")
-    def follower_email(self, row: Booking) -> str:
-        return row.follower.email
+    deadline = Column(remaining, "deadline_at", description="deadline (UTC)")
+    booked_by = Column(str, "buyer.name", description="name given with the booking")
+    follower_email = Column(str, "follower.email", description="follower’s e-mail")
 
     @admin.display(description="payment")
     def payment_link(self, row: Booking) -> str:

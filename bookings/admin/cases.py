@@ -11,10 +11,20 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from bookings.admin.acting import ActingAdmin, StaffAction
-from bookings.admin.base import NONE, age, chip, moment, money, remaining
+from bookings.admin.base import (
+    NONE,
+    CodeSearch,
+    Column,
+    NameSearch,
+    Narrowed,
+    age,
+    chip,
+    moment,
+    money,
+    remaining,
+)
 from bookings.admin.bookings import DECIDE, gone_elsewhere
 from bookings.admin.rows import mark_words, report_words, story, verb_words
-from bookings.admin.searching import CodeSearch, NameSearch
 from bookings.models import Contest, TimelineEvent
 from bookings.states import Actor, ActorKind, State, Verb
 
@@ -27,19 +37,20 @@ def _refusal(row: Contest, actor: Actor, now: datetime) -> str:
     return DECIDE.refusal(row.booking, actor, now)
 
 
-class Decided(admin.SimpleListFilter):
+class Decided(Narrowed):
     title = "decision"
     parameter_name = "decision"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("open", "Open"), ("completed", "The call took place"), ("refunded", "Refunded")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Contest]) -> QuerySet[Contest]:
-        if self.value() == "open":
-            return queryset.filter(decision="", booking__state=State.CONTESTED)
-        if self.value() in ("completed", "refunded"):
-            return queryset.filter(decision=self.value())
-        return queryset
+    ways = {
+        "open": (
+            "Open",
+            lambda rows, now: rows.filter(decision="", booking__state=State.CONTESTED),
+        ),
+        "completed": (
+            "The call took place",
+            lambda rows, now: rows.filter(decision=Contest.Decision.COMPLETED),
+        ),
+        "refunded": ("Refunded", lambda rows, now: rows.filter(decision=Contest.Decision.REFUNDED)),
+    }
 
 
 def _ended_without_us(row: Contest) -> str:
@@ -56,21 +67,20 @@ class ContestAdmin(CodeSearch[Contest], NameSearch[Contest], ActingAdmin[Contest
     staff_actions = (
         StaffAction(DECIDE.name, DECIDE.label, DECIDE.effect, _run, DECIDE.form, _refusal),
     )
+    related = ("booking__expert", "booking__follower", "decided_by")
     list_display = ("booking", "expert", "follower", "paid", "age_now", "deadline", "decided",
                     "reason")  # fmt: skip
     list_filter = (Decided,)
     search_help_text = "The code of the booking."
-    sortable_by = ()
     fields = ("booking", "expert", "follower", "paid", "contested", "reported", "marked",
               "objected", "deadline", "decided", "decision_reason", "decided_by",
               "decided_at")  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Contest]:
-        people = ("booking__expert", "booking__follower", "decided_by")
         ends = TimelineEvent.objects.filter(
             booking=OuterRef("booking"), from_state=State.CONTESTED
         ).order_by("-id")  # of two, the first was undone
-        rows = super().get_queryset(request).select_related(*people)
+        rows = super().get_queryset(request)
         return rows.annotate(
             ended_with=Subquery(ends.values("verb")[:1]),
             ended_by=Subquery(ends.values("actor_kind")[:1]),
@@ -79,17 +89,10 @@ class ContestAdmin(CodeSearch[Contest], NameSearch[Contest], ActingAdmin[Contest
     def form_facts(self, row: Contest) -> dict[str, Any]:
         return {**super().form_facts(row), "elsewhere_minor": gone_elsewhere(row.booking)}
 
-    def expert(self, row: Contest) -> str:
-        return row.booking.expert.name
-
-    def follower(self, row: Contest) -> str:
-        return row.booking.buyer.name
-
-    def paid(self, row: Contest) -> SafeString:
-        return money(row.booking.price_minor, row.booking.currency)
-
-    def contested(self, row: Contest) -> str:
-        return moment(row.contested_at)
+    expert = Column(str, "booking.expert.name")
+    follower = Column(str, "booking.buyer.name")
+    paid = Column(money, "booking.price_minor", "booking.currency")
+    contested = Column(moment, "contested_at")
 
     @admin.display(description="the follower reported")
     def reported(self, row: Contest) -> str:
@@ -103,9 +106,7 @@ class ContestAdmin(CodeSearch[Contest], NameSearch[Contest], ActingAdmin[Contest
         mark = marks.order_by("-id").first()
         return mark_words(mark) if mark else NONE
 
-    @admin.display(description="the follower answered")
-    def objected(self, row: Contest) -> str:
-        return row.reason
+    objected = Column(str, "reason", description="the follower answered")
 
     def _is_open(self, row: Contest) -> bool:
         return not row.decision and row.booking.state == State.CONTESTED

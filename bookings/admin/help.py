@@ -6,13 +6,22 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from bookings import database_time, helpdesk
-from bookings.admin.base import NONE, KeptAdmin, ReadOnlyAdmin, age, chip, moment
-from bookings.admin.searching import CodeSearch
+from bookings.admin.base import (
+    NONE,
+    CodeSearch,
+    Column,
+    KeptAdmin,
+    Narrowed,
+    ReadOnlyAdmin,
+    age,
+    chip,
+    moment,
+)
 from bookings.forms.fields import ParagraphsField
 from bookings.models import HelpFeedback, SupportRequest, User
 
@@ -23,7 +32,6 @@ class HelpFeedbackAdmin(ReadOnlyAdmin[HelpFeedback]):
     list_display = ("created", "article", "verdict", "comment")
     list_filter = ("is_helpful", "article")
     search_fields = ("comment",)
-    sortable_by = ()
     fields = ("created", "article", "verdict", "comment", "user")
 
     def changelist_view(
@@ -43,8 +51,7 @@ class HelpFeedbackAdmin(ReadOnlyAdmin[HelpFeedback]):
             .order_by("article")
         )
 
-    def created(self, row: HelpFeedback) -> str:
-        return moment(row.created_at)
+    created = Column(moment, "created_at")
 
     @admin.display(description="helpful")
     def verdict(self, row: HelpFeedback) -> SafeString:
@@ -64,24 +71,19 @@ class AnswerForm(forms.ModelForm[SupportRequest]):
         fields = ("answer",)
 
 
-class Answered(admin.SimpleListFilter):
+class Answered(Narrowed):
     title = "answer"
     parameter_name = "answered"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("no", "Waiting"), ("yes", "Answered")]
-
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[SupportRequest]
-    ) -> QuerySet[SupportRequest]:
-        if self.value() not in ("no", "yes"):
-            return queryset
-        return queryset.filter(answered_at__isnull=self.value() == "no")
+    ways = {
+        "no": ("Waiting", lambda rows, now: rows.filter(answered_at__isnull=True)),
+        "yes": ("Answered", lambda rows, now: rows.filter(answered_at__isnull=False)),
+    }
 
 
 @admin.register(SupportRequest)
 class SupportRequestAdmin(CodeSearch[SupportRequest], KeptAdmin[SupportRequest]):
     form = AnswerForm
+    related = ("expert__user", "booking", "answered_by")
     list_display = ("subject", "expert", "booking", "asked", "waiting", "state_now")
     list_filter = (Answered,)
     search_fields = ("subject", "expert__name")
@@ -102,10 +104,6 @@ class SupportRequestAdmin(CodeSearch[SupportRequest], KeptAdmin[SupportRequest])
         is_open = obj is None or obj.answered_at is None
         return is_open and super().has_change_permission(request, obj)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[SupportRequest]:
-        people = ("expert__user", "booking", "answered_by")
-        return super().get_queryset(request).select_related(*people)
-
     def save_model(
         self, request: HttpRequest, obj: SupportRequest, form: AnswerForm, change: bool
     ) -> None:
@@ -114,14 +112,9 @@ class SupportRequestAdmin(CodeSearch[SupportRequest], KeptAdmin[SupportRequest])
         if not helpdesk.answer(obj.pk, text=text, by=request.user, now=now):
             messages.error(request, "Somebody has answered this meanwhile. Nothing was sent.")
 
-    def email(self, row: SupportRequest) -> str:
-        return row.expert.user.email
-
-    def asked(self, row: SupportRequest) -> str:
-        return moment(row.created_at)
-
-    def answered(self, row: SupportRequest) -> str:
-        return moment(row.answered_at)
+    email = Column(str, "expert.user.email")
+    asked = Column(moment, "created_at")
+    answered = Column(moment, "answered_at")
 
     def waiting(self, row: SupportRequest) -> str:
         return NONE if row.answered_at else age(row.created_at)

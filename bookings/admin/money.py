@@ -1,4 +1,4 @@
-"""Payments to read; refunds with a life of their own, and what staff can do for one."""
+"""Payments and purchases to read; refunds, and what staff can do for one."""
 
 from __future__ import annotations
 
@@ -14,22 +14,26 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bookings import refunds
-from bookings.admin.acting import ActingAdmin, StaffAction
-from bookings.admin.base import NONE, ReadOnlyAdmin, age, moment, money
+from bookings.admin.acting import ActingAdmin, StaffAction, refused_as, runs
+from bookings.admin.base import (
+    LATEST,
+    NONE,
+    CodeSearch,
+    Column,
+    NameSearch,
+    Narrowed,
+    ReadOnlyAdmin,
+    age,
+    among_latest,
+    chip,
+    moment,
+    money,
+)
 from bookings.admin.rows import refund_chip
-from bookings.admin.searching import LATEST, CodeSearch, NameSearch, among_latest
 from bookings.forms.staff import PaidByHandForm
-from bookings.models import Payment, Provider, Refund
+from bookings.models import Checkout, CheckoutState, Payment, Provider, ProviderEvent, Refund
 from bookings.refunds import holds
 from bookings.states import Actor
-
-
-def _run(verb: Callable[..., Refund], done: str) -> Callable[..., str]:
-    def run(row: Refund, *, actor: Actor, now: datetime, details: dict[str, Any]) -> str:
-        verb(row.pk, actor=actor, now=now, **details)
-        return done
-
-    return run
 
 
 def _continue(row: Refund, *, actor: Actor, now: datetime, details: dict[str, Any]) -> str:
@@ -44,11 +48,7 @@ def _not_by_breaker(row: Refund, actor: Actor, now: datetime) -> str:
 
 
 def _refusal(verb: refunds.StaffVerb) -> Callable[[Refund, Actor, datetime], str]:
-    def say(row: Refund, actor: Actor, now: datetime) -> str:
-        refused = refunds.refusal(row, verb, actor, now)
-        return refused.sentence if refused else ""
-
-    return say
+    return refused_as(lambda row, actor, now: refunds.refusal(row, verb, actor, now))
 
 
 ACTIONS = (
@@ -59,21 +59,21 @@ ACTIONS = (
         "twice; one that was declined, came back, was refused again and again, or was twice "
         "missing from the provider’s list gets a new one. Look for it in the provider’s dashboard "
         "first.",
-        _run(refunds.retry, "Tried again within a minute."),
+        runs(refunds.retry, "Tried again within a minute."),
         refusal=_refusal("retry"),
     ),
     StaffAction(
         "hold",
         "Hold",
         "Keeps the refund from being sent until it is released.",
-        _run(refunds.hold, "On hold."),
+        runs(refunds.hold, "On hold."),
         refusal=_refusal("hold"),
     ),
     StaffAction(
         "release",
         "Release",
         "Lets the refund go on.",
-        _run(refunds.release, "Released, sent within a minute."),
+        runs(refunds.release, "Released, sent within a minute."),
         refusal=_refusal("release"),
     ),
     StaffAction(
@@ -88,7 +88,7 @@ ACTIONS = (
         "Record as paid by hand",
         "Closes the refund with the reference of your bank transfer. The follower is told. Look "
         "first that the provider has not paid it.",
-        _run(refunds.record_paid_by_hand, "Recorded as paid by hand."),
+        runs(refunds.record_paid_by_hand, "Recorded as paid by hand."),
         PaidByHandForm,
         _refusal("paid_by_hand"),
     ),
@@ -97,40 +97,37 @@ ACTIONS = (
         "Reduce to what is left",
         "For a refund that came to nothing while the money of its payment went back in another "
         "way. Closes it; if anything is left of the payment, a smaller refund takes its place.",
-        _run(refunds.fit, "Closed; what is left of the payment is refunded in its place."),
+        runs(refunds.fit, "Closed; what is left of the payment is refunded in its place."),
         refusal=_refusal("fit"),
     ),
 )
 
 
-class NeedsStaff(admin.SimpleListFilter):
+class NeedsStaff(Narrowed):
     title = "queue"
     parameter_name = "needs"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("staff", "Needs staff")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Refund]) -> QuerySet[Refund]:
-        if self.value() != "staff":
-            return queryset
-        return queryset.filter(pk__in=Refund.objects.needing_staff().values("pk"))
+    ways = {
+        "staff": (
+            "Needs staff",
+            lambda rows, now: rows.filter(pk__in=Refund.objects.needing_staff().values("pk")),
+        )
+    }
 
 
 @admin.register(Refund)
 class RefundAdmin(CodeSearch[Refund], NameSearch[Refund], ActingAdmin[Refund]):
     staff_actions = ACTIONS
+    related = ("booking__expert", "payment")
     list_display = (
         "number", "booking", "amount", "state_now", "hold_reason", "age_now", "provider",
         "attempts", "next_step", "last_answer",
     )  # fmt: skip
     list_display_links = ("number",)
     list_filter = (NeedsStaff, "state", "payment__provider")
-    list_select_related = ("booking", "payment")
     search_help_text = (
         "The code of the booking, the provider’s id, or the bank’s reference of one of the latest "
         f"{LATEST:,} refunds."
     )
-    sortable_by = ()
     fieldsets = (
         (None, {"fields": ("booking", "amount", "state_now", "hold_reason", "last_answer")}),
         ("Steps", {"fields": ("created", "accepted", "finished", "next_step", "attempts")}),
@@ -140,19 +137,12 @@ class RefundAdmin(CodeSearch[Refund], NameSearch[Refund], ActingAdmin[Refund]):
         ),
     )
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Refund]:
-        return super().get_queryset(request).select_related("booking__expert", "payment")
-
     def named(self, term: str) -> Iterable[QuerySet[Refund]]:
         yield Refund.objects.exclude(provider_refund_id="").filter(provider_refund_id=term)
         yield among_latest(Refund.objects.all(), reference__iexact=term)
 
-    @admin.display(description="no.")
-    def number(self, row: Refund) -> int:
-        return row.pk
-
-    def amount(self, row: Refund) -> SafeString:
-        return money(row.amount_minor, row.currency)
+    number = Column(int, "pk", description="no.")
+    amount = Column(money, "amount_minor", "currency")
 
     @admin.display(description="state")
     def state_now(self, row: Refund) -> SafeString:
@@ -166,21 +156,11 @@ class RefundAdmin(CodeSearch[Refund], NameSearch[Refund], ActingAdmin[Refund]):
     def provider(self, row: Refund) -> str:
         return row.payment.get_provider_display()
 
-    def next_step(self, row: Refund) -> str:
-        return moment(row.next_attempt_at)
-
-    def created(self, row: Refund) -> str:
-        return moment(row.created_at)
-
-    def accepted(self, row: Refund) -> str:
-        return moment(row.accepted_at)
-
-    def finished(self, row: Refund) -> str:
-        return moment(row.finished_at)
-
-    @admin.display(description="idempotency key")
-    def key(self, row: Refund) -> str:
-        return row.idempotency_key
+    next_step = Column(moment, "next_attempt_at")
+    created = Column(moment, "created_at")
+    accepted = Column(moment, "accepted_at")
+    finished = Column(moment, "finished_at")
+    key = Column(str, "idempotency_key", description="idempotency key")
 
     @admin.display(description="frozen request")
     def sent(self, row: Refund) -> SafeString:
@@ -192,31 +172,91 @@ class RefundAdmin(CodeSearch[Refund], NameSearch[Refund], ActingAdmin[Refund]):
 
 @admin.register(Payment)
 class PaymentAdmin(CodeSearch[Payment], NameSearch[Payment], ReadOnlyAdmin[Payment]):
+    related = ("booking",)
     list_display = ("provider_ref", "booking", "provider", "captured", "going_back", "external",
                     "is_disputed", "paid")  # fmt: skip
     list_filter = ("provider", "is_disputed")
-    list_select_related = ("booking",)
     search_help_text = "The provider’s id, or the code of the booking."
-    sortable_by = ()
     fields = ("booking", "provider", "provider_ref", "method", "captured", "going_back", "external",
               "is_disputed", "paid")  # fmt: skip
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
-        return super().get_queryset(request).select_related("booking")
 
     def named(self, term: str) -> Iterable[QuerySet[Payment]]:
         yield Payment.objects.filter(provider__in=Provider.values, provider_ref=term)
 
-    def captured(self, row: Payment) -> SafeString:
-        return money(row.captured_minor, row.currency)
+    captured = Column(money, "captured_minor", "currency")
+    going_back = Column(money, "reserved_minor", "currency", description="our refunds")
+    external = Column(
+        money, "returned_external_minor", "currency", description="returned without us"
+    )
+    paid = Column(moment, "paid_at")
 
-    @admin.display(description="our refunds")
-    def going_back(self, row: Payment) -> SafeString:
-        return money(row.reserved_minor, row.currency)
 
-    @admin.display(description="returned without us")
-    def external(self, row: Payment) -> SafeString:
-        return money(row.returned_external_minor, row.currency)
+# --- purchases that are not bookings yet, and what providers told us ------------------------------
 
-    def paid(self, row: Payment) -> str:
-        return moment(row.paid_at)
+TONES = {
+    CheckoutState.OPEN: "info",
+    CheckoutState.PAID: "ok",
+    CheckoutState.REFUNDED: "money",
+    CheckoutState.EXPIRED: "",
+}
+
+
+@admin.register(Checkout)
+class CheckoutAdmin(CodeSearch[Checkout], NameSearch[Checkout], ReadOnlyAdmin[Checkout]):
+    """Without its key: whoever has that can act for the buyer."""
+
+    related = ("service", "expert", "booking")
+    list_display = ("service", "expert", "buyer", "call_at", "price", "provider", "state_now",
+                    "booking", "created", "next_poll", "last_error")  # fmt: skip
+    list_filter = ("state", "provider")
+    search_help_text = (
+        "The provider's reference, the code of a booking, or the e-mail address of one of the "
+        f"latest {LATEST:,} purchases."
+    )
+    fields = ("service", "expert", "buyer", "time_zone", "call_at", "price", "provider",
+              "provider_ref", "state_now", "booking", "created", "held_until", "polls",
+              "next_poll", "last_error")  # fmt: skip
+
+    def named(self, term: str) -> Iterable[QuerySet[Checkout]]:
+        known = Checkout.objects.exclude(provider_ref="")
+        yield known.filter(provider__in=Provider.values, provider_ref=term)
+        yield among_latest(Checkout.objects.all(), email__iexact=term)
+
+    def buyer(self, row: Checkout) -> str:
+        return f"{row.name}, {row.email}"
+
+    call_at = Column(moment, "starts_at")
+    price = Column(money, "price_minor", "currency")
+
+    @admin.display(description="state")
+    def state_now(self, row: Checkout) -> SafeString:
+        return chip(row.get_state_display(), TONES[CheckoutState(row.state)])
+
+    created = Column(moment, "created_at")
+    held_until = Column(moment, "expires_at")
+    next_poll = Column(moment, "next_poll_at", description="asked next")
+
+
+@admin.register(ProviderEvent)
+class ProviderEventAdmin(NameSearch[ProviderEvent], ReadOnlyAdmin[ProviderEvent]):
+    list_display = ("kind", "provider", "event_id", "received", "processed", "attempts",
+                    "next_try", "last_error")  # fmt: skip
+    list_filter = ("provider",)
+    search_help_text = (
+        "The provider's id of the event, or a kind such as refund.updated among the latest "
+        f"{LATEST:,}."
+    )
+    fields = ("kind", "provider", "event_id", "received", "processed", "attempts", "next_try",
+              "last_error", "body")  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ProviderEvent]:
+        rows = super().get_queryset(request)
+        return rows.defer("body")  # read only where it is shown
+
+    def named(self, term: str) -> Iterable[QuerySet[ProviderEvent]]:
+        yield ProviderEvent.objects.filter(provider__in=Provider.values, event_id=term)
+        yield among_latest(ProviderEvent.objects.all(), kind__iexact=term)
+
+    received = Column(moment, "received_at")
+    processed = Column(moment, "processed_at")
+    next_try = Column(moment, "next_attempt_at")

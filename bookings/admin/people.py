@@ -7,15 +7,17 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.models import Group
 from django.db import transaction
 from django.forms import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 
 from bookings import addresses, database_time, emails, links, tasks, zones
-from bookings.admin.base import CLEANED, NONE, KeptAdmin
+from bookings.admin.base import CLEANED, NONE, KeptAdmin, StrictAdmin
 from bookings.formats import local
 from bookings.forms.availability import override_rows, problem_with
 from bookings.forms.fields import NameField, ParagraphsField
@@ -227,7 +229,9 @@ class ExpertAdmin(KeptAdmin[Expert]):
         """To read only: of 300 there would be more fields than a form may send."""
         today = local(database_time.now(), row.time_zone).date()
         rows = override_rows(row, today=today, clock=Clock.TWENTY_FOUR)
-        lines = format_html_join("", "<li>{}: {}</li>", ((date.day, date.hours) for date in rows))
+        lines = format_html_join(
+            "", "<li>{}: {}</li>", ((date["day"], date["hours"]) for date in rows)
+        )
         return format_html("<ul>{}</ul>", lines) if lines else NONE
 
 
@@ -323,3 +327,14 @@ class UserAdmin(BaseUserAdmin[User], KeptAdmin[User]):
             return told
         changed = [name for name in form.changed_data if name != "reason"] or ["password"]
         return f"Changed {', '.join(changed)}: {reason}"
+
+
+# Rights that several people of staff have. Wrong passwords have no page: their rows are gone after
+# a day, and what they close opens by itself.
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class RightsAdmin(GroupAdmin, StrictAdmin[Group]):
+    filter_horizontal = ()  # see `UserAdmin`

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -12,8 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bookings import database_time, formats
-from bookings.admin.base import NONE, ReadOnlyRows, chip, moment, money
-from bookings.admin.details import details
+from bookings.admin.base import NONE, Column, ReadOnlyRows, chip, moment, money
 from bookings.models import (
     Booking,
     CompletionMark,
@@ -94,8 +94,7 @@ class EventRows(ReadOnlyRows):
             .select_related("actor", "booking__expert", "booking__follower")
         )
 
-    def when(self, row: TimelineEvent) -> str:
-        return moment(row.at)
+    when = Column(moment, "at")
 
     def what(self, row: TimelineEvent) -> str:
         reader = Reader.staff(now=database_time.now())
@@ -124,18 +123,14 @@ class RefundRows(ReadOnlyRows):
             '<a href="{}">{}</a>', reverse("admin:bookings_refund_change", args=[row.pk]), row.pk
         )
 
-    def amount(self, row: Refund) -> SafeString:
-        return money(row.amount_minor, row.currency)
+    amount = Column(money, "amount_minor", "currency")
 
     @admin.display(description="state")
     def state_now(self, row: Refund) -> SafeString:
         return refund_chip(row)
 
-    def created(self, row: Refund) -> str:
-        return moment(row.created_at)
-
-    def finished(self, row: Refund) -> str:
-        return moment(row.finished_at)
+    created = Column(moment, "created_at")
+    finished = Column(moment, "finished_at")
 
 
 class ReportRows(ReadOnlyRows):
@@ -143,22 +138,16 @@ class ReportRows(ReadOnlyRows):
     verbose_name_plural = "no-show reports"
     fields = readonly_fields = ("reported", "attempt", "reason", "text", "due", "outcome")
 
-    def reported(self, row: NoShowReport) -> str:
-        return moment(row.reported_at)
-
-    def due(self, row: NoShowReport) -> str:
-        return moment(row.due_at)
+    reported = Column(moment, "reported_at")
+    due = Column(moment, "due_at")
 
 
 class OfferRows(ReadOnlyRows):
     model = Offer
     fields = readonly_fields = ("offered", "attempt", "mode", "note", "expires", "outcome")
 
-    def offered(self, row: Offer) -> str:
-        return moment(row.offered_at)
-
-    def expires(self, row: Offer) -> str:
-        return moment(row.expires_at)
+    offered = Column(moment, "offered_at")
+    expires = Column(moment, "expires_at")
 
 
 class MarkRows(ReadOnlyRows):
@@ -168,22 +157,16 @@ class MarkRows(ReadOnlyRows):
         "marked", "attempt", "outcome", "channel", "held", "minutes", "note", "undone",
     )  # fmt: skip
 
-    def marked(self, row: CompletionMark) -> str:
-        return moment(row.marked_at)
-
-    def held(self, row: CompletionMark) -> str:
-        return moment(row.held_at)
-
-    def undone(self, row: CompletionMark) -> str:
-        return moment(row.undone_at)
+    marked = Column(moment, "marked_at")
+    held = Column(moment, "held_at")
+    undone = Column(moment, "undone_at")
 
 
 class ContestRows(ReadOnlyRows):
     model = Contest
     fields = readonly_fields = ("contested", "attempt", "reason", "decision", "decision_reason")
 
-    def contested(self, row: Contest) -> str:
-        return moment(row.contested_at)
+    contested = Column(moment, "contested_at")
 
 
 class EmailRows(ReadOnlyRows):
@@ -199,11 +182,8 @@ class EmailRows(ReadOnlyRows):
             row.kind.replace("_", " "),
         )
 
-    def created(self, row: OutboxEmail) -> str:
-        return moment(row.created_at)
-
-    def sent(self, row: OutboxEmail) -> str:
-        return moment(row.sent_at)
+    created = Column(moment, "created_at")
+    sent = Column(moment, "sent_at")
 
 
 class LinkRows(ReadOnlyRows):
@@ -213,17 +193,10 @@ class LinkRows(ReadOnlyRows):
     verbose_name_plural = "private links"
     fields = readonly_fields = ("purpose", "created", "used", "superseded", "expires")
 
-    def created(self, row: PrivateLink) -> str:
-        return moment(row.created_at)
-
-    def used(self, row: PrivateLink) -> str:
-        return moment(row.used_at)
-
-    def superseded(self, row: PrivateLink) -> str:
-        return moment(row.superseded_at)
-
-    def expires(self, row: PrivateLink) -> str:
-        return moment(row.expires_at)
+    created = Column(moment, "created_at")
+    used = Column(moment, "used_at")
+    superseded = Column(moment, "superseded_at")
+    expires = Column(moment, "expires_at")
 
 
 BOOKING_ROWS: tuple[type[Any], ...] = (
@@ -236,3 +209,37 @@ BOOKING_ROWS: tuple[type[Any], ...] = (
     EmailRows,
     LinkRows,
 )
+
+
+# --- what an event holds besides its sentence, as one line ----------------------------------------
+
+HIDDEN = {"before", "currency", "refund"}
+"""Not shown: what undo goes back to, what is said with each amount, and an id."""
+CHOICES = {"channel", "decision", "kind", "mode", "origin", "outcome", "reason", "verb"}
+"""Values of ours, in words; anything else stays as it came."""
+
+
+def details(event: TimelineEvent) -> str:
+    """As in “price ₹1,500 · starts Mon 23 Nov, 13:00”, by name: PostgreSQL keeps no order."""
+    told = (_told(key, event) for key in sorted(event.data) if key not in HIDDEN)
+    return " · ".join(filter(None, told))
+
+
+def _told(key: str, event: TimelineEvent) -> str:
+    """Empty for what is empty, not so, or nothing."""
+    value = event.data[key]
+    if not value:
+        return ""
+    name = key.removeprefix("is_").removesuffix("_minor").removesuffix("_at").replace("_", " ")
+    return name if value is True else f"{name} {_value(key, value, event)}"
+
+
+def _value(key: str, value: Any, event: TimelineEvent) -> str:
+    if key.endswith("_minor"):
+        return formats.money(value, event.data.get("currency") or event.booking.currency)
+    if key in CHOICES:
+        return str(value).replace("_", " ")
+    try:
+        return formats.moment(datetime.fromisoformat(value), "UTC", "24", database_time.now())
+    except (TypeError, ValueError):
+        return str(value)

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import chain
 
-from bookings.demo import cases, history, mailbox
+from bookings.demo import playing, stories
 from bookings.demo.people import SIGN_INS, gather, leave_feedback
 
 __all__ = ["SIGN_INS", "seed"]
@@ -17,9 +18,8 @@ def seed(now: datetime) -> int:
     """Add the people and their calls; how many bookings were added. `now` is when it "is"."""
     people = gather()
     leave_feedback()
-    with mailbox.in_order():
-        return (
-            cases.play(people, now=now)
-            + history.play(people, now=now)
-            + history.play_upcoming(people, now=now)
-        )
+    told = chain(
+        stories.open_cases(people, now), stories.past(people, now), stories.upcoming(people, now)
+    )
+    with playing.in_order():
+        return sum(playing.play(story, now=now) for story in told)

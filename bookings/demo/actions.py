@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from bookings import lifecycle, slots
 from bookings.demo.playing import FOLLOWER, Action, expert_of
@@ -14,35 +16,24 @@ Held = CompletionMark.Outcome
 Channel = CompletionMark.Channel
 
 
+def _by_follower(verb: Callable[..., object], **details: Any) -> Action:
+    return lambda booking, at: verb(booking.pk, actor=FOLLOWER, now=at, **details)
+
+
+def _by_expert(verb: Callable[..., object], **details: Any) -> Action:
+    return lambda booking, at: verb(booking.pk, actor=expert_of(booking), now=at, **details)
+
+
 def report(text: str, reason: str = Reason.EXPERT_ABSENT) -> Action:
-    return lambda booking, at: lifecycle.report_no_show(
-        booking.pk, actor=FOLLOWER, now=at, reason=reason, text=text
-    )
+    return _by_follower(lifecycle.report_no_show, reason=reason, text=text)
 
 
-def withdraw_report(booking: Booking, at: datetime) -> None:
-    lifecycle.withdraw_report(booking.pk, actor=FOLLOWER, now=at)
+def contest(reason: str) -> Action:
+    return _by_follower(lifecycle.contest, reason=reason)
 
 
-def offer(note: str = "") -> Action:
-    return lambda booking, at: lifecycle.offer_reschedule(
-        booking.pk, actor=expert_of(booking), now=at, note=note
-    )
-
-
-def offer_times(*starts: datetime, note: str = "") -> Action:
-    return lambda booking, at: lifecycle.offer_reschedule(
-        booking.pk,
-        actor=expert_of(booking),
-        now=at,
-        mode=Offer.Mode.LISTED,
-        slots=list(starts),
-        note=note,
-    )
-
-
-def withdraw_offer(booking: Booking, at: datetime) -> None:
-    lifecycle.withdraw_offer(booking.pk, actor=expert_of(booking), now=at)
+withdraw_report = _by_follower(lifecycle.withdraw_report)
+refund_instead = _by_follower(lifecycle.refund_instead)
 
 
 def pick(wait: timedelta) -> Action:
@@ -57,8 +48,26 @@ def pick(wait: timedelta) -> Action:
     return action
 
 
-def refund_instead(booking: Booking, at: datetime) -> None:
-    lifecycle.refund_instead(booking.pk, actor=FOLLOWER, now=at)
+def offer(note: str = "") -> Action:
+    return _by_expert(lifecycle.offer_reschedule, note=note)
+
+
+def offer_times(*starts: datetime, note: str = "") -> Action:
+    return _by_expert(
+        lifecycle.offer_reschedule, mode=Offer.Mode.LISTED, slots=list(starts), note=note
+    )
+
+
+withdraw_offer = _by_expert(lifecycle.withdraw_offer)
+undo = _by_expert(lifecycle.undo)
+
+
+def refund(reason: str = "") -> Action:
+    return _by_expert(lifecycle.refund_now, reason=reason)
+
+
+def cancel(reason: str) -> Action:
+    return _by_expert(lifecycle.cancel, reason=reason)
 
 
 def mark(outcome: str = Held.HELD_HERE, channel: str = Channel.PLANNED, note: str = "") -> Action:
@@ -78,14 +87,6 @@ def mark(outcome: str = Held.HELD_HERE, channel: str = Channel.PLANNED, note: st
     return action
 
 
-def undo(booking: Booking, at: datetime) -> None:
-    lifecycle.undo(booking.pk, actor=expert_of(booking), now=at)
-
-
-def contest(reason: str) -> Action:
-    return lambda booking, at: lifecycle.contest(booking.pk, actor=FOLLOWER, now=at, reason=reason)
-
-
 def decide(staff_id: int, decision: str, reason: str, *, is_half: bool = False) -> Action:
     def action(booking: Booking, at: datetime) -> None:
         amount = booking.price_minor // 2 if is_half else None
@@ -99,18 +100,6 @@ def decide(staff_id: int, decision: str, reason: str, *, is_half: bool = False) 
         )
 
     return action
-
-
-def refund(reason: str = "") -> Action:
-    return lambda booking, at: lifecycle.refund_now(
-        booking.pk, actor=expert_of(booking), now=at, reason=reason
-    )
-
-
-def cancel(reason: str) -> Action:
-    return lambda booking, at: lifecycle.cancel(
-        booking.pk, actor=expert_of(booking), now=at, reason=reason
-    )
 
 
 def dispute(booking: Booking, at: datetime) -> None:

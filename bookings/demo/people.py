@@ -94,7 +94,7 @@ def gather() -> People:
     sells(maya, MAYAS_SERVICES, MAYAS_HOURS)
     sells(lukas, LUKAS_SERVICES, LUKAS_HOURS)
     followers = {name.split()[0]: _follower(name) for name in FOLLOWERS}
-    return People(maya, lukas, _staff(), followers)
+    return People(maya, lukas, _user(STAFF, "Site Staff", is_staff=True), followers)
 
 
 def leave_feedback() -> None:
@@ -134,10 +134,6 @@ def _user(email: str, name: str, *, is_staff: bool = False) -> User:
 def _encoded_password() -> str:
     """Slow on purpose; once is enough for a password that is printed on the sign-in page."""
     return make_password(PASSWORD)
-
-
-def _staff() -> User:
-    return _user(STAFF, "Site Staff", is_staff=True)
 
 
 def _expert(email: str, name: str, zone: str, *, clock: str, buffer_minutes: int) -> Expert:

@@ -7,15 +7,25 @@ by the same code that the sweep calls, each at its own moment.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 
-from bookings import free_times, intake, lifecycle, refunds, reminders, slots
-from bookings.demo import mailbox
-from bookings.models import Booking, Expert, Follower, Provider, Refund
+from bookings import emails, free_times, intake, lifecycle, refunds, reminders, slots
+from bookings.models import (
+    Booking,
+    Expert,
+    Follower,
+    OutboxEmail,
+    OutboxState,
+    Provider,
+    Refund,
+    StoredMessage,
+)
 from bookings.policy import Policy
 from bookings.states import Actor, ActorKind
 
@@ -103,7 +113,7 @@ def play(story: Story, *, now: datetime) -> int:
     with transaction.atomic():
         booking = live(story, now=now)
         if not (story.is_mailed and settings.DEMO_INBOX):
-            mailbox.mark_sent(booking)
+            mark_sent(booking)
     return 1
 
 
@@ -173,7 +183,7 @@ def _steps(booking_id: int, *, is_mailed: bool) -> Iterator[_Step]:
         if refund.next_attempt_at:
             yield _Step(refund.next_attempt_at, _driving(refund.pk))
     if is_mailed:
-        yield from (_Step(at, take) for at, take in mailbox.steps(booking))
+        yield from (_Step(at, take) for at, take in steps(booking))
 
 
 def _driving(refund_id: int) -> Callable[[datetime], object]:
@@ -182,3 +192,48 @@ def _driving(refund_id: int) -> Callable[[datetime], object]:
 
 def expert_of(booking: Booking) -> Actor:
     return Actor(ActorKind.EXPERT, booking.expert.user_id)
+
+
+# --- the e-mails of the past ----------------------------------------------------------------------
+# In the demo inbox at their own moment, or known as sent. Nothing is ever mailed to invented
+# people: without a demo inbox all of it counts as sent.
+
+
+def steps(booking: Booking) -> Iterator[tuple[datetime, Callable[[datetime], object]]]:
+    """The e-mails of a booking that wait to be sent, each with its moment."""
+    if not settings.DEMO_INBOX:
+        return
+    for email in booking.emails.filter(next_attempt_at__isnull=False):
+        if email.next_attempt_at is not None:
+            yield email.next_attempt_at, _delivering(email.pk)
+
+
+def _delivering(email_id: int) -> Callable[[datetime], object]:
+    def deliver(at: datetime) -> None:
+        newest = StoredMessage.objects.order_by("-id").values_list("id", flat=True).first() or 0
+        emails.deliver(email_id, now=at)
+        StoredMessage.objects.filter(id__gt=newest).update(created_at=at)
+
+    return deliver
+
+
+def mark_sent(booking: Booking) -> None:
+    """They were sent long ago, to an inbox that nobody kept."""
+    OutboxEmail.objects.filter(booking=booking, next_attempt_at__isnull=False).update(
+        state=OutboxState.SENT, sent_at=F("created_at"), attempts=1, next_attempt_at=None
+    )
+
+
+@contextmanager
+def in_order() -> Iterator[None]:
+    """Bookings are played one after the other; afterwards the inbox is put in order of time."""
+    newest = StoredMessage.objects.order_by("-id").values_list("id", flat=True).first() or 0
+    yield
+    messages = list(StoredMessage.objects.filter(id__gt=newest).order_by("created_at", "id"))
+    StoredMessage.objects.filter(id__gt=newest).delete()
+    for message in messages:
+        at = message.created_at
+        message.pk = None
+        message._state.adding = True
+        message.save(force_insert=True)
+        StoredMessage.objects.filter(pk=message.pk).update(created_at=at)

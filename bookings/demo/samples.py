@@ -15,7 +15,7 @@ from typing import Any
 from django.db import transaction
 
 from bookings import checkouts, emails, helpdesk, lifecycle, slots
-from bookings.demo import actions, mailbox
+from bookings.demo import actions, playing
 from bookings.demo.actions import Channel, Held
 from bookings.demo.people import sells
 from bookings.demo.playing import DAY, HOUR, Act, Action, Story, live
@@ -118,7 +118,7 @@ def _call(
             **more,
         )
         booking = live(story, now=site.now)
-        mailbox.mark_sent(booking)
+        playing.mark_sent(booking)
         return booking
 
     return played

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from bookings import clocks, formats, unreadable
 from bookings.models import Booking, NoShowReport, Payment, Refund, RefundState, TimelineEvent
@@ -19,32 +20,8 @@ from bookings.presenters.row import (
 from bookings.states import State, Verb
 from bookings.wording import history, labels, limits, told
 from bookings.wording import refund as money
-from bookings.wording.history import Entry
 from bookings.wording.next_step import at_stake, contestable_until, if_nobody_acts, next_step
 from bookings.wording.reader import Reader
-from bookings.wording.refund import Chip
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """The follower's words, from the report or the contest that is open."""
-
-    text: str
-    without: str
-    """Stands in place of a text that nobody wrote."""
-    reason: str
-    who: str
-    when: str
-    when_iso: str
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbours:
-    """Where the booking stands in the queue of calls that need action."""
-
-    position: str
-    previous_url: str
-    next_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,37 +55,9 @@ class Fact:
     """The address that the value leads to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Detail:
-    code: str
-    title: str
-    name: str
-    first_name: str
-    initials: str
-    hue: str
-    chip: Chip
-    panel: Panel
-    wrong: list[str]
-    """What cannot be read of the booking."""
-    said: Said | None
-    entries: tuple[Entry, ...]
-    facts: tuple[Fact, ...]
-    limits: tuple[str, ...]
-    section: str
-    """The tab that is lit."""
-    back_name: str
-    """The list the page leads back to."""
-    back_label: str
-    neighbours: Neighbours | None
-    until: str
-    """When the page is out of date by itself. Empty if that never happens."""
-    is_moving: bool
-    """Something is under way that ends in a minute or two."""
-
-
 def detail(
     booking: Booking, events: Sequence[TimelineEvent], queue: Sequence[str], reader: Reader
-) -> Detail:
+) -> dict[str, Any]:
     """`events` are loaded with their refunds; `queue` holds codes, the next deadline first."""
     buyer = booking.buyer
     loaded: list[Refund | None] = [getattr(event, "refund", None) for event in events]
@@ -119,30 +68,35 @@ def detail(
     section, back_name, back_label = _back(booking, reader)
     panel = _panel(booking, reader, latest)
     is_over = panel.countdown is not None and panel.countdown.is_over
-    return Detail(
-        code=booking.code,
-        title=f"{booking.service_title} with {buyer.name}",
-        name=buyer.name,
-        first_name=buyer.first_name,
-        initials=formats.initials(buyer.name),
-        hue=formats.hue(booking.follower_id),
-        chip=labels.chip(booking, reader, vars(latest) if latest else None),
-        panel=panel,
-        wrong=unreadable.for_expert(booking),
-        said=_said(said_in, booking, reader) if said_in else None,
-        entries=(
+    return {
+        "code": booking.code,
+        "title": f"{booking.service_title} with {buyer.name}",
+        "name": buyer.name,
+        "first_name": buyer.first_name,
+        "initials": formats.initials(buyer.name),
+        "hue": formats.hue(booking.follower_id),
+        "chip": labels.chip(booking, reader, vars(latest) if latest else None),
+        "panel": panel,
+        # What cannot be read of the booking.
+        "wrong": unreadable.for_expert(booking),
+        "said": _said(said_in, booking, reader) if said_in else None,
+        "entries": (
             *([coming] if coming else []),
             *history.entries(events, booking, reader, quoted_id=said_in.pk if said_in else 0),
         ),
-        facts=_facts(booking, reader, refunds),
-        limits=limits.in_force(booking, reader),
-        section=section,
-        back_name=back_name,
-        back_label=back_label,
-        neighbours=_neighbours(booking.code, queue),
-        until=formats.utc_iso(clocks.next_change_at(booking, reader.now)),
-        is_moving=is_over or any(map(told.is_on_its_way, events)),
-    )
+        "facts": _facts(booking, reader, refunds),
+        "limits": limits.in_force(booking, reader),
+        # The tab that is lit.
+        "section": section,
+        # The list the page leads back to.
+        "back_name": back_name,
+        "back_label": back_label,
+        "neighbours": _neighbours(booking.code, queue),
+        # When the page is out of date by itself. Empty if that never happens.
+        "until": formats.utc_iso(clocks.next_change_at(booking, reader.now)),
+        # Something is under way that ends in a minute or two.
+        "is_moving": is_over or any(map(told.is_on_its_way, events)),
+    }
 
 
 def _said_in(booking: Booking, events: Sequence[TimelineEvent]) -> TimelineEvent | None:
@@ -156,18 +110,20 @@ def _said_in(booking: Booking, events: Sequence[TimelineEvent]) -> TimelineEvent
     return next((event for event in reversed(events) if event.verb == verb), None)
 
 
-def _said(event: TimelineEvent, booking: Booking, reader: Reader) -> Said:
+def _said(event: TimelineEvent, booking: Booking, reader: Reader) -> dict[str, Any]:
+    """The follower's words, from the report or the contest that is open."""
     reason = event.data.get("reason", "")
     label = str(NoShowReport.Reason(reason).label) if reason in NoShowReport.Reason.values else ""
     silent = f"{booking.buyer.first_name} gave no details."
-    return Said(
-        text=event.note,
-        without=f"{label}. {silent}" if label else silent,
-        reason=label,
-        who=booking.buyer.name,
-        when=reader.moment(event.at),
-        when_iso=formats.utc_iso(event.at),
-    )
+    return {
+        "text": event.note,
+        # Stands in place of a text that nobody wrote.
+        "without": f"{label}. {silent}" if label else silent,
+        "reason": label,
+        "who": booking.buyer.name,
+        "when": reader.moment(event.at),
+        "when_iso": formats.utc_iso(event.at),
+    }
 
 
 def _back(booking: Booking, reader: Reader) -> tuple[str, str, str]:
@@ -181,15 +137,16 @@ def _back(booking: Booking, reader: Reader) -> tuple[str, str, str]:
     return "upcoming", "upcoming", "Upcoming"
 
 
-def _neighbours(code: str, queue: Sequence[str]) -> Neighbours | None:
+def _neighbours(code: str, queue: Sequence[str]) -> dict[str, Any] | None:
+    """Where the booking stands in the queue of calls that need action."""
     if code not in queue:
         return None
     at = queue.index(code)
-    return Neighbours(
-        position=f"{at + 1} of {len(queue)}",
-        previous_url=address("booking", queue[at - 1]) if at else "",
-        next_url=address("booking", queue[at + 1]) if at + 1 < len(queue) else "",
-    )
+    return {
+        "position": f"{at + 1} of {len(queue)}",
+        "previous_url": address("booking", queue[at - 1]) if at else "",
+        "next_url": address("booking", queue[at + 1]) if at + 1 < len(queue) else "",
+    }
 
 
 # --- the panel ------------------------------------------------------------------------------------

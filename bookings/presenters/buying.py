@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
@@ -17,101 +17,62 @@ from bookings.states import State
 from bookings.wording.reader import Reader
 
 
-@dataclass(frozen=True, slots=True)
-class Offered:
-    title: str
-    length: str
-    price: str
-    url: str
+def host(expert: Expert) -> dict[str, Any]:
+    return {
+        "name": expert.name,
+        "first_name": expert.first_name,
+        "initials": initials(expert.name),
+        "hue": hue(expert.pk),
+    }
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
-    name: str
-    first_name: str
-    initials: str
-    hue: str
-
-
-def host(expert: Expert) -> Host:
-    return Host(expert.name, expert.first_name, initials(expert.name), hue(expert.pk))
-
-
-def offered(service: Service) -> Offered:
+def offered(service: Service) -> dict[str, Any]:
     address = {"slug": service.expert.slug, "service_id": service.pk}
-    return Offered(
-        title=service.title,
-        length=formats.left(timedelta(minutes=service.duration_minutes)),
-        price=price(service.price_minor, service.currency),
-        url=reverse("buy", kwargs=address),
-    )
-
-
-def price(minor: int, currency: str) -> str:
-    return formats.money(minor, currency) if minor else "Free"
+    return {
+        "title": service.title,
+        "length": formats.left(timedelta(minutes=service.duration_minutes)),
+        "price": formats.price(service.price_minor, service.currency),
+        "url": reverse("buy", kwargs=address),
+    }
 
 
 WAITED_FOR = timedelta(hours=1)
 """Somebody who came back from paying is shown that we ask; afterwards an e-mail must do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Purchase:
+def purchase(checkout: Checkout, *, has_come_back: bool, now: datetime) -> dict[str, Any]:
     """One checkout, as its page shows it. `stage` is pay, wait, booked, changed, over or back."""
-
-    stage: str
-    buyer: str
-    email: str
-    title: str
-    when: str
-    place: str
-    price: str
-    provider: str
-    held_until: str
-    link: str
-    """The address of the provider's page."""
-    form_action: str
-    form_fields: tuple[tuple[str, str], ...]
-    """The fields of a form, for a provider that is reached by one."""
-    is_sandbox: bool
-    is_opened: bool
-    """Whether there is something to pay at the provider."""
-    bought_on: str
-    code: str
-    """The code of the booking, where there is one. So it is with the next three."""
-    where: str
-    room_url: str
-    """Given where the place is a link that one may follow."""
-    status_url: str
-
-
-def purchase(checkout: Checkout, *, has_come_back: bool, now: datetime) -> Purchase:
     reader = Reader(checkout.time_zone, checkout.clock, now)
     is_hosted = checkout.provider == Provider.RAZORPAY
     stage = _stage(checkout, has_come_back=has_come_back, now=now)
     booking = checkout.booking
     place = booking.place if booking and stage == "booked" else ""
-    return Purchase(
-        stage=stage,
-        buyer=checkout.name,
-        email=checkout.email,
-        title=checkout.service.title,
-        when=reader.span(checkout.starts_at, checkout.ends_at),
-        place=formats.zone_place(checkout.time_zone),
-        price=price(checkout.price_minor, checkout.currency),
-        provider=Provider(checkout.provider).label if checkout.provider else "",
-        held_until=reader.time(checkout.expires_at),
-        link=checkout.pay_url,
-        form_action=hosted_checkout() if is_hosted else "",
-        form_fields=_razorpay_fields(checkout) if is_hosted else (),
-        is_sandbox=checkout.provider == Provider.SANDBOX,
-        is_opened=bool(checkout.provider_ref),
-        bought_on=reader.day(checkout.created_at),
-        code=booking.code if booking else "",
-        where=place.removeprefix("https://").removeprefix("http://"),
-        room_url=room_url(place),
-        status_url=_status_url(checkout),
-    )
+    return {
+        "stage": stage,
+        "buyer": checkout.name,
+        "email": checkout.email,
+        "title": checkout.service.title,
+        "when": reader.span(checkout.starts_at, checkout.ends_at),
+        "place": formats.zone_place(checkout.time_zone),
+        "price": formats.price(checkout.price_minor, checkout.currency),
+        "provider": Provider(checkout.provider).label if checkout.provider else "",
+        "held_until": reader.time(checkout.expires_at),
+        # The address of the provider's page.
+        "link": checkout.pay_url,
+        "form_action": hosted_checkout() if is_hosted else "",
+        # The fields of a form, for a provider that is reached by one.
+        "form_fields": _razorpay_fields(checkout) if is_hosted else (),
+        "is_sandbox": checkout.provider == Provider.SANDBOX,
+        # Whether there is something to pay at the provider.
+        "is_opened": bool(checkout.provider_ref),
+        "bought_on": reader.day(checkout.created_at),
+        # The code of the booking, where there is one. So it is with the next three.
+        "code": booking.code if booking else "",
+        "where": place.removeprefix("https://").removeprefix("http://"),
+        # Given where the place is a link that one may follow.
+        "room_url": room_url(place),
+        "status_url": _status_url(checkout),
+    }
 
 
 def is_as_bought(checkout: Checkout, *, now: datetime) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -260,45 +261,28 @@ def _now(booking: Booking, reader: Reader) -> str:
 # --- several followers at once --------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
-    code: str
-    name: str
-    initials: str
-    hue: str
-    what: str
-    refusal: str
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmation:
-    people: tuple[Person, ...]
-    count: int
-    until: str
-
-
 def confirmation(
     bookings: Sequence[Booking],
     refusals: Mapping[str, TransitionNotAllowed | None],
     reader: Reader,
-) -> Confirmation:
+) -> dict[str, Any]:
     shown = tuple(
-        Person(
-            code=booking.code,
-            name=booking.buyer.name,
-            initials=formats.initials(booking.buyer.name),
-            hue=formats.hue(booking.follower_id),
-            what=f"{booking.service_title}, {reader.moment(booking.starts_at)}",
-            refusal=refusal.sentence if (refusal := refusals[booking.code]) else "",
-        )
+        {
+            "code": booking.code,
+            "name": booking.buyer.name,
+            "initials": formats.initials(booking.buyer.name),
+            "hue": formats.hue(booking.follower_id),
+            "what": f"{booking.service_title}, {reader.moment(booking.starts_at)}",
+            "refusal": refusal.sentence if (refusal := refusals[booking.code]) else "",
+        }
         for booking in bookings
     )
     window = min(booking.limits.offer_window for booking in bookings)
-    return Confirmation(
-        people=shown,
-        count=sum(1 for person in shown if not person.refusal),
-        until=reader.moment(clocks.after(reader.now, window)),
-    )
+    return {
+        "people": shown,
+        "count": sum(1 for person in shown if not person["refusal"]),
+        "until": reader.moment(clocks.after(reader.now, window)),
+    }
 
 
 def offered_to(bookings: Sequence[Booking]) -> str:

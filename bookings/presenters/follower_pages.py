@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 
@@ -35,7 +36,7 @@ class Standing:
     chip: Chip
     heading: str
     sentences: tuple[str, ...] = ()
-    progress: Progress | None = None
+    progress: dict[str, Any] | None = None
     why: str = ""
     said: str = ""
     """What the expert or our team wrote; `said_by` tells who."""
@@ -212,17 +213,14 @@ _STATES = {
 Reason = NoShowReport.Reason
 
 
-@dataclass(frozen=True, slots=True)
-class ReasonChoice:
-    value: str
-    label: str
-    hint: str
-    is_chosen: bool
-
-
-def reasons(case: Case, *, chosen: str) -> list[ReasonChoice]:
+def reasons(case: Case, *, chosen: str) -> list[dict[str, Any]]:
     return [
-        ReasonChoice(value, label, hint, value == chosen)
+        {
+            "value": value,
+            "label": label,
+            "hint": hint,
+            "is_chosen": value == chosen,
+        }
         for value, label, hint in (
             (
                 Reason.EXPERT_ABSENT,
@@ -240,19 +238,15 @@ def reasons(case: Case, *, chosen: str) -> list[ReasonChoice]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class AfterReport:
+def after_report(case: Case) -> dict[str, Any]:
     """What a report would start if it were sent now."""
-
-    window: str
-    without_an_answer: str
-
-
-def after_report(case: Case) -> AfterReport:
     window = case.booking.limits.no_show_window
     deadline = case.reader.moment(clocks.after(case.reader.now, window))
     then = if_nobody_acts(case.booking, case.reader, state=State.NO_SHOW_REPORTED, until=deadline)
-    return AfterReport(formats.duration(window), then)
+    return {
+        "window": formats.duration(window),
+        "without_an_answer": then,
+    }
 
 
 def thanks(case: Case) -> str:
@@ -261,43 +255,27 @@ def thanks(case: Case) -> str:
     return f"Thank you. {until} {then}"
 
 
-@dataclass(frozen=True, slots=True)
-class AboutPick:
+def about_pick(case: Case, zone: str, clock: str) -> dict[str, Any]:
     """The left column of the calendar: what the follower has, and what happens without a pick."""
-
-    initials: str
-    hue: str
-    call: str
-    earlier: str
-    earlier_note: str
-    is_past: bool
-    price: str
-    note: str
-    without: str
-    can_refund: bool
-    is_move: bool
-
-
-def about_pick(case: Case, zone: str, clock: str) -> AboutPick:
     booking = case.booking
     reader = Reader(zone, clock, case.reader.now, case.reader.audience)
     is_past = clocks.has_started(booking, reader.now)
     is_move = booking.state == State.NO_SHOW_REPORTED
     price = "" if case.is_free else f"{case.price}, nothing more to pay"
     until = reader.moment(booking.deadline_at) if booking.deadline_at else ""
-    return AboutPick(
-        initials=initials(case.expert.name),
-        hue=hue(case.expert.pk),
-        call=f"{booking.service_title}, {booking.duration_minutes} min",
-        earlier=reader.moment(booking.starts_at),
-        earlier_note=_earlier_note(booking, is_past=is_past),
-        is_past=is_past,
-        price=price,
-        note=case.offer.note if case.offer and not is_move else "",
-        without=if_nobody_acts(booking, reader, until=until),
-        can_refund=booking.has_open_report and not is_move and bool(case.back),
-        is_move=is_move,
-    )
+    return {
+        "initials": initials(case.expert.name),
+        "hue": hue(case.expert.pk),
+        "call": f"{booking.service_title}, {booking.duration_minutes} min",
+        "earlier": reader.moment(booking.starts_at),
+        "earlier_note": _earlier_note(booking, is_past=is_past),
+        "is_past": is_past,
+        "price": price,
+        "note": case.offer.note if case.offer and not is_move else "",
+        "without": if_nobody_acts(booking, reader, until=until),
+        "can_refund": booking.has_open_report and not is_move and bool(case.back),
+        "is_move": is_move,
+    }
 
 
 def _earlier_note(booking: Booking, *, is_past: bool) -> str:
@@ -373,18 +351,7 @@ class Step:
     """One of done, now, next and failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    amount: str
-    method: str
-    steps: tuple[Step, ...]
-    reference: str
-    reference_title: str
-    write_to: str
-    """Opens an e-mail to support, where the follower has something to tell us."""
-
-
-def _progress(case: Case, refund: Refund, payment: Payment, where: Place) -> Progress:
+def _progress(case: Case, refund: Refund, payment: Payment, where: Place) -> dict[str, Any]:
     title = "If you cannot see it after ten working days"
     if refund.state == RefundState.SUCCEEDED:
         title = "If you cannot find it"
@@ -392,14 +359,15 @@ def _progress(case: Case, refund: Refund, payment: Payment, where: Place) -> Pro
     if where is Place.SENT_BACK:  # to where a reply to one of our e-mails goes as well
         us = [*settings.STAFF_EMAIL, settings.DEFAULT_FROM_EMAIL][0]
         write_to = mailto(us, f"The refund for booking {case.booking.code} came back")
-    return Progress(
-        amount=formats.money(refund.amount_minor, refund.currency),
-        method=payment.method,
-        steps=(_first_step(case, refund.event), *_money_steps(refund, case.reader)),
-        reference=refund.reference,
-        reference_title=title,
-        write_to=write_to,
-    )
+    return {
+        "amount": formats.money(refund.amount_minor, refund.currency),
+        "method": payment.method,
+        "steps": (_first_step(case, refund.event), *_money_steps(refund, case.reader)),
+        "reference": refund.reference,
+        "reference_title": title,
+        # Opens an e-mail to support, where the follower has something to tell us.
+        "write_to": write_to,
+    }
 
 
 _BEGAN = {

@@ -14,7 +14,7 @@ from bookings import clocks, formats
 from bookings.lists import COUNTED_UP_TO, OUTCOMES, CurrencyTotal
 from bookings.models import Booking
 from bookings.presenters import row_html
-from bookings.presenters.row import WITH_DEADLINE, row
+from bookings.presenters.row import WITH_DEADLINE, Row, row
 from bookings.wording.reader import Reader
 
 
@@ -22,6 +22,7 @@ from bookings.wording.reader import Reader
 class Group:
     key: str
     title: str
+    rows: list[Row]
     html: SafeString
     until: str
     """When one of the rows is out of date by itself. Empty where the rows look again themselves."""
@@ -48,7 +49,7 @@ def grouped(
         rows = [row(booking, reader, source=source) for booking in theirs]
         html = row_html.html(rows, source=source, csrf_token=csrf_token)
         until = "" if source in WITH_DEADLINE else _until(theirs, reader)
-        found.append(Group(f"g-{theirs[0].code}", title, html, until))
+        found.append(Group(f"g-{theirs[0].code}", title, rows, html, until))
     return found
 
 
@@ -88,14 +89,12 @@ def _week(day: date, today: date) -> str:
 
 def outcome_links(kept: Mapping[str, str], current: str) -> list[FilterLink]:
     """All first; each link keeps the search and the dates."""
-    return [
-        FilterLink(label, _query({**kept, "outcome": value}), value == current)
-        for value, label in [("", "All"), *OUTCOMES.items()]
-    ]
-
-
-def _query(values: Mapping[str, str]) -> str:
-    return f"?{urlencode({name: value for name, value in values.items() if value})}"
+    found = []
+    for value, label in [("", "All"), *OUTCOMES.items()]:
+        narrowed = {**kept, "outcome": value}.items()
+        query = urlencode([(name, wanted) for name, wanted in narrowed if wanted])
+        found.append(FilterLink(label, f"?{query}", value == current))
+    return found
 
 
 def announcement(count: int, search: str, *, has_more: bool, problems: Sequence[str] = ()) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from babel import Locale
@@ -47,42 +47,6 @@ class Choice:
         return urlencode({"tz": self.zone, "clock": self.clock})
 
 
-Slot = tuple[str, str, bool]
-"""Its value, its label, whether it is chosen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    label: str
-    slots: list[Slot]
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The time that is chosen, in both zones."""
-
-    when: str
-    places: str
-
-
-@dataclass(frozen=True, slots=True)
-class Picker:
-    choice: Choice
-    days: SafeString
-    """The rows of the table."""
-    day_iso: str
-    day_name: str
-    parts: list[Part]
-    zones: list[ZoneOption]
-    all_zones_url: str
-    """For readers without scripts: the same page, with every zone in its list."""
-    hint: str
-    reach: str
-    summary: Summary | None
-    earlier_url: str
-    later_url: str
-
-
 def picker(
     call: Call,
     starts: Sequence[datetime],
@@ -91,36 +55,36 @@ def picker(
     now: datetime,
     near: Sequence[str] = (),
     is_listed: bool = False,
-) -> Picker:
+) -> dict[str, Any]:
     """`starts` are the free instants, sorted; there is at least one."""
-    by_day = _by_day(starts, choice.zone)
+    days = groupby(starts, key=lambda start: formats.local(start, choice.zone).date())
+    by_day = {day: list(group) for day, group in days}
     day = _chosen_day(by_day, choice)
     around = pages(list(by_day), day)
     at = choice.slot if choice.slot in by_day[day] else None
     expert, view = call.expert, choice.view
-    return Picker(
-        choice=choice,
-        days=rows(around.shown, by_day, chosen=day, today=_today(now, choice.zone), view=view),
-        day_iso=day.isoformat(),
-        day_name=formats.long_day(by_day[day][0], choice.zone, now),
-        parts=_parts(by_day[day], choice),
-        zones=likely(near, chosen=choice.zone, clock=choice.clock, now=now),
-        all_zones_url=f"?day={day}&{view}&zones=all",
-        hint=ahead_of_reader(expert.first_name, expert.time_zone, choice.zone, by_day[day][0]),
-        reach=reach(call, is_listed=is_listed),
-        summary=_summary(call, at, choice, now) if at else None,
-        earlier_url=f"?day={around.earlier}&{view}" if around.earlier else "",
-        later_url=f"?day={around.later}&{view}" if around.later else "",
-    )
-
-
-def _by_day(starts: Sequence[datetime], zone: str) -> dict[date, list[datetime]]:
-    days = groupby(starts, key=lambda start: formats.local(start, zone).date())
-    return {day: list(group) for day, group in days}
-
-
-def _today(now: datetime, zone: str) -> date:
-    return formats.local(now, zone).date()
+    return {
+        "choice": choice,
+        # The rows of the table.
+        "days": rows(
+            around.shown,
+            by_day,
+            chosen=day,
+            today=formats.local(now, choice.zone).date(),
+            view=view,
+        ),
+        "day_iso": day.isoformat(),
+        "day_name": formats.long_day(by_day[day][0], choice.zone, now),
+        "parts": _parts(by_day[day], choice),
+        "zones": likely(near, chosen=choice.zone, clock=choice.clock, now=now),
+        # For readers without scripts: the page with every zone in its list.
+        "all_zones_url": f"?day={day}&{view}&zones=all",
+        "hint": ahead_of_reader(expert.first_name, expert.time_zone, choice.zone, by_day[day][0]),
+        "reach": reach(call, is_listed=is_listed),
+        "summary": _summary(call, at, choice, now) if at else None,
+        "earlier_url": f"?day={around.earlier}&{view}" if around.earlier else "",
+        "later_url": f"?day={around.later}&{view}" if around.later else "",
+    }
 
 
 def _chosen_day(by_day: dict[date, list[datetime]], choice: Choice) -> date:
@@ -132,23 +96,28 @@ def _chosen_day(by_day: dict[date, list[datetime]], choice: Choice) -> date:
     return choice.day if choice.day in by_day else next(iter(by_day))
 
 
-def _parts(starts: list[datetime], choice: Choice) -> list[Part]:
-    slots = [(_part_of(start, choice.zone), _slot(start, choice)) for start in starts]
+def _parts(starts: list[datetime], choice: Choice) -> list[dict[str, Any]]:
+    """The parts of the day that have a free time, each with its value, its label and whether it
+    is chosen."""
+
+    def part(start: datetime) -> str:
+        hour = formats.local(start, choice.zone).hour
+        return next(name for until, name in PARTS if hour < until)
+
     return [
-        Part(name, [slot for part, slot in slots if part == name])
-        for _, name in PARTS
-        if any(part == name for part, _ in slots)
+        {
+            "label": label,
+            "slots": [
+                (
+                    slot_value(start),
+                    formats.time_of_day(start, choice.zone, choice.clock),
+                    start == choice.slot,
+                )
+                for start in members
+            ],
+        }
+        for label, members in groupby(starts, key=part)
     ]
-
-
-def _part_of(start: datetime, zone: str) -> str:
-    hour = formats.local(start, zone).hour
-    return next(name for until, name in PARTS if hour < until)
-
-
-def _slot(start: datetime, choice: Choice) -> Slot:
-    label = formats.time_of_day(start, choice.zone, choice.clock)
-    return slot_value(start), label, start == choice.slot
 
 
 def slot_value(start: datetime) -> str:
@@ -164,14 +133,14 @@ def reach(call: Call, *, is_listed: bool) -> str:
     return f"next {amount} {unit}s" if amount > 1 else f"next {unit}"
 
 
-def _summary(call: Call, at: datetime, choice: Choice, now: datetime) -> Summary:
+def _summary(call: Call, at: datetime, choice: Choice, now: datetime) -> dict[str, Any]:
     end = at + timedelta(minutes=call.duration_minutes)
     day = formats.long_day(at, choice.zone, now).split(" ", 1)
     times = " – ".join(formats.time_of_day(i, choice.zone, choice.clock) for i in (at, end))
-    return Summary(
-        when=f"{day[0][:3]} {day[1]}, {times}",
-        places=f"Your time in {formats.zone_place(choice.zone)}{_theirs(call, at, choice, now)}",
-    )
+    return {
+        "when": f"{day[0][:3]} {day[1]}, {times}",
+        "places": f"Your time in {formats.zone_place(choice.zone)}{_theirs(call, at, choice, now)}",
+    }
 
 
 def _theirs(call: Call, at: datetime, choice: Choice, now: datetime) -> str:

@@ -104,7 +104,9 @@ def row(booking: Booking, reader: Reader, *, source: str) -> Row:
 def _actions(
     booking: Booking, reader: Reader, source: str, verbs: tuple[Verb, ...]
 ) -> tuple[str, ...]:
-    shown = offered(booking, Verb.UNDO, *verbs, now=reader.now)
+    if booking.undo_until:
+        verbs = (Verb.UNDO, *verbs)
+    shown = offered(booking, *verbs, now=reader.now)
     if booking.state == State.SCHEDULED and not labels.is_unconfirmed(booking, reader):
         # It counts as completed already; its own page has the mark for who wants it on record.
         return tuple(name for name in shown if name != "mark_completed")

@@ -99,7 +99,7 @@ def booking_page(
     template = "bookings/detail_answer.html" if is_part else "bookings/detail.html"
     context = {
         "detail": page,
-        "section": page.section,
+        "section": page["section"],
         "need_count": len(queue),
         "result": result,
     }

@@ -17,17 +17,17 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from bookings import checkouts, database_time, formats, rate_limits, slots, tasks, zones
+from bookings import checkouts, database_time, rate_limits, slots, tasks
 from bookings.calendar import Party
 from bookings.checkouts import Buyer
-from bookings.forms.follower import BuyForm, parse_slot
+from bookings.forms.follower import BuyForm
 from bookings.gateways import takers_of
-from bookings.models import Checkout, Clock, Expert, Provider, Service
+from bookings.models import Checkout, Expert, Provider, Service
 from bookings.presenters import buying
-from bookings.presenters.picker import Choice, picker, reach, slot_value, why_not_free
+from bookings.presenters.picker import Choice, slot_value, why_not_free
 from bookings.states import TransitionNotAllowed
 from bookings.views.follower import calendar_file
-from bookings.views.pick import DEVICE_COOKIE, all_zones, as_date, clock_of
+from bookings.views.pick import VARIES, calendar_of, choice_of, device_of, part_of
 from topmate.middleware import Policy, with_policy
 from topmate.proxies import client_network
 
@@ -70,33 +70,21 @@ def sell(request: HttpRequest, service: Service, earlier: Checkout | None = None
     choice = _choice(request, service, earlier)
     if request.method == "POST" and not is_unpayable:
         return _submitted(request, service, ways, choice, now)
-    form = BuyForm(ways=ways, initial=_written(earlier) if earlier else None)
+    form = BuyForm(ways=ways)
+    if earlier:
+        form.initial.update(name=earlier.name, email=earlier.email, way=earlier.provider)
     if is_unpayable:
         logger.error("service %s cannot be sold: no provider has keys, or takes it", service.pk)
         return _calendar(request, service, form, choice, now=now, status=503, problem=NOT_SOLD)
     return _calendar(request, service, form, choice, now=now, is_guess=earlier is None)
 
 
-def _written(earlier: Checkout) -> dict[str, str]:
-    return {"name": earlier.name, "email": earlier.email, "way": earlier.provider}
-
-
 def _choice(request: HttpRequest, service: Service, earlier: Checkout | None) -> Choice:
     """What was asked for, where it makes sense; else what was chosen before, else the device's
     zone and the clock of its language, else the expert's zone."""
-    asked = request.POST if request.method == "POST" else request.GET
-    device = request.COOKIES.get(DEVICE_COOKIE, "")
-    before = earlier.time_zone if earlier else ""
-    known = (asked.get("tz", ""), before, device, service.expert.time_zone)
-    clock = asked.get("clock", "")
-    if clock not in Clock.values:
-        clock = earlier.clock if earlier else clock_of(request)
-    return Choice(
-        zone=zones.first_known(known, otherwise="UTC"),
-        clock=clock,
-        day=as_date(asked.get("day", "")),
-        slot=parse_slot(asked.get("slot", "")),
-    )
+    before, clock = (earlier.time_zone, earlier.clock) if earlier else ("", "")
+    known = (before, device_of(request), service.expert.time_zone)
+    return choice_of(request, known, clock=clock)
 
 
 def _calendar(
@@ -112,8 +100,6 @@ def _calendar(
     is_guess: bool = False,
 ) -> HttpResponse:
     starts = slots.free_of(service, now=now)
-    device = request.COOKIES.get(DEVICE_COOKIE, "")
-    near = (device, service.expert.time_zone)
     context = {
         "here": request.path,
         "host": buying.host(service.expert),
@@ -121,25 +107,14 @@ def _calendar(
         "form": form,
         "problem": problem or slot_problem,
         "slot_problem": slot_problem or next(iter(form.errors.get("slot", [])), ""),
-        "picker": picker(service, starts, choice, now=now, near=near) if starts else None,
-        "is_guess": is_guess and not device and "tz" not in request.GET,
-        "other_zones": all_zones(request, now=now),
-        "weekdays": formats.WEEKDAYS,
-        "clocks": Clock.values,
-        "reach": reach(service, is_listed=False),
+        "is_guess": is_guess and not device_of(request) and "tz" not in request.GET,
         "is_free": service.price_minor == 0,
+        **calendar_of(request, service, starts, choice, near=(service.expert.time_zone,), now=now),
     }
-    template = _template(request) if starts else "buying/none.html"
+    template = part_of(request, "buying/service.html") if starts else "buying/none.html"
     response = render(request, template, context, status=status)
-    patch_vary_headers(response, ["HX-Request", "HX-Target", "Accept-Language"])
+    patch_vary_headers(response, VARIES)
     return response
-
-
-def _template(request: HttpRequest) -> str:
-    htmx = getattr(request, "htmx", None)
-    if not htmx or request.method == "POST":
-        return "buying/service.html"
-    return f"buying/service.html#{'summary' if htmx.target == 'summary' else 'days'}"
 
 
 def _submitted(
@@ -230,9 +205,9 @@ def _page(request: HttpRequest, found: Checkout, *, has_come_back: bool) -> Http
     is_part = bool(getattr(request, "htmx", None))
     template = "buying/checkout.html#purchase" if is_part else "buying/checkout.html"
     response = render(request, template, context)
-    if shown.stage == "pay" and shown.form_action:
+    if shown["stage"] == "pay" and shown["form_action"]:
         # The one form of this site that is sent elsewhere: to the provider it is for.
-        return with_policy(response, _also_to(shown.form_action))
+        return with_policy(response, _also_to(shown["form_action"]))
     return response
 
 

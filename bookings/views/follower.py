@@ -32,6 +32,7 @@ from bookings.views.private import (
     redirect_to,
     refused,
     wanted,
+    where_it_stands,
 )
 from bookings.wording.case import for_follower
 
@@ -65,16 +66,13 @@ def _report_form(visit: Visit, form: ReportForm, *, status: int = 200) -> HttpRe
 
 
 def _open_case(visit: Visit) -> HttpResponse:
-    case = visit.case()
     return page(
         visit,
         "reported.html",
-        case=case,
-        standing=present.standing(case),
         form=ActForm(),
-        wanted=wanted(visit.booking, now=visit.now),
         can_withdraw=visit.allows(Verb.WITHDRAW_REPORT),
         can_move=visit.allows(Verb.MOVE_INSTEAD),
+        **where_it_stands(visit, visit.case()),
     )
 
 
@@ -178,15 +176,11 @@ FUTURE_CALL = (State.SCHEDULED, State.RESCHEDULE_OFFERED)
 def status(visit: Visit) -> HttpResponse:
     """Asked again every minute by the page itself until nothing more can change."""
     is_part = bool(getattr(visit.request, "htmx", False))
-    case = visit.case()
     response = page(
         visit,
         "status.html#standing" if is_part else "status.html",
-        case=case,
-        standing=present.standing(case),
-        wanted=wanted(visit.booking, now=visit.now),
-        purpose=Purpose.STATUS.value,
         is_home=True,
+        **where_it_stands(visit, visit.case()),
     )
     patch_vary_headers(response, ["HX-Request"])
     return response

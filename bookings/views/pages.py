@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
@@ -70,30 +69,21 @@ def no_profile(request: HttpRequest, *, status: int = 200) -> HttpResponse:
 SHOPS_SHOWN = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Guide:
+def without_profile(user: User) -> dict[str, Any]:
     """What an account without an expert profile can do next."""
-
-    letter: str
-    """The link that begins an e-mail to staff; empty where nobody is named."""
-    may_add_expert: bool
-    shops: tuple[tuple[str, str], ...]
-    """For staff: the experts by name, each with the last part of their page's address."""
-    has_more_shops: bool
-
-
-def without_profile(user: User) -> Guide:
     us = settings.STAFF_EMAIL[0] if settings.STAFF_EMAIL else ""
     experts = Expert.objects.none()
     if user.is_staff and user.has_perm("bookings.view_expert"):
         experts = Expert.objects.selling().order_by("name", "pk")
     found = list(experts[: SHOPS_SHOWN + 1])
-    return Guide(
-        letter=mailto(us, f"An expert profile for {user.email}") if us else "",
-        may_add_expert=user.is_staff and user.has_perm("bookings.add_expert"),
-        shops=tuple((expert.name, expert.slug) for expert in found[:SHOPS_SHOWN]),
-        has_more_shops=len(found) > SHOPS_SHOWN,
-    )
+    return {
+        # The link that begins an e-mail to staff; empty where nobody is named.
+        "letter": mailto(us, f"An expert profile for {user.email}") if us else "",
+        "may_add_expert": user.is_staff and user.has_perm("bookings.add_expert"),
+        # For staff: the experts by name, each with the last part of their page's address.
+        "shops": tuple((expert.name, expert.slug) for expert in found[:SHOPS_SHOWN]),
+        "has_more_shops": len(found) > SHOPS_SHOWN,
+    }
 
 
 # --- help -----------------------------------------------------------------------------------------

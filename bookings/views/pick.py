@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from functools import lru_cache
+from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.cache import patch_vary_headers
 from django.utils.safestring import SafeString
@@ -18,13 +20,11 @@ from bookings.forms.follower import ActForm, PickForm, parse_slot
 from bookings.forms.zones import as_options, zone_choices
 from bookings.models import Booking, Clock, Offer
 from bookings.presenters import follower_pages as present
-from bookings.presenters.picker import Choice, picker, reach, usual_clock, why_not_free
+from bookings.presenters.picker import Call, Choice, picker, reach, usual_clock, why_not_free
 from bookings.states import State, TransitionNotAllowed, Verb
 from bookings.views.private import Purpose, Visit, outcome, page, private, redirect_to, refused
 from bookings.wording.limits import BANK_TAKES
 
-DEVICE_COOKIE = "tz"
-"""The zone the reader's device is in, written by `app.js`."""
 UNKNOWN_ZONE = "UTC"
 
 
@@ -34,30 +34,16 @@ def pick(visit: Visit) -> HttpResponse:
         return _submitted(visit)
     if not visit.may_pick():
         return outcome(visit)
-    return _calendar(visit, _asked_for(visit, visit.request.GET))
+    return _calendar(visit, _asked_for(visit))
 
 
-def _asked_for(visit: Visit, asked: QueryDict) -> Choice:
+def _asked_for(visit: Visit) -> Choice:
     """What was asked for, where it makes sense; else what we know of the follower."""
     follower = visit.booking.buyer
-    device = visit.request.COOKIES.get(DEVICE_COOKIE, "")
-    known, usual_clock = [follower.time_zone, device], follower.clock
     if follower.time_zone == UNKNOWN_ZONE:  # nor did they ever choose a clock
-        known, usual_clock = [device], clock_of(visit.request)
-    clock = asked.get("clock", "")
-    return Choice(
-        zone=zones.first_known([asked.get("tz", ""), *known], otherwise=UNKNOWN_ZONE),
-        clock=clock if clock in Clock.values else usual_clock,
-        day=as_date(asked.get("day", "")),
-        slot=parse_slot(asked.get("slot", "")),
-    )
-
-
-def as_date(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
+        return choice_of(visit.request, (device_of(visit.request),), clock="")
+    known = (follower.time_zone, device_of(visit.request))
+    return choice_of(visit.request, known, clock=follower.clock)
 
 
 def _calendar(
@@ -75,46 +61,28 @@ def _calendar(
     if refused is not None:
         no = why_not_free(booking, refused, choice, now=visit.now, is_listed=is_listed)
         problem = no or present.taken(refused, choice.zone, choice.clock)
-    shown = picker(
-        booking,
-        starts,
-        choice,
-        now=visit.now,
-        near=(visit.request.COOKIES.get(DEVICE_COOKIE, ""), booking.buyer.time_zone,
-              booking.expert.time_zone),
-        is_listed=is_listed,
-    ) if starts else None  # fmt: skip
+    near = (booking.buyer.time_zone, booking.expert.time_zone)
     response = page(
         visit,
-        _template(visit) if shown else "pick_none.html",
+        part_of(visit.request, "pick.html") if starts else "pick_none.html",
         status=status,
         case=case,
         form=PickForm(),
-        picker=shown,
         about=present.about_pick(case, choice.zone, choice.clock),
         problem=problem,
         slot_problem=problem,
         is_guess=choice.zone == UNKNOWN_ZONE and "tz" not in visit.request.GET,
-        other_zones=all_zones(visit.request, now=visit.now),
-        weekdays=formats.WEEKDAYS,
-        clocks=Clock.values,
-        reach=reach(booking, is_listed=is_listed),
+        **calendar_of(
+            visit.request, booking, starts, choice, near=near, now=visit.now, is_listed=is_listed
+        ),
     )
-    patch_vary_headers(response, ["HX-Request", "HX-Target", "Accept-Language"])
+    patch_vary_headers(response, VARIES)
     return response
-
-
-def _template(visit: Visit) -> str:
-    """The whole page, or the region that a change of day, zone, clock or time renders again."""
-    htmx = getattr(visit.request, "htmx", None)
-    if not htmx or visit.request.method == "POST":
-        return "pick.html"
-    return "pick.html#summary" if htmx.target == "summary" else "pick.html#days"
 
 
 def _submitted(visit: Visit) -> HttpResponse:
     form = PickForm(visit.request.POST)
-    choice = _asked_for(visit, visit.request.POST)
+    choice = _asked_for(visit)
     if not form.is_valid():
         if not visit.may_pick():
             return outcome(visit)
@@ -161,8 +129,66 @@ def refund_instead(visit: Visit) -> HttpResponse:
     return redirect_to(booking, Purpose.STATUS, now=visit.now)
 
 
-# --- the zone and the clock of a reader we know nothing of ----------------------------------------
-# The many zones that are probably not theirs are asked for apart, and kept by browsers.
+# --- a calendar to pick from, also for whoever buys a call ----------------------------------------
+
+VARIES = ["HX-Request", "HX-Target", "Accept-Language"]
+
+
+def device_of(request: HttpRequest) -> str:
+    """The zone the reader's device is in, as `app.js` has written it down."""
+    return request.COOKIES.get("tz", "")
+
+
+def choice_of(request: HttpRequest, known: Sequence[str], *, clock: str) -> Choice:
+    """What was asked for, where it makes sense; else the first of the `known` zones and this
+    clock, or the clock of the reader's language where it is empty."""
+    asked = request.POST if request.method == "POST" else request.GET
+    wanted = asked.get("clock", "")
+    if wanted not in Clock.values:
+        wanted = clock or usual_clock(request.headers.get("Accept-Language", ""))
+    try:
+        day = date.fromisoformat(asked.get("day", ""))
+    except ValueError:
+        day = None
+    return Choice(
+        zone=zones.first_known([asked.get("tz", ""), *known], otherwise=UNKNOWN_ZONE),
+        clock=wanted,
+        day=day,
+        slot=parse_slot(asked.get("slot", "")),
+    )
+
+
+def calendar_of(
+    request: HttpRequest,
+    call: Call,
+    starts: Sequence[datetime],
+    choice: Choice,
+    *,
+    near: Sequence[str],
+    now: datetime,
+    is_listed: bool = False,
+) -> dict[str, Any]:
+    """What the template of a calendar needs. `near` are zones that are probably the reader's."""
+    near = (device_of(request), *near)
+    shown = None
+    if starts:
+        shown = picker(call, starts, choice, now=now, near=near, is_listed=is_listed)
+    return {
+        "picker": shown,
+        "other_zones": _all_zones(now) if request.GET.get("zones") == "all" else "",
+        "weekdays": formats.WEEKDAYS,
+        "clocks": Clock.values,
+        "reach": reach(call, is_listed=is_listed),
+    }
+
+
+def part_of(request: HttpRequest, template: str) -> str:
+    """The whole page, or the region that a change of day, zone, clock or time renders again."""
+    htmx = getattr(request, "htmx", None)
+    if not htmx or request.method == "POST":
+        return template
+    return f"{template}#{'summary' if htmx.target == 'summary' else 'days'}"
+
 
 KEPT_FOR = 3600
 
@@ -170,24 +196,16 @@ KEPT_FOR = 3600
 @require_safe
 @gzip_page  # it holds no secret, and 26 kB are more than the rest of the page
 def time_zones(request: HttpRequest) -> HttpResponse:
-    """Options for a select that has only the likely ones so far."""
-    answer = HttpResponse(_options(_hour(database_time.now())))
+    """Options for a select that has only the likely ones so far. The many zones that are probably
+    not the reader's are asked for apart, and kept by browsers; a reader without scripts asks for
+    them within the page."""
+    answer = HttpResponse(_all_zones(database_time.now()))
     answer.headers["Cache-Control"] = f"public, max-age={KEPT_FOR}"
     return answer
 
 
-def all_zones(request: HttpRequest, *, now: datetime) -> SafeString:
-    """The same within the page, where a reader without scripts asks for it; else nothing."""
-    return _options(_hour(now)) if request.GET.get("zones") == "all" else SafeString()
-
-
-def clock_of(request: HttpRequest) -> str:
-    """How somebody of whom we know nothing reads the time."""
-    return usual_clock(request.headers.get("Accept-Language", ""))
-
-
-def _hour(now: datetime) -> datetime:
-    return now.replace(minute=0, second=0, microsecond=0)
+def _all_zones(now: datetime) -> SafeString:
+    return _options(now.replace(minute=0, second=0, microsecond=0))
 
 
 @lru_cache(maxsize=2)

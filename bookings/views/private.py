@@ -85,13 +85,13 @@ def read_or_404(token: str, purpose: str) -> PrivateLink:
     return link
 
 
-def page(visit: Visit, template: str, *, status: int = 200, **context: Any) -> HttpResponse:
+def page(
+    visit: Visit, template: str, *, status: int = 200, case: Case | None = None, **context: Any
+) -> HttpResponse:
     """A private page: whose it is stands on top, and what it is about is in `case`."""
-    context.setdefault("case", None)
-    if context["case"] is None:
-        context["case"] = visit.case()
     context |= {
-        "true_until": true_until(visit),
+        "case": case or visit.case(),
+        "true_until": _true_until(visit),
         "private_for": visit.booking.buyer.first_name,
         "booking": visit.booking,
         "token": visit.token,
@@ -99,42 +99,44 @@ def page(visit: Visit, template: str, *, status: int = 200, **context: Any) -> H
     return render(visit.request, f"follower/{template}", context, status=status)
 
 
-def true_until(visit: Visit) -> str:
+def _true_until(visit: Visit) -> str:
     """When what the page says is over though nobody has done anything."""
-    change_at = clocks.next_change_at(visit.booking, visit.now)
-    return formats.utc_iso(change_at)
+    return formats.utc_iso(clocks.next_change_at(visit.booking, visit.now))
+
+
+def where_it_stands(visit: Visit, case: Case) -> dict[str, Any]:
+    """The booking as it is, and a way to the newest link."""
+    return {
+        "case": case,
+        "standing": present.standing(case),
+        "wanted": wanted(visit.booking, now=visit.now),
+        "purpose": visit.link.purpose,
+    }
 
 
 def gone(visit: Visit) -> HttpResponse:
     """Where the booking stands without anything personal, and a way to the newest link."""
     case = visit.case()
     context = {
-        "case": case,
-        "standing": present.standing(case),
+        **where_it_stands(visit, case),
         "ended": present.link_ended(case, visit.link),
-        "wanted": wanted(visit.booking, now=visit.now),
         "token": visit.token,
-        "purpose": visit.link.purpose,
-        "true_until": true_until(visit),
+        "true_until": _true_until(visit),
     }
     return render(visit.request, "follower/gone.html", context, status=410)
 
 
 def outcome(visit: Visit, *, status: int = 200, refusal: str = "") -> HttpResponse:
     """The link has done its work, or cannot do it now: show where the booking stands."""
-    case = visit.case()
     can_go_on = visit.link.purpose == Purpose.PICK and visit.may_pick()
     return page(
         visit,
         "status.html",
         status=status,
-        case=case,
-        standing=present.standing(case),
-        wanted=wanted(visit.booking, now=visit.now),
-        purpose=visit.link.purpose,
         pick_url=visit.address("pick") if can_go_on else "",
         refusal=refusal or ("" if can_go_on else present.unused_pick(visit.link)),
         is_refused=bool(refusal),
+        **where_it_stands(visit, visit.case()),
     )
 
 

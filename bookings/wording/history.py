@@ -6,7 +6,7 @@ The icon and the tone of an event are the same for every reader; the sentence is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -49,16 +49,20 @@ class Line:
     """How one kind of event reads. An empty sentence: this reader is not told of it."""
 
     icon: str
-    tone: str
+    tone: str = ""
+    _: KW_ONLY
     expert: Sentence
-    follower: Sentence
-    staff: Sentence
+    follower: Sentence = ""
+    staff: Sentence | None = None
+    """None where staff reads what the expert reads."""
     detail: Callable[[TimelineEvent, Booking, Reader], str] = lambda event, booking, reader: ""
     is_strong: bool = False
 
     def sentence(self, event: TimelineEvent, booking: Booking, audience: str) -> str:
-        of_reader = {EXPERT: self.expert, FOLLOWER: self.follower, STAFF: self.staff}
-        return _chosen(of_reader[audience], event, booking)
+        one = self.follower if audience == FOLLOWER else self.expert
+        if audience == STAFF and self.staff is not None:
+            one = self.staff
+        return _chosen(one, event, booking)
 
 
 def _chosen(one: Sentence, event: TimelineEvent, booking: Booking) -> str:
@@ -237,55 +241,37 @@ def _reference(event: TimelineEvent, booking: Booking, reader: Reader) -> str:
 
 # --- every kind of event --------------------------------------------------------------------------
 
-NOBODY = ""
-"""This reader is not told."""
 _ABSENT = CompletionMark.Outcome.FOLLOWER_ABSENT.value
 _PICKED = Line(
     "calendar",
     "ok",
     expert="{follower} picked {to}",
     follower="You picked {to}",
-    staff="{follower} picked {to}",
     detail=_instead_of,
     is_strong=True,
 )
 LINES: dict[str, Line] = {
     "booked": Line(
         "card",
-        "",
         expert=_if_paid("{follower} booked and paid {money}", "{follower} booked"),
         follower=_if_paid("You booked the call and paid {money}", "You booked the call"),
-        staff=_if_paid("{follower} booked and paid {money}", "{follower} booked"),
     ),
     "time_taken": Line(
         "x",
-        "",
         expert="{follower} paid for a time that was taken; {money} goes back",
         follower="The time was taken while you were paying",
-        staff="{follower} paid for a time that was taken; {money} goes back",
     ),
-    "imported": Line(
-        "info",
-        "",
-        expert="Imported from another system",
-        follower=NOBODY,
-        staff="Imported from another system",
-    ),
+    "imported": Line("info", expert="Imported from another system"),
     Verb.REPORT_NO_SHOW.value: Line(
         "flag",
         "bad",
         expert="{follower} reported a no-show",
         follower="You reported that the call did not happen",
-        staff="{follower} reported a no-show",
         detail=_report_reason,
         is_strong=True,
     ),
     Verb.WITHDRAW_REPORT.value: Line(
-        "check",
-        "ok",
-        expert="{follower} withdrew the report",
-        follower="You withdrew your report",
-        staff="{follower} withdrew the report",
+        "check", "ok", expert="{follower} withdrew the report", follower="You withdrew your report"
     ),
     Verb.OFFER_RESCHEDULE.value: Line(
         "again",
@@ -297,14 +283,11 @@ LINES: dict[str, Line] = {
     ),
     "link_resent": Line(
         "mail",
-        "",
         expert=_by("You sent the link again", "Our team sent the link again"),
-        follower=NOBODY,
         staff=_by("{expert} sent the link again", "Staff sent the link again"),
     ),
     Verb.WITHDRAW_OFFER.value: Line(
         "x",
-        "",
         expert="You withdrew the offer",
         follower="{expert} withdrew the offer of a new time",
         staff="{expert} withdrew the offer of a new time",
@@ -316,11 +299,9 @@ LINES: dict[str, Line] = {
         "money",
         expert="{follower} chose a refund of {money} instead",
         follower="You chose a refund of {money} instead",
-        staff="{follower} chose a refund of {money} instead",
     ),
     Verb.OFFER_LAPSED.value: Line(
         "clock",
-        "",
         expert=_if_it_ended(
             "{follower} picked no new time, so the refund of {money} started",
             "{follower} picked no new time, so the booking was closed; there was nothing to refund",
@@ -330,11 +311,6 @@ LINES: dict[str, Line] = {
             "You picked no new time, so the refund of {money} started",
             "You picked no new time, so the booking was closed",
             "You picked no new time; nothing has changed",
-        ),
-        staff=_if_it_ended(
-            "{follower} picked no new time, so the refund of {money} started",
-            "{follower} picked no new time, so the booking was closed; there was nothing to refund",
-            "{follower} picked no new time; nothing has changed",
         ),
     ),
     Verb.MARK_COMPLETED.value: Line(
@@ -395,10 +371,6 @@ LINES: dict[str, Line] = {
             "We did not decide in {decide}, so you get {money} back",
             "We did not decide in {decide}, so the booking was closed",
         ),
-        staff=_if_refunded(
-            "Nobody decided in {decide}, so the refund of {money} started",
-            "Nobody decided in {decide}, so the booking was closed; there was nothing to refund",
-        ),
     ),
     Verb.REFUND_NOW.value: Line(
         "bank",
@@ -446,7 +418,6 @@ LINES: dict[str, Line] = {
     ),
     Verb.CANCEL.value: Line(
         "x",
-        "",
         expert=_by("You cancelled the call", "Our team cancelled the call"),
         follower=_by("{expert} cancelled the call", "Our team cancelled the call"),
         staff=_by("{expert} cancelled the call", "Staff cancelled the call"),
@@ -454,7 +425,6 @@ LINES: dict[str, Line] = {
     ),
     Verb.UNDO.value: Line(
         "left",
-        "",
         expert=_by_datum(
             "verb",
             {
@@ -466,7 +436,6 @@ LINES: dict[str, Line] = {
             },
             "You took that back",
         ),
-        follower=NOBODY,
         staff=_by_datum(
             "verb",
             {
@@ -481,7 +450,6 @@ LINES: dict[str, Line] = {
     ),
     "reminder": Line(
         "bell",
-        "",
         expert=_by_datum(
             "kind",
             {
@@ -491,7 +459,6 @@ LINES: dict[str, Line] = {
             },
             "We reminded you by e-mail",
         ),
-        follower=NOBODY,
         staff=_by_datum(
             "kind",
             {
@@ -515,7 +482,6 @@ LINES: dict[str, Line] = {
         "ok",
         expert="{money} went back to {follower}",
         follower="Your refund was confirmed",
-        staff="{money} went back to {follower}",
         detail=_reference,
     ),
     "refund_declined": Line(
@@ -533,95 +499,40 @@ LINES: dict[str, Line] = {
         staff="The bank sent the refund back",
     ),
     "refund_held": Line(
-        "pause",
-        "",
-        expert="Our team put the refund on hold",
-        follower=NOBODY,
-        staff="The refund was put on hold",
+        "pause", expert="Our team put the refund on hold", staff="The refund was put on hold"
     ),
     "refund_paused": Line(
-        "pause",
-        "",
-        expert="The refund waits for our team",
-        follower=NOBODY,
-        staff="The refund waits for staff",
+        "pause", expert="The refund waits for our team", staff="The refund waits for staff"
     ),
     "refund_by_hand": Line(
         "bank",
         "money",
         expert="Our team sends the refund by hand",
-        follower=NOBODY,
         staff="The refund is to be paid by hand",
     ),
-    "refund_voided": Line(
-        "bank",
-        "",
-        expert="The refund was not needed any more",
-        follower=NOBODY,
-        staff="The refund was not needed any more",
-    ),
-    "refund_reduced": Line(
-        "bank",
-        "money",
-        expert="The refund is smaller now",
-        follower=NOBODY,
-        staff="The refund is smaller now",
-    ),
-    "returned_elsewhere": Line(
-        "bank",
-        "money",
-        expert="{money} went back another way",
-        follower=NOBODY,
-        staff="{money} went back another way",
-    ),
+    "refund_voided": Line("bank", expert="The refund was not needed any more"),
+    "refund_reduced": Line("bank", "money", expert="The refund is smaller now"),
+    "returned_elsewhere": Line("bank", "money", expert="{money} went back another way"),
     "came_back_elsewhere": Line(
-        "info",
-        "bad",
-        expert="{money} that went back another way came back",
-        follower=NOBODY,
-        staff="{money} that went back another way came back",
+        "info", "bad", expert="{money} that went back another way came back"
     ),
-    "dispute_opened": Line(
-        "flag",
-        "bad",
-        expert="The payment is disputed at the bank",
-        follower=NOBODY,
-        staff="The payment is disputed at the bank",
-    ),
+    "dispute_opened": Line("flag", "bad", expert="The payment is disputed at the bank"),
     "dispute_won": Line(
         "check",
-        "",
         expert="The bank dispute ended in your favour",
-        follower=NOBODY,
         staff="The bank dispute ended in the expert’s favour",
     ),
-    "dispute_lost": Line(
-        "flag",
-        "bad",
-        expert="The bank dispute was lost",
-        follower=NOBODY,
-        staff="The bank dispute was lost",
-    ),
+    "dispute_lost": Line("flag", "bad", expert="The bank dispute was lost"),
     "limits_renewed": Line(
         "info",
-        "",
         expert="Our team gave this booking today’s limits",
-        follower=NOBODY,
         staff="This booking was given today’s limits",
     ),
     "refund_released": Line(
-        "bank",
-        "money",
-        expert="Our team let the refund go on",
-        follower=NOBODY,
-        staff="The refund was released",
+        "bank", "money", expert="Our team let the refund go on", staff="The refund was released"
     ),
     "refund_retry": Line(
-        "again",
-        "money",
-        expert="Our team sent the refund again",
-        follower=NOBODY,
-        staff="The refund was sent again",
+        "again", "money", expert="Our team sent the refund again", staff="The refund was sent again"
     ),
     "refund_paid_by_hand": Line(
         "bank",
@@ -641,4 +552,4 @@ WRITTEN_BY_PEOPLE = {
 def _unknown(verb: str) -> Line:
     """An event that a newer release has written."""
     words = verb.replace("_", " ").capitalize()
-    return Line("info", "", expert=words, follower=NOBODY, staff=words)
+    return Line("info", expert=words)

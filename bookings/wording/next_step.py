@@ -36,7 +36,8 @@ class Silence(NamedTuple):
 class _Told(NamedTuple):
     expert: Silence
     follower: Silence
-    staff: Silence
+    staff: Silence | None = None
+    """None where staff reads what the expert reads."""
 
 
 _REPORTED = _Told(
@@ -76,10 +77,6 @@ _OFFERED_AFTER_A_REPORT = _Told(
         "If you pick nothing, you get {money} back automatically.",
         "If you pick nothing, the booking is closed.",
     ),
-    staff=Silence(
-        "If {follower} picks no time, {follower} gets {money} back automatically.",
-        "If {follower} picks no time, the booking is closed.",
-    ),
 )
 _OFFERED_AFTER_A_REPORT_UNTIL = _Told(
     expert=Silence(
@@ -89,10 +86,6 @@ _OFFERED_AFTER_A_REPORT_UNTIL = _Told(
     follower=Silence(
         "If you pick nothing by {until}, you get {money} back automatically.",
         "If you pick nothing by {until}, the booking is closed.",
-    ),
-    staff=Silence(
-        "If {follower} picks no time by {until}, {follower} gets {money} back automatically.",
-        "If {follower} picks no time by {until}, the booking is closed.",
     ),
 )
 
@@ -105,12 +98,10 @@ def _same(sentence: str) -> Silence:
 _OFFERED = _Told(
     expert=_same("If {follower} picks no time, nothing changes."),
     follower=_same("If you pick nothing, nothing changes."),
-    staff=_same("If {follower} picks no time, nothing changes."),
 )
 _OFFERED_UNTIL = _Told(
     expert=_same("If {follower} picks no time by {until}, nothing changes."),
     follower=_same("If you pick nothing by {until}, nothing changes."),
-    staff=_same("If {follower} picks no time by {until}, nothing changes."),
 )
 _CONTESTED = _Told(
     expert=Silence(
@@ -119,10 +110,6 @@ _CONTESTED = _Told(
     ),
     follower=Silence(
         "If nobody decides by then, you get {money} back.",
-        "If nobody decides by then, the booking is closed.",
-    ),
-    staff=Silence(
-        "If nobody decides by then, {follower} gets {money} back.",
         "If nobody decides by then, the booking is closed.",
     ),
 )
@@ -137,10 +124,6 @@ _OVER_REPORTED = _Told(
         "The time to answer is over. Your refund of {money} is starting.",
         "The time to answer is over. The booking is being closed.",
     ),
-    staff=Silence(
-        "The {no_show_window} have ended, so the refund starts now.",
-        "The {no_show_window} have ended, so the booking is closed now.",
-    ),
 )
 _OVER_OFFERED_AFTER_A_REPORT = _Told(
     expert=Silence(
@@ -151,15 +134,10 @@ _OVER_OFFERED_AFTER_A_REPORT = _Told(
         "The time to choose one is over. Your refund of {money} is starting.",
         "The time to choose one is over. The booking is being closed.",
     ),
-    staff=Silence(
-        "{follower} picked no time, so the refund starts now.",
-        "{follower} picked no time, so the booking is closed now.",
-    ),
 )
 _OVER_OFFERED = _Told(
     expert=_same("{follower} picked no time, so nothing changes."),
     follower=_same("The time to choose one is over. Nothing else changes."),
-    staff=_same("{follower} picked no time, so nothing changes."),
 )
 _OVER_CONTESTED = _Told(
     expert=Silence(
@@ -190,7 +168,7 @@ def if_nobody_acts(
     if told is None:
         return ""
     money = at_stake(booking)
-    silence: Silence = getattr(told, reader.audience)
+    silence: Silence = getattr(told, reader.audience) or told.expert
     limits = booking.limits
     return (silence.refunded if money else silence.closed).format(
         expert=booking.expert.first_name,

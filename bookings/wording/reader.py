@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from bookings import formats
+from bookings import formats, zones
 from bookings.models import BookedFollower, Clock, Expert, OutboxEmail
 
 Audience = OutboxEmail.Audience
@@ -18,6 +19,7 @@ class Reader:
     clock: str
     now: datetime
     audience: str = Audience.EXPERT.value
+    tz: ZoneInfo = field(init=False, repr=False, compare=False)
     here: datetime = field(init=False, repr=False, compare=False)
     """`now` on the reader's wall; to read, never to count with"""
 
@@ -32,14 +34,15 @@ class Reader:
         return cls("UTC", Clock.TWENTY_FOUR, now, Audience.STAFF.value)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "here", self.local(self.now))
+        object.__setattr__(self, "tz", zones.zone_info(self.zone))
+        object.__setattr__(self, "here", self.now.astimezone(self.tz))
 
     def local(self, instant: datetime) -> datetime:
         """For what several of the methods below shall read: it is converted once."""
-        return formats.local(instant, self.zone)
+        return instant.astimezone(self.tz)
 
     def date(self, instant: datetime) -> date:
-        return formats.local(instant, self.zone).date()
+        return instant.astimezone(self.tz).date()
 
     def days_from_now(self, instant: datetime) -> int:
         """Midnights between now and then on the reader's wall calendar."""
@@ -60,7 +63,7 @@ class Reader:
     def near(self, instant: datetime) -> str:
         """As in “today, 6:40 pm” and “Mon, 8:05 pm”; further away it has the date."""
         at = self.local(instant)
-        days = self.days_from_now(at)
+        days = (at.date() - self.here.date()).days
         if days in (-1, 0, 1):
             return f"{('yesterday', 'today', 'tomorrow')[days + 1]}, {self.time(at)}"
         if timedelta(0) < instant - self.now < WEEKDAY_IS_ENOUGH:

@@ -25,7 +25,10 @@ def later(booking: Booking, what: str) -> str:
 
 def told(event: TimelineEvent, booking: Booking, reader: Reader) -> str:
     """Empty for what the follower did themselves, and for an e-mail that was not needed."""
-    name, state = booking.buyer.first_name, mail_of(event)
+    state = mail_of(event)
+    if not state:
+        return ""
+    name = booking.buyer.first_name
     if _is_held(event, booking, reader):
         return _lower_first(later(booking, f"we tell {name} by e-mail"))
     if state in ON_ITS_WAY:
