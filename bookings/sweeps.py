@@ -36,7 +36,7 @@ from bookings.models import (
     ProviderEvent,
     Refund,
 )
-from bookings.refunds import breaker, crash_points, holds, reconciling, recovery
+from bookings.refunds import crash_points, holds, planning, reconciling, sending
 from bookings.states import TransitionNotAllowed
 
 logger = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ def _in_batches(step: Step, *, now: datetime) -> int:
 
 def watch_refunds(*, now: datetime) -> None:
     """What no driver does: holds, alerts, probes, and the daily comparison of a few payments."""
-    for watch in (_hold_restored, reconciling.tell_of_old, recovery.probe, _compare_some):
+    for watch in (_hold_restored, reconciling.tell_of_old, sending.probe, _compare_some):
         try:
             watch(now=now)
         except Exception:  # the others are looked after all the same
@@ -152,7 +152,7 @@ def _tell_if_late(now: datetime) -> None:
     if beat and now - beat.finished_at > LATE_AFTER_PERIODS * max(
         settings.SWEEP_EVERY, timedelta(seconds=60)
     ):
-        breaker.note_gap(now - beat.finished_at, now=now)
+        planning.note_gap(now - beat.finished_at, now=now)
         minutes = int((now - beat.finished_at) / timedelta(minutes=1))
         emails.queue(
             "staff_sweep_late",

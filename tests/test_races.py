@@ -105,7 +105,7 @@ def test_many_drivers_send_one_refund_once() -> None:
     booking = make_booking()
     lifecycle.refund_now(booking.pk, actor=staff(), now=NOW, reason="Sorry")
     refund = Refund.objects.get()
-    results = together(*(lambda: refunds.execute(refund.pk, now=NOW + DAY) for _ in range(6)))
+    results = together(*(lambda: refunds.drive([refund.pk], now=NOW + DAY) for _ in range(6)))
     assert winners(results) == 6
     assert sum(results) == 1
     assert SandboxRefund.objects.count() == 1

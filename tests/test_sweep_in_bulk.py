@@ -153,7 +153,7 @@ def test_a_batch_that_dies_leaves_nothing_half_done(monkeypatch: pytest.MonkeyPa
     def dies(*_: Any, **__: Any) -> None:
         raise Killed
 
-    monkeypatch.setattr(refunding, "tell_all", dies)
+    monkeypatch.setattr(refunding, "tell", dies)
     with pytest.raises(Killed), transaction.atomic():
         sweeps.run_deadlines(now=LATE)
     assert everything() == before

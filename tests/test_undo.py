@@ -101,7 +101,7 @@ def test_undoing_a_refund_frees_the_money_again() -> None:
     booking = make_booking()
     lifecycle.refund_now(booking.pk, actor=expert_of(booking), now=NOW)
     refund = Refund.objects.get()
-    assert refunds.execute(refund.pk, now=SOON) is False
+    assert refunds.drive([refund.pk], now=SOON) == 0
     assert undo(booking).state == State.SCHEDULED
     refund.refresh_from_db()
     booking.payment.refresh_from_db()

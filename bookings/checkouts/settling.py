@@ -81,8 +81,7 @@ def book(checkout: Checkout, paid: Paid | None, *, now: datetime) -> Booking:
     new = _draft(checkout, paid, now=now, state=State.SCHEDULED)
     intake.save([new])
     _close(checkout, new.booking, CheckoutState.PAID)
-    for event in new.events:
-        emails.queue_for(event, booking=new.booking, now=now, not_before=now)
+    emails.queue_for(new.events, now=now, not_before=now)
     return new.booking
 
 
@@ -106,7 +105,7 @@ def _send_back(checkout: Checkout, paid: Paid, *, now: datetime) -> Booking:
     )
     wanted = refunds.Wanted(booking.payment, booking, event, paid.amount_minor)
     refunds.request_all([wanted], now=now, not_before=now)
-    emails.queue_for(event, booking=booking, now=now, not_before=now)
+    emails.queue_for([event], now=now, not_before=now)
     if checkout.booking is None:
         _close(checkout, booking, CheckoutState.REFUNDED)
     return booking

@@ -177,7 +177,7 @@ def _steps(booking_id: int, *, is_mailed: bool) -> Iterator[_Step]:
 
 
 def _driving(refund_id: int) -> Callable[[datetime], object]:
-    return lambda at: refunds.execute(refund_id, now=at)
+    return lambda at: refunds.drive([refund_id], now=at)
 
 
 def expert_of(booking: Booking) -> Actor:

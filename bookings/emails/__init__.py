@@ -21,7 +21,6 @@ from bookings.emails.outbox import (
     queue_again,
     queue_all,
     queue_for,
-    queue_for_all,
     queue_password_reset,
 )
 from bookings.emails.registry import KINDS, KINDS_AFTER, Email, kinds_after
@@ -41,6 +40,5 @@ __all__ = [
     "queue_again",
     "queue_all",
     "queue_for",
-    "queue_for_all",
     "queue_password_reset",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -20,7 +20,7 @@ from bookings.models import (
     TimelineEvent,
     site_host,
 )
-from bookings.states import Actor, ActorKind, TransitionNotAllowed
+from bookings.states import Actor, TransitionNotAllowed
 
 MADE_BY_VERBS = (PrivateLink.Purpose.PICK, PrivateLink.Purpose.CONTEST)
 """The verbs issue these links themselves; the others are made here when there is none."""
@@ -53,21 +53,10 @@ def queue(
     return queue_all([wanted], now=now, not_before=not_before)[0]
 
 
-def queue_for(
-    event: TimelineEvent, *, booking: Booking, now: datetime, not_before: datetime
-) -> list[OutboxEmail]:
-    """Queue every e-mail the event causes."""
-    return queue_for_all([(event, booking)], now=now, not_before=not_before)
-
-
-def queue_for_all(
-    pairs: Iterable[tuple[TimelineEvent, Booking]], *, now: datetime, not_before: datetime
-) -> list[OutboxEmail]:
-    """Queue every e-mail these events of these bookings cause."""
-    wanted = [
-        Wanted(kind, booking, event) for event, booking in pairs for kind in kinds_after(event)
-    ]
-    return queue_all(wanted, now=now, not_before=not_before)
+def queue_for(events: Sequence[TimelineEvent], *, now: datetime, not_before: datetime) -> None:
+    """Queue every e-mail that these events of their bookings cause."""
+    wanted = [Wanted(kind, event.booking, event) for event in events for kind in kinds_after(event)]
+    queue_all(wanted, now=now, not_before=not_before)
 
 
 def queue_all(
@@ -194,10 +183,7 @@ def park(email_id: int, *, actor: Actor, now: datetime, reason: str) -> OutboxEm
 
 
 def _allowed(email_id: int, verb: StaffVerb, actor: Actor, reason: str) -> OutboxEmail:
-    if actor.kind != ActorKind.STAFF:
-        raise TransitionNotAllowed("not_yours", "Only staff may do this.")
-    if not reason.strip():
-        raise TransitionNotAllowed("reason_missing", "Give a reason.")
+    rules.check_staff(actor, reason)
     email = OutboxEmail.objects.select_related("booking__expert").get(pk=email_id)
     if refused := refusal(email, verb, actor):
         raise refused

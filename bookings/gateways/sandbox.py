@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from bookings.gateways.port import Answer, ListedRefund, MadeRefund, RefundRequest, Status
+from bookings.gateways.port import Answer, Dispute, ListedRefund, MadeRefund, RefundRequest, Status
 from bookings.models import SandboxRefund
 
 SETTLES_AFTER = timedelta(seconds=15)
@@ -47,6 +47,10 @@ class SandboxGateway:
     def refunds_made(self, since: datetime, until: datetime) -> Iterator[list[MadeRefund]]:
         """Its books are in our database: there is nothing it could know and we do not."""
         yield []
+
+    def fetch_dispute(self, dispute_id: str, *, currency: str) -> Dispute | None:
+        """No bank disputes what was never paid."""
+        return None
 
 
 def _answer(entry: SandboxRefund, now: datetime) -> Answer:

@@ -59,7 +59,7 @@ def mark_completed(
     )
     compiled.insert([mark])
     links.issue(booking, links.Purpose.CONTEST, now=now, by=event, and_revoke=[links.Purpose.PICK])
-    tell(event, booking, now=now)
+    tell([event], now=now)
 
 
 def _check_mark(
@@ -99,7 +99,7 @@ def contest(booking: Booking, *, actor: Actor, now: datetime, reason: str) -> No
         booking=booking, attempt=booking.attempt, reason=reason, contested_at=now
     )
     links.mark_used(booking, links.Purpose.CONTEST, now=now)
-    tell(event, booking, now=now)
+    tell([event], now=now)
 
 
 @verb(Verb.DECIDE)
@@ -137,7 +137,7 @@ def decide(
             note=reason,
             data={"decision": decision},
         )
-        tell(event, booking, now=now)
+        tell([event], now=now)
     else:
         raise TransitionNotAllowed("details_missing", "Choose a decision.")
     booking.contests.filter(attempt=booking.attempt).update(

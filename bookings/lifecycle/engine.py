@@ -219,15 +219,6 @@ def not_before(booking: Booking, now: datetime) -> datetime:
     return booking.undo_until or now
 
 
-def tell(event: TimelineEvent, booking: Booking, *, now: datetime) -> None:
-    """Queue the e-mails this change of state promises."""
-    tell_all([event], [booking], now=now)
-
-
-def tell_all(
-    events: Sequence[TimelineEvent], bookings: Sequence[Booking], *, now: datetime
-) -> None:
-    """The same for many, all of them with the same verb of the same actor."""
-    emails.queue_for_all(
-        zip(events, bookings, strict=True), now=now, not_before=not_before(bookings[0], now)
-    )
+def tell(events: Sequence[TimelineEvent], *, now: datetime) -> None:
+    """Queue the e-mails that these changes of state promise, all of them of the same verb."""
+    emails.queue_for(events, now=now, not_before=not_before(events[0].booking, now))

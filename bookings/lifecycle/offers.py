@@ -13,7 +13,6 @@ from bookings.lifecycle.engine import (
     in_transaction,
     not_before,
     tell,
-    tell_all,
     transition,
     transition_all,
     verb,
@@ -75,7 +74,7 @@ def offer_reschedule(
         OfferedSlot(offer=offer, starts_at=start) for start in sorted(set(listed))
     )
     links.issue(booking, links.Purpose.PICK, now=now, by=event)
-    tell(event, booking, now=now)
+    tell([event], now=now)
 
 
 def latest_listed(now: datetime) -> datetime:
@@ -121,7 +120,7 @@ def withdraw_offer(booking: Booking, *, actor: Actor, now: datetime) -> None:
     (event,) = _resume([booking], Verb.WITHDRAW_OFFER, actor=actor, now=now)
     close_cases([event], now=now, offer=Offer.Outcome.WITHDRAWN)
     links.revoke(links.Purpose.PICK, now=now, by=[event])
-    tell(event, booking, now=now)
+    tell([event], now=now)
 
 
 @verb(Verb.PICK_TIME, claims_slot=True)
@@ -178,7 +177,7 @@ def _move_to(
     )
     links.mark_used(booking, links.Purpose.PICK, now=now)
     links.revoke(links.Purpose.REPORT, links.Purpose.CONTEST, now=now, by=[event])
-    tell(event, booking, now=now)
+    tell([event], now=now)
 
 
 @verb(Verb.REFUND_INSTEAD)
@@ -196,7 +195,7 @@ def lapse(bookings: Sequence[Booking], *, actor: Actor, now: datetime) -> None:
     if unasked:
         events = _resume(unasked, Verb.OFFER_LAPSED, actor=actor, now=now)
         close_cases(events, now=now, offer=Offer.Outcome.LAPSED)
-        tell_all(events, unasked, now=now)
+        tell(events, now=now)
 
 
 def _resume(
@@ -239,7 +238,7 @@ def resend_offer(booking_ref: BookingRef, *, actor: Actor, now: datetime) -> Boo
                 "too_often", "The link was sent a few minutes ago. Try again in ten minutes."
             )
         event = timeline.append(booking, "link_resent", actor=actor, at=now)
-        tell(event, booking, now=now)
+        tell([event], now=now)
         tasks.wake(booking)
         return booking
 

@@ -11,7 +11,7 @@ from bookings.lifecycle.cases import close_cases
 from bookings.lifecycle.engine import (
     Step,
     not_before,
-    tell_all,
+    tell,
     transition_all,
     verb,
 )
@@ -62,7 +62,7 @@ def end_with_refund(
         now=now,
         not_before=not_before(bookings[0], now),
     )
-    tell_all(events, bookings, now=now)
+    tell(events, now=now)
 
 
 def _ending(

@@ -43,7 +43,7 @@ def report_no_show(
     )
     links.revoke(links.Purpose.PICK, now=now, by=[event])
     links.mark_used(booking, links.Purpose.REPORT, now=now)
-    tell(event, booking, now=now)
+    tell([event], now=now)
 
 
 @verb(Verb.WITHDRAW_REPORT)
@@ -58,4 +58,4 @@ def withdraw_report(booking: Booking, *, actor: Actor, now: datetime) -> None:
     )
     close_cases([event], now=now, report=NoShowReport.Outcome.WITHDRAWN)
     links.revoke(links.Purpose.PICK, now=now, by=[event])
-    tell(event, booking, now=now)
+    tell([event], now=now)

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from bookings import addresses, formats, links, slots
-from bookings.gateways.razorpay_orders import HOSTED_CHECKOUT
+from bookings.gateways.razorpay import HOSTED_CHECKOUT
 from bookings.models import Checkout, CheckoutState, Expert, Provider, Service
 from bookings.presenters.follower import room_url
 from bookings.presenters.people import hue, initials
