@@ -170,14 +170,14 @@ GUARDS = (
     Guard(
         "M10", "An answer is written only to the row that was read (fencing)",
         f"{ENGINE}/answers.py",
-        "if found.get(row.pk) == [getattr(row, n) for n in _READ]",
-        "if row.pk in found",
+        "{row.pk for row in refunds if _as_it_was(row) in locked}",
+        "{row.pk for row in refunds}",
         "tests/test_refunds.py::test_an_answer_that_comes_after_the_lease_is_not_written",
     ),
     Guard(
         "M10", "also in a batch",
         f"{ENGINE}/answers.py",
-        "            if refund.pk in fresh\n",
+        "            if refund.pk in unchanged\n",
         "            if fresh\n",
         "tests/test_refund_driving.py"
         "::test_in_a_batch_only_rows_that_are_as_they_were_read_are_written",
@@ -312,7 +312,7 @@ GUARDS = (
     ),
     Guard(
         "M16", "Nothing to refund is no refund",
-        "bookings/lifecycle/refunding.py",
+        "bookings/lifecycle/ending.py",
         'if event.data["refund_minor"]',
         "if True",
         "tests/test_refund_outage.py::test_m16_a_free_call_ends_without_a_refund_row",

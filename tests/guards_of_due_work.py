@@ -19,9 +19,9 @@ DUE_WORK: tuple[tuple[str, str, str, str, str, str], ...] = (
     (
         "T01", "neither do its tasks",
         "bookings/tasks.py",
-        "    if now := clock_check.time_to_act():\n        deliver_all(OutboxEmail",
+        "    if now := clock_check.time_to_act():\n        mails = OutboxEmail",
         "    if now := __import__('django.utils.timezone').utils.timezone.now():\n"
-        "        deliver_all(OutboxEmail",
+        "        mails = OutboxEmail",
         f"{_TIME}::test_no_task_of_a_worker_with_a_wrong_clock_does_anything",
     ),
     (
@@ -104,14 +104,14 @@ DUE_WORK: tuple[tuple[str, str, str, str, str, str], ...] = (
     (
         "Q05", "A booking the sweep cannot go on with is set aside",
         "bookings/batches.py",
-        "        set_aside.put(pk, step.column, error, now=now)\n",
+        "        set_aside(pk, step.column, error, now=now)\n",
         "",
         f"{_BOOKINGS}::test_one_whose_limits_cannot_be_read_waits_and_the_others_go_on",
     ),
     (
         "Q05", "and the next sweep is as quick as if it were not there",
         "bookings/batches.py",
-        "set_aside.without(step.due(now, after=last), step.column)",
+        "step.due(now, after=last).exclude(pk__in=aside)",
         "step.due(now, after=last)",
         f"{_BOOKINGS}::test_the_next_sweep_is_as_quick_as_if_it_were_not_there",
     ),
@@ -133,7 +133,7 @@ DUE_WORK: tuple[tuple[str, str, str, str, str, str], ...] = (
     ),
     (
         "M24", "A part of what went back without us is refunded only when it is in addition",
-        "bookings/lifecycle/refunding.py",
+        "bookings/lifecycle/ending.py",
         "    if payment.returned_external_minor:\n",
         "    if False:\n",
         f"{_RESTORED}::test_what_was_refunded_since_the_backup_is_not_refunded_twice",

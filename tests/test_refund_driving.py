@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection
 
-from bookings import gateways, refunds, tasks
+from bookings import gateways, refunds
 from bookings.gateways import Answer, RefundRequest, Status
 from bookings.models import Refund, RefundState, TimelineEvent
 from bookings.refunds import answers, crash_points, sending, timing
@@ -255,7 +255,7 @@ def test_m08_four_drivers_race_over_hundreds_and_each_is_paid_once(
     settings.PROVIDER_IN_FLIGHT = 8
     ids = many_due(provider, effort(500) if connection.vendor == "postgresql" else 100)
     Refund.objects.filter(pk__in=ids).update(next_attempt_at=NOW)
-    taken_by = together(*[partial(tasks.execute_all, ids, now=LATER)] * 4)
+    taken_by = together(*[partial(refunds.drive, ids, now=LATER)] * 4)
     assert sum(taken_by) == len(ids)
     all_paid_once(provider, ids)
     told = TimelineEvent.objects.filter(verb="refund_accepted")

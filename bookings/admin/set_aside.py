@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from bookings import set_aside
+from bookings import batches
 from bookings.admin.acting import ActingAdmin, StaffAction
 from bookings.admin.base import moment
 from bookings.admin.searching import CodeSearch
@@ -27,7 +27,7 @@ def _run(act: Callable[..., None], done: str) -> Callable[..., str]:
 
 
 def _not_renewed(row: SetAside, actor: Actor, now: datetime) -> str:
-    if set_aside.is_readable(row.booking.policy):
+    if not row.booking.unreadable_limits:
         return "The limits of this booking can be read."
     return ""
 
@@ -39,14 +39,14 @@ class SetAsideAdmin(CodeSearch[SetAside], ActingAdmin[SetAside]):
             "try_again",
             "Try again",
             "The next sweep tries it again, within a minute. It leaves this list when that works.",
-            _run(set_aside.try_again, "Tried again within a minute."),
+            _run(batches.try_again, "Tried again within a minute."),
         ),
         StaffAction(
             "limits",
             "Give it today’s limits",
             "For a booking whose own limits cannot be read: those in force today take their place. "
             "A deadline that is running stays as it is.",
-            _run(set_aside.give_limits_in_force, "It has today’s limits; tried again now."),
+            _run(batches.give_limits_in_force, "It has today’s limits; tried again now."),
             refusal=_not_renewed,
         ),
     )

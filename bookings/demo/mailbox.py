@@ -28,7 +28,7 @@ def steps(booking: Booking) -> Iterator[tuple[datetime, Callable[[datetime], obj
 def _delivering(email_id: int) -> Callable[[datetime], object]:
     def deliver(at: datetime) -> None:
         newest = StoredMessage.objects.order_by("-id").values_list("id", flat=True).first() or 0
-        emails.deliver(email_id, now=at)
+        emails.deliver_all([email_id], now=at)
         StoredMessage.objects.filter(id__gt=newest).update(created_at=at)
 
     return deliver

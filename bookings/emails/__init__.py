@@ -12,7 +12,7 @@ Others write `emails.queue(...)` in the transaction that causes the mail, and a 
 """
 
 from bookings.emails import letters as letters
-from bookings.emails.delivery import deliver, deliver_all
+from bookings.emails.delivery import deliver_all
 from bookings.emails.mailing import Rendered, Unsendable
 from bookings.emails.outbox import (
     Wanted,
@@ -33,7 +33,6 @@ __all__ = [
     "Unsendable",
     "Wanted",
     "cancel_held",
-    "deliver",
     "deliver_all",
     "kinds_after",
     "queue",

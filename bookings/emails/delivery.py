@@ -34,12 +34,7 @@ RETRY_AFTER = [timedelta(seconds=s) for s in (30, 120, 600, 3600, 7200, 14400, 2
 NO_RETRY = (Unsendable, UnicodeError)
 
 
-def deliver(email_id: int, *, now: datetime) -> bool:
-    """Send one e-mail if it is due and nobody else has it. True when it was sent."""
-    return bool(deliver_all([email_id], now=now))
-
-
-def deliver_all(email_ids: Sequence[int], *, now: datetime, seconds: float = 30.0) -> int:
+def deliver_all(email_ids: Sequence[int], *, now: datetime, seconds: float | None = None) -> int:
     """Send these e-mails, as many at a time as MAIL_IN_FLIGHT says; how many were sent.
 
     Never raises for what a mail server or a text does; the rows say what happened. After
@@ -127,8 +122,7 @@ class _Delivery(fan_out.Clock):
         untrue = [item for item in items if item.mail is None and item.error is None]
         over = [item for item in untrue if item.look_again_at is None]
         not_begun = [item for item in items if item not in (*failed, *sent, *untrue)]
-        for item in failed:
-            fan_out.together(self._fail, [item])
+        fan_out.together(self._fail, failed)
         now = self.now
         self.sent += self._end(sent, state=OutboxState.SENT, sent_at=now, last_error="")
         self._end(over, state=OutboxState.CANCELLED)

@@ -66,7 +66,16 @@ def queue_all(
 
     The private links their texts need exist afterwards, so that sending them writes nothing.
     """
-    _ensure_links(wanted, now=now)
+    if not wanted:
+        return []
+    needed = [
+        (one.booking, purpose)
+        for one in wanted
+        if one.booking is not None
+        for purpose in (*KINDS[one.kind].links, one.facts.get("purpose", ""))
+        if purpose and purpose not in MADE_BY_VERBS
+    ]
+    links.ensure_all(needed, now=now)
     rows = [_row(one, now=now, not_before=not_before) for one in wanted]
     return list(compiled.insert(rows, once="dedupe_key"))
 
@@ -82,7 +91,14 @@ def queue_again(kind: str, bookings: Sequence[Booking], *, not_before: datetime)
 
 def _row(wanted: Wanted, *, now: datetime, not_before: datetime | None) -> OutboxEmail:
     booking, event = wanted.booking, wanted.event
-    standing = _as_it_stands(booking) if booking else {}
+    facts = {**wanted.facts}
+    if booking is not None:  # a reminder is dropped when these have changed before it is sent
+        deadline_at = booking.deadline_at
+        as_it_stands = {
+            "starts_at": booking.starts_at.isoformat(),
+            "deadline_at": deadline_at.isoformat() if deadline_at else None,
+        }
+        facts = {**as_it_stands, **facts}
     parts = (wanted.kind, booking.pk if booking else "-", event.pk if event else "", wanted.dedupe)
     return OutboxEmail(
         dedupe_key=":".join(str(part) for part in parts if part != ""),
@@ -90,33 +106,11 @@ def _row(wanted: Wanted, *, now: datetime, not_before: datetime | None) -> Outbo
         audience=KINDS[wanted.kind].audience,
         booking=booking,
         event=event,
-        facts={**standing, **wanted.facts},
+        facts=facts,
         message_id=f"<{secrets.token_hex(16)}@{site_host()}>",
         next_attempt_at=not_before or now,
         created_at=now,
     )
-
-
-def _ensure_links(wanted: Sequence[Wanted], *, now: datetime) -> None:
-    links.ensure_all(
-        [
-            (one.booking, purpose)
-            for one in wanted
-            if one.booking is not None
-            for purpose in (*KINDS[one.kind].links, one.facts.get("purpose", ""))
-            if purpose and purpose not in MADE_BY_VERBS
-        ],
-        now=now,
-    )
-
-
-def _as_it_stands(booking: Booking) -> dict[str, Any]:
-    """What a reminder is about: it is dropped when this has changed before it is sent."""
-    deadline_at = booking.deadline_at
-    return {
-        "starts_at": booking.starts_at.isoformat(),
-        "deadline_at": deadline_at.isoformat() if deadline_at else None,
-    }
 
 
 def queue_password_reset(address: str, *, now: datetime) -> OutboxEmail:

@@ -6,8 +6,9 @@ refused with TransitionNotAllowed. What may follow what is in `states.TABLE`, th
 """
 
 from bookings.lifecycle.completion import contest, decide, mark_completed
-from bookings.lifecycle.deadlines import run_deadline, run_deadlines
-from bookings.lifecycle.locking import Own
+from bookings.lifecycle.ending import cancel, refund_now, undo
+from bookings.lifecycle.engine import Own, run_deadline, run_deadlines
+from bookings.lifecycle.no_show import report_no_show, withdraw_report
 from bookings.lifecycle.offers import (
     move_instead,
     offer_reschedule,
@@ -16,9 +17,6 @@ from bookings.lifecycle.offers import (
     resend_offer,
     withdraw_offer,
 )
-from bookings.lifecycle.refunding import cancel, refund_now
-from bookings.lifecycle.reports import report_no_show, withdraw_report
-from bookings.lifecycle.undoing import undo
 
 __all__ = [
     "Own",

@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from bookings import compiled, links, rules
-from bookings.lifecycle import refunding
-from bookings.lifecycle.cases import close_cases
-from bookings.lifecycle.engine import tell, transition, verb
+from bookings.lifecycle import ending
+from bookings.lifecycle.engine import close_cases, tell, transition, verb
 from bookings.models import Booking, CompletionMark, Contest, NoShowReport, Offer
 from bookings.states import Actor, State, TransitionNotAllowed, Verb
 
@@ -117,7 +116,7 @@ def decide(
     if not reason.strip():
         raise TransitionNotAllowed("reason_missing", "Give a written reason.")
     if decision == Contest.Decision.REFUNDED:
-        refunding.end_with_refund(
+        ending.end_with_refund(
             [booking],
             Verb.DECIDE,
             actor=actor,

@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from bookings import clocks, emails, links, rules, slots, tasks, timeline
-from bookings.lifecycle import refunding
-from bookings.lifecycle.cases import close_cases
+from bookings.lifecycle import ending
 from bookings.lifecycle.engine import (
+    BookingRef,
     Step,
+    at_deadline,
+    close_cases,
     in_transaction,
+    lock,
     not_before,
     tell,
     transition,
     transition_all,
     verb,
 )
-from bookings.lifecycle.locking import BookingRef, lock
 from bookings.models import Booking, NoShowReport, Offer, OfferedSlot, TimelineEvent
 from bookings.states import Actor, State, TransitionNotAllowed, Verb
 
@@ -183,15 +185,16 @@ def _move_to(
 @verb(Verb.REFUND_INSTEAD)
 def refund_instead(booking: Booking, *, actor: Actor, now: datetime) -> None:
     """The follower takes the money back rather than a new time."""
-    refunding.end_with_refund([booking], Verb.REFUND_INSTEAD, actor=actor, now=now)
+    ending.end_with_refund([booking], Verb.REFUND_INSTEAD, actor=actor, now=now)
 
 
+@at_deadline(Verb.OFFER_LAPSED)
 def lapse(bookings: Sequence[Booking], *, actor: Actor, now: datetime) -> None:
     """Nobody picked: the money goes back after a report, else nothing has changed."""
     reported = [booking for booking in bookings if booking.has_open_report]
     unasked = [booking for booking in bookings if not booking.has_open_report]
     if reported:
-        refunding.end_with_refund(reported, Verb.OFFER_LAPSED, actor=actor, now=now)
+        ending.end_with_refund(reported, Verb.OFFER_LAPSED, actor=actor, now=now)
     if unasked:
         events = _resume(unasked, Verb.OFFER_LAPSED, actor=actor, now=now)
         close_cases(events, now=now, offer=Offer.Outcome.LAPSED)

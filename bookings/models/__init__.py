@@ -1,4 +1,4 @@
-"""The tables, by subject: people, schedule, booking, cases, money, records."""
+"""The tables, by subject: people, booking, cases, money, records."""
 
 from bookings.models.booking import BookedFollower, Booking, as_code, new_code, site_host
 from bookings.models.cases import (
@@ -9,9 +9,26 @@ from bookings.models.cases import (
     OfferedSlot,
     PrivateLink,
 )
-from bookings.models.money import Payment, Provider, Refund, RefundState, SandboxRefund
-from bookings.models.people import Clock, Expert, Follower, User, validate_time_zone
-from bookings.models.provider_events import Checkout, CheckoutState, ProviderEvent
+from bookings.models.money import (
+    Checkout,
+    CheckoutState,
+    Payment,
+    Provider,
+    ProviderEvent,
+    Refund,
+    RefundState,
+    SandboxRefund,
+)
+from bookings.models.people import (
+    Clock,
+    DateOverride,
+    Expert,
+    Follower,
+    Service,
+    User,
+    WeeklyHours,
+    validate_time_zone,
+)
 from bookings.models.records import (
     Heartbeat,
     HelpFeedback,
@@ -22,7 +39,6 @@ from bookings.models.records import (
     SupportRequest,
     TimelineEvent,
 )
-from bookings.models.schedule import DateOverride, Service, WeeklyHours
 
 __all__ = [
     "BookedFollower",

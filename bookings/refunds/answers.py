@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from operator import attrgetter
 from typing import Any, cast
 
 from django.db import transaction
@@ -30,7 +31,8 @@ ABSENT = Answer(
 """It was sent so long ago that the key may be forgotten: nobody sends it again by itself."""
 DECIDE = "Look in the provider's dashboard; then try again, or pay it by hand and record that."
 SLOW = "The bank has had it for more than ten days."
-_READ = ("state", "attempts", "lease_token")
+_READ = ("pk", "state", "attempts", "lease_token")
+_as_it_was = attrgetter(*_READ)
 _VERBS = {
     RefundState.ACCEPTED: "refund_accepted",
     RefundState.SUCCEEDED: "refund_succeeded",
@@ -57,22 +59,24 @@ def record_all(
 
 def _record(answered: Sequence[tuple[Refund, Answer]], *, now: datetime) -> list[Refund]:
     with transaction.atomic():
-        fresh = _unchanged([refund for refund, _ in answered])
+        unchanged = _unchanged([refund for refund, _ in answered])
         written = [
             (refund, answer, changes_of(refund, answer, now=now))
             for refund, answer in answered
-            if refund.pk in fresh
+            if refund.pk in unchanged
         ]
-        _write([(refund, changes) for refund, _, changes in written])
-        watch([row for row, _, changes in written if changes["state"] != row.state], now=now)
+        _write(written)
         crash_points.reached("recording")
-        lines = []
+        moved, lines = [], []
         for refund, answer, changes in written:
-            verb = _VERBS.get(changes["state"])
-            if changes["state"] != refund.state and verb:
+            is_new = changes["state"] != refund.state
+            if is_new:
+                moved.append(refund)
+            if is_new and (verb := _VERBS.get(changes["state"])):
                 lines.append(_line(refund, verb, answer.message, answer.reference))
             elif changes.get("alerted_at"):
                 alert(refund, now=now, why=now.isoformat())
+        watch(moved, now=now)
         _tell_all(lines, now=now)
     return [refund for refund, _, _ in written]
 
@@ -80,21 +84,22 @@ def _record(answered: Sequence[tuple[Refund, Answer]], *, now: datetime) -> list
 def _unchanged(refunds: Sequence[Refund]) -> set[int]:
     """Lock these rows; those that still are as they were read (fencing)."""
     rows = Refund.objects.select_for_update(no_key=True).filter(pk__in=[row.pk for row in refunds])
-    found = {pk: read for pk, *read in rows.order_by("pk").values_list("pk", *_READ)}
-    return {row.pk for row in refunds if found.get(row.pk) == [getattr(row, n) for n in _READ]}
+    locked = set(rows.order_by("pk").values_list(*_READ))
+    return {row.pk for row in refunds if _as_it_was(row) in locked}
 
 
-def _write(rows: Sequence[tuple[Refund, dict[str, Any]]]) -> None:
+def _write(written: Sequence[tuple[Refund, Answer, dict[str, Any]]]) -> None:
     """One statement for all rows that change in the same fields."""
     alike: dict[tuple[str, ...], list[tuple[Refund, dict[str, Any]]]] = {}
-    for refund, changes in rows:
+    for refund, _, changes in written:
         alike.setdefault(tuple(changes), []).append((refund, changes))
     for names, group in alike.items():
-        values = {name: {refund.pk: changes[name] for refund, changes in group} for name in names}
-        Refund.objects.filter(pk__in=[refund.pk for refund, _ in group]).update(
-            lease_token=None,
-            **{name: _each(name, theirs) for name, theirs in values.items()},
-        )
+        values = {
+            name: _each(name, {refund.pk: changes[name] for refund, changes in group})
+            for name in names
+        }
+        rows = Refund.objects.filter(pk__in=[refund.pk for refund, _ in group])
+        rows.update(lease_token=None, **values)
 
 
 def _each(name: str, values: dict[int, Any]) -> Any:

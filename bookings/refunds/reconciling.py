@@ -15,7 +15,6 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
 
 from bookings import clocks, emails, timeline
 from bookings.gateways import Answer, ListedRefund, Status, gateway_of, is_counted_alike
@@ -47,18 +46,6 @@ def refetch(payment_id: int, *, now: datetime) -> int:
     if not is_counted_alike(payment.provider, payment.currency):
         return changed  # amounts that cannot be added to ours: a person compares them
     return changed + settle(payment_id, listed, now=now)
-
-
-def touched_since(since: datetime) -> list[int]:
-    """Payments made or refunded since, the ones that were compared longest ago first."""
-    recent = Payment.objects.filter(
-        Q(paid_at__gte=since)
-        | Q(refunds__created_at__gte=since)
-        | Q(refunds__finished_at__gte=since)
-    )
-    order = F("reconciled_at").asc(nulls_first=True)
-    # Grouped here, not in the database: one payment has several refunds.
-    return list(dict.fromkeys(recent.order_by(order, "pk").values_list("pk", flat=True)))
 
 
 def reconcile(

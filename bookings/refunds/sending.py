@@ -44,7 +44,7 @@ AHEAD = 6
 the next one is under way."""
 
 
-def drive(refund_ids: Sequence[int], *, now: datetime, seconds: float = 30.0) -> int:
+def drive(refund_ids: Sequence[int], *, now: datetime, seconds: float | None = None) -> int:
     """Take the next step of each of these refunds that is due; how many were taken.
 
     As many calls at a time as PROVIDER_IN_FLIGHT says. After `seconds` none is begun, and what is
@@ -180,7 +180,7 @@ _STATE_WHILE_DRIVEN = Case(
 def claim(ids: Sequence[int], *, at_most: int, lease: uuid.UUID, now: datetime) -> list[Refund]:
     """Up to so many of these refunds that are due and nobody else's; fewer when there are no
     more. One that the bank has already is polled; any other is on its way from here on."""
-    due = Refund.objects.to_drive(now).filter(pk__in=ids, hold_reason="", state__in=IN_HAND)
+    due = Refund.objects.due(now).filter(pk__in=ids, hold_reason="", state__in=IN_HAND)
     if settings.REFUNDS_HOLD:
         unsent = due.exclude(state=RefundState.ACCEPTED).select_related("booking")
         holds.hold_restored(unsent, now=now)

@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import F, Q
 
 from bookings import database_time, formats, refunds
 from bookings.fan_out import Clock
 from bookings.gateways import Gateway, MadeRefund, gateway_of
 from bookings.models import Heartbeat, Payment, Provider
-from bookings.refunds.reconciling import touched_since
 from topmate.env import parse_duration
 
 MARGIN = timedelta(hours=1)
@@ -122,7 +122,7 @@ class Run:
     def catch_up(self, clock: Clock) -> None:
         """Compare every payment that we or a provider touched since; each once in a run."""
         self._note(is_done=False)
-        ours = touched_since(self.since)
+        ours = _touched_since(self.since)
         self.say(
             f"{_counted(len(ours), 'payment')} touched since {_at(self.since)} by our own rows."
         )
@@ -202,6 +202,18 @@ class Run:
         self.say(
             f"{payment.booking.code}: {back} of {paid} went back without this site knowing of it."
         )
+
+
+def _touched_since(since: datetime) -> list[int]:
+    """Payments made or refunded since, the ones that were compared longest ago first."""
+    recent = Payment.objects.filter(
+        Q(paid_at__gte=since)
+        | Q(refunds__created_at__gte=since)
+        | Q(refunds__finished_at__gte=since)
+    )
+    order = F("reconciled_at").asc(nulls_first=True)
+    # Grouped here, not in the database: one payment has several refunds.
+    return list(dict.fromkeys(recent.order_by(order, "pk").values_list("pk", flat=True)))
 
 
 def _gone(pk: int) -> int:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from bookings import clocks, links
-from bookings.lifecycle.cases import close_cases
-from bookings.lifecycle.engine import tell, transition, verb
+from bookings.lifecycle.engine import close_cases, tell, transition, verb
 from bookings.models import Booking, NoShowReport, Offer
 from bookings.states import Actor, State, TransitionNotAllowed, Verb
 
