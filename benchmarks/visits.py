@@ -83,9 +83,9 @@ def pages() -> list[Page]:
 
 def _after(rows: list[tuple[Any, int]]) -> str:
     """The place in a list after which come all of `rows` but the last."""
-    from bookings.lists import keyset
+    from bookings.lists.sql import written
 
-    return keyset.write(*rows[-1])
+    return written(*rows[-1])
 
 
 def _slot_page(expert_id: int) -> Callable[[], Request]:

@@ -11,8 +11,11 @@ says so once. Only `_Statement` reads parts of Django that no release promises t
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import django
@@ -24,42 +27,48 @@ from bookings import prepared
 from bookings.orm_watch import Seen, check_columns, is_same, report, unless_surprised, watching
 
 M = TypeVar("M", bound=Model)
+R = TypeVar("R")
+"""A row of a model, or a tuple of a `values_list`."""
+Value = int | str | date | datetime
 Columns = Mapping[str, Any]
 FEW = 3
 """In a list of that length each value has a place of its own in a kept statement."""
 
 
-class Compiled(Generic[M]):
+class Compiled(Generic[R]):
     """`Compiled(make, *examples)` gives what `list(make(*values))` would for any such values.
 
-    The values are ids and texts, each once a parameter of the statement, which has no others.
+    Each value is once a parameter of the statement. What else `make` asks for, such as a state, is
+    the same each time and stands in the text: a partial index is only used for what stands there.
     """
 
-    def __init__(self, make: Callable[..., QuerySet[M]], *examples: int | str) -> None:
+    def __init__(self, make: Callable[..., QuerySet[Any, R]], *examples: Value) -> None:
         self._make, self._examples = make, examples
         self._of_thread = threading.local()  # as the connection it was compiled for
-        self._is_checked = self._is_given_up = False
+        self._is_text_checked = self._is_reading_checked = self._is_given_up = False
 
-    def __call__(self, *values: int | str) -> list[M]:
+    def __call__(self, *values: Value) -> list[R]:
         statement = self._statement()
         if statement is None:
             return list(self._make(*values))
-        if not self._is_checked:
+        if not self._is_text_checked:
             return self._watched(statement, values)
         rows = statement.fetched(values)
+        if rows and not self._is_reading_checked:  # the first rows: the ORM asks for them again
+            return self._watched(statement, values)
         try:
             return statement.read(rows)
         except Exception as error:
             self._give_up(error)
             return list(self._make(*values))
 
-    def first(self, *values: int | str) -> M | None:
+    def first(self, *values: Value) -> R | None:
         return next(iter(self(*values)), None)
 
-    def _statement(self) -> _Statement[M] | None:
+    def _statement(self) -> _Statement[R] | None:
         if self._is_given_up:
             return None
-        statement: _Statement[M] | None = getattr(self._of_thread, "statement", None)
+        statement: _Statement[R] | None = getattr(self._of_thread, "statement", None)
         if statement is None:
             try:
                 statement = _Statement(self._make(*self._examples), self._examples)
@@ -70,18 +79,18 @@ class Compiled(Generic[M]):
             self._of_thread.statement = statement
         return statement
 
-    def _watched(self, statement: _Statement[M], values: tuple[int | str, ...]) -> list[M]:
-        """The ORM's rows. Reading is checked as soon as there is a row to read."""
+    def _watched(self, statement: _Statement[R], values: tuple[Value, ...]) -> list[R]:
+        """The ORM's rows. Reading them is checked as soon as there is one."""
         with watching("SELECT") as seen:
             found = list(self._make(*values))
         try:
             sql, _ = seen.only()
-            if sql != statement.sql:
-                raise ValueError(f"{sql} is not {statement.sql}")
+            if sql != statement.written_by_orm:
+                raise ValueError(f"{sql} is not {statement.written_by_orm}")
             read = statement.read(seen.rows)
             if len(read) != len(found) or not all(map(is_same, read, found)):
                 raise ValueError(f"rows of {sql} are read differently")
-            self._is_checked = bool(found)
+            self._is_text_checked, self._is_reading_checked = True, bool(found)
         except Exception as error:
             self._give_up(error)
         return found
@@ -91,13 +100,18 @@ class Compiled(Generic[M]):
         report(error)
 
 
-class _Statement(Generic[M]):
-    def __init__(self, queryset: QuerySet[M], examples: tuple[int | str, ...]) -> None:
+class _Statement(Generic[R]):
+    def __init__(self, queryset: QuerySet[Any, R], examples: tuple[Value, ...]) -> None:
         compiler: Any = queryset.query.get_compiler(DEFAULT_DB_ALIAS)
-        self.sql, parameters = compiler.as_sql()
-        if set(parameters) != set(examples) or len(parameters) != len(set(examples)):
-            raise ValueError(f"{parameters} are not the values {examples}")
-        self.order = [examples.index(parameter) for parameter in parameters]
+        self.written_by_orm, parameters = compiler.as_sql()
+        self.sql, self.order = _with_constants(self.written_by_orm, parameters, examples)
+        self.convert = compiler.apply_converters
+        self.converters = compiler.get_converters([column[0] for column in compiler.select])
+        self.model: type[Model] | None = None
+        if queryset.query.default_cols:  # else a `values_list`, whose rows are tuples
+            self._read_rows_of(queryset, compiler)
+
+    def _read_rows_of(self, queryset: QuerySet[Any, R], compiler: Any) -> None:
         self.model = queryset.model
         at = compiler.klass_info["select_fields"]
         self.own = slice(at[0], at[-1] + 1)
@@ -107,24 +121,55 @@ class _Statement(Generic[M]):
             shape.append(queryset._fetch_mode)  # type: ignore[attr-defined]
         self.related = orm_query.get_related_populators(*shape)
         self.annotations: dict[str, int] = compiler.annotation_col_map
-        self.convert = compiler.apply_converters
-        self.converters = compiler.get_converters([column[0] for column in compiler.select])
 
-    def fetched(self, values: tuple[int | str, ...]) -> Any:
-        with prepared.executed(self.sql, [values[place] for place in self.order]) as cursor:
+    def fetched(self, values: tuple[Value, ...]) -> Any:
+        with prepared.executed(self.sql, [_sent(values[place]) for place in self.order]) as cursor:
             rows: list[Any] = cursor.fetchall()
         return rows
 
-    def read(self, rows: Sequence[Any]) -> list[M]:
-        found = []
-        for row in self.convert(rows, self.converters):
-            one = self.model.from_db(DEFAULT_DB_ALIAS, self.names, row[self.own])
+    def read(self, rows: Sequence[Any]) -> list[R]:
+        found: list[Any] = []
+        converted = self.convert(rows, self.converters) if self.converters else rows
+        if self.model is None:
+            return [tuple(row) for row in converted]  # type: ignore[misc]
+        for row in converted:
+            one: Any = self.model.from_db(DEFAULT_DB_ALIAS, self.names, row[self.own])
             for related in self.related:
                 related.populate(row, one)
             for name, place in self.annotations.items():
                 setattr(one, name, row[place])
             found.append(one)
         return found
+
+
+def _sent(value: Value) -> Any:
+    """As the ORM hands it to the driver: SQLite has no instants."""
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    return connection.ops.adapt_datefield_value(value) if isinstance(value, date) else value
+
+
+def _with_constants(
+    sql: str, parameters: Sequence[Any], examples: tuple[Value, ...]
+) -> tuple[str, list[int]]:
+    """The text with a place for each value only, and which of the values stands in each."""
+    sent = [_sent(example) for example in examples]
+    order = [sent.index(parameter) for parameter in parameters if parameter in sent]
+    pieces = sql.split("%s")
+    if len(pieces) != len(parameters) + 1 or sorted(order) != list(range(len(sent))):
+        raise ValueError(f"{parameters} are not the values {examples}")
+    places = ("%s" if parameter in sent else _literal(parameter) for parameter in parameters)
+    return "".join(map("".join, zip(pieces, [*places, ""], strict=True))), order
+
+
+def _literal(constant: object) -> str:
+    """Of the names that are in the code, such as a state."""
+    if isinstance(constant, str) and _NAME.fullmatch(constant):
+        return f"'{constant}'"
+    raise ValueError(f"{constant!r} is neither one of the values nor a name")
+
+
+_NAME = re.compile("[a-z_]+", re.ASCII)
 
 
 def insert(rows: Sequence[M], *, once: str = "") -> Sequence[M]:
@@ -146,8 +191,7 @@ def insert(rows: Sequence[M], *, once: str = "") -> Sequence[M]:
         return _insert_by_orm(rows, once)
     sql, fields = kept
     values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields]
-    with prepared.changed(sql, values) as cursor:
-        (row.pk,) = cursor.fetchone()
+    prepared.inserted(sql, values, partial(setattr, row, "pk"))
     row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
     return rows
 

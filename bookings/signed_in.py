@@ -1,4 +1,8 @@
-"""Who a session belongs to: asked in every request, so by a statement that is kept."""
+"""Who a session belongs to: asked in every request, so by two statements that are kept.
+
+The session's own saves an eighth of the minimal page (2026-11-30). Without it `SESSION_ENGINE` is
+Django's `sessions.backends.db`; the sessions are the same.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,12 @@ from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.signals import user_logged_in
+from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
+from django.contrib.sessions.models import Session
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from bookings import printed_passwords
+from bookings import database_time, printed_passwords
 from bookings.compiled import Compiled
 from bookings.models import User
 from topmate.proxies import client_ip
@@ -18,6 +24,18 @@ from topmate.proxies import client_ip
 logger = logging.getLogger(__name__)
 
 _BY_ID = Compiled(lambda pk: User.objects.filter(pk=pk), 1)
+_BY_KEY = Compiled(lambda key: Session.objects.filter(session_key=key), "0")
+
+
+class SessionStore(DatabaseSessions):
+    """Django's own; the row comes by a kept statement."""
+
+    def _get_session_from_db(self) -> Session | None:
+        session = _BY_KEY.first(self.session_key or "")
+        if session is not None and session.expire_date > database_time.now():
+            return session
+        self._session_key = None
+        return None
 
 
 class Backend(ModelBackend):

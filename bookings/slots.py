@@ -2,34 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 
 from django.db.models import Q, QuerySet
 
 from bookings import clocks, zones
+from bookings.compiled import Compiled
 from bookings.free_times import Availability, Interval, Spell, free_starts
-from bookings.models import Booking, Checkout, Expert, Offer, Service
+from bookings.models import (
+    Booking,
+    Checkout,
+    DateOverride,
+    Expert,
+    Offer,
+    Service,
+    WeeklyHours,
+)
 from bookings.states import HOLDS_A_SLOT, State
 
 KEEPS_THE_EXPERT_BUSY = HOLDS_A_SLOT | {State.COMPLETED, State.CONTESTED}
 """A call that was held has its buffer after it, whatever was written down about it since."""
 LONGEST_BUFFER = timedelta(minutes=2**15 - 1)
 """What the column of an expert's buffer can hold."""
+NO_ROW = 0
+"""No row has this id."""
+
+
+_WEEKLY = Compiled(
+    lambda expert_id: (
+        WeeklyHours.objects.filter(expert_id=expert_id)
+        .order_by()
+        .values_list("weekday", "starts_local", "ends_local")
+    ),
+    1,
+)
+_DAYS = Compiled(
+    lambda expert_id, since: (
+        DateOverride.objects.filter(expert_id=expert_id, date__gte=since)
+        .order_by()
+        .values_list("date", "starts_local", "ends_local")
+    ),
+    1,
+    date.max,
+)
 
 
 def availability_of(expert: Expert, *, since: date = date.min) -> Availability:
     """Their hours; days of their own from `since` on. No hours at all where their zone is not
     known: nobody can say when their nine o'clock is."""
     weekly: dict[int, list[Spell]] = {}
-    hours = expert.weekly_hours.order_by()
-    days = expert.date_overrides.order_by().filter(date__gte=since)
-    if not zones.is_known(expert.time_zone):
-        hours, days = hours.none(), days.none()
-    for weekday, starts, ends in hours.values_list("weekday", "starts_local", "ends_local"):
-        weekly.setdefault(weekday, []).append((starts, ends))
     overrides: dict[date, list[Spell]] = {}
-    for day, opens, closes in days.values_list("date", "starts_local", "ends_local"):
+    is_known = zones.is_known(expert.time_zone)
+    for weekday, starts, ends in _WEEKLY(expert.pk) if is_known else ():
+        weekly.setdefault(weekday, []).append((starts, ends))
+    for day, opens, closes in _DAYS(expert.pk, since) if is_known else ():
         spells = overrides.setdefault(day, [])
         if opens is not None and closes is not None:
             spells.append((opens, closes))
@@ -109,52 +136,62 @@ def still_free(booking: Booking, starts: Sequence[datetime], *, now: datetime) -
     )
 
 
-def _taken(
-    expert: Expert, earliest: datetime, latest: datetime, *, now: datetime, apart_from: int | None
-) -> list[Interval]:
-    return [
-        *_busy(expert.pk, earliest, latest, now=now, apart_from=apart_from),
-        *_held(expert, earliest, latest, now=now),
-    ]
-
-
-def _busy(
-    expert_id: int,
-    earliest: datetime,
-    latest: datetime,
-    *,
-    now: datetime,
-    apart_from: int | None,
-) -> Iterable[Interval]:
-    """Times of the expert's calls. A call that is moved does not stand in its own way.
-
-    A call that was cancelled or refunded keeps its time while that can be undone.
-    An index knows when calls end, not until when the expert is busy: without the bound on
-    `ends_at` all calls of a life would be looked through.
-    """
-    return (
-        _calls(expert_id, earliest, latest)
-        .filter(Q(state__in=KEEPS_THE_EXPERT_BUSY) | Q(undo_until__gt=now))
-        .exclude(pk=apart_from or 0)
-        .values_list("starts_at", "busy_until")
-    )
-
-
-def _calls(expert_id: int, earliest: datetime, latest: datetime) -> QuerySet[Booking]:
+def _calls(
+    expert_id: int, ends_after: datetime, busy_after: datetime, starts_before: datetime
+) -> QuerySet[Booking]:
     """An index knows when calls end, not until when the expert is busy: without the bound on
     `ends_at` all calls of a life would be looked through."""
     return Booking.objects.filter(
         expert_id=expert_id,
-        ends_at__gt=earliest - LONGEST_BUFFER,
-        busy_until__gt=earliest,
-        starts_at__lt=latest,
+        ends_at__gt=ends_after,
+        busy_until__gt=busy_after,
+        starts_at__lt=starts_before,
     )
+
+
+_DATES = [datetime(2000, 1, day, tzinfo=UTC) for day in (1, 2, 3, 4)]
+_BUSY = Compiled(
+    lambda expert_id, ends_after, busy_after, starts_before, now, apart_from: (
+        _calls(expert_id, ends_after, busy_after, starts_before)
+        .filter(Q(state__in=KEEPS_THE_EXPERT_BUSY) | Q(undo_until__gt=now))
+        .exclude(pk=apart_from)
+        .values_list("starts_at", "busy_until")
+    ),
+    1,
+    *_DATES,
+    2,
+)
+"""Times of an expert's calls. A call that was cancelled or refunded keeps its time while that can
+be undone. A call that is moved, `apart_from`, does not stand in its own way."""
+_HELD = Compiled(
+    lambda expert_id, ends_after, starts_before, now, apart_from: (
+        Checkout.objects.holding(now)
+        .filter(expert_id=expert_id, ends_at__gt=ends_after, starts_at__lt=starts_before)
+        .exclude(pk=apart_from)
+        .values_list("starts_at", "ends_at")
+    ),
+    1,
+    *_DATES[:3],
+    2,
+)
+"""Times that somebody is paying for at this moment."""
+
+
+def _taken(
+    expert: Expert, earliest: datetime, latest: datetime, *, now: datetime, apart_from: int | None
+) -> list[Interval]:
+    longest_ago = earliest - LONGEST_BUFFER
+    return [
+        *_BUSY(expert.pk, longest_ago, earliest, latest, now, apart_from or NO_ROW),
+        *_held(expert, earliest, latest, now=now),
+    ]
 
 
 def is_taken(checkout: Checkout) -> bool:
     """Whether a call lies where this purchase wants one: the database would refuse it."""
     end = _until(checkout.expert, checkout.ends_at)
-    calls = _calls(checkout.expert_id, checkout.starts_at, end)
+    starts = checkout.starts_at
+    calls = _calls(checkout.expert_id, starts - LONGEST_BUFFER, starts, end)
     return calls.filter(state__in=HOLDS_A_SLOT).exists()
 
 
@@ -176,12 +213,8 @@ def _held(
     *,
     now: datetime,
     apart_from: int | None = None,
-) -> Iterable[Interval]:
-    """Times that somebody is paying for at this moment."""
+) -> list[Interval]:
+    """Times that somebody is paying for at this moment, with the buffer after them."""
     buffer = timedelta(minutes=expert.buffer_minutes)
-    held = Checkout.objects.holding(now).filter(
-        expert=expert, ends_at__gt=earliest - buffer, starts_at__lt=latest
-    )
-    held = held.exclude(pk=apart_from or 0)
-    for starts_at, ends_at in held.values_list("starts_at", "ends_at"):
-        yield starts_at, ends_at + buffer
+    kept = _HELD(expert.pk, earliest - buffer, latest, now, apart_from or NO_ROW)
+    return [(starts_at, ends_at + buffer) for starts_at, ends_at in kept]

@@ -4,7 +4,7 @@ addresses, A06 a site others can reach, A07 what is kept and logged, A08 forms o
 
 from __future__ import annotations
 
-_READING = "topmate/reading.py"
+_READING = "topmate/middleware.py"
 _LIMITS = "bookings/sign_in_limits.py"
 _UNREADABLE = "tests/test_attacks_unreadable.py"
 _PASSWORDS = "tests/test_attacks_wrong_passwords.py"
@@ -112,14 +112,14 @@ ACCESS: tuple[tuple[str, str, str, str, str, str], ...] = (
     ),
     (
         "A06", "A site others can reach does not sell by the sandbox",
-        "topmate/payments.py",
+        "topmate/services.py",
         'if is_public and not has_keys and wish != "none":',
         "if False:",
         _PUBLIC,
     ),
     (
         "A06", "has a key nobody can guess",
-        "topmate/keys.py",
+        "topmate/private_files.py",
         "if is_public and is_poor(given):",
         "if False:",
         _PUBLIC,

@@ -257,7 +257,7 @@ def test_a_list_of_staff_is_read_rightly(
     settings.STAFF_EMAIL = load_settings(STAFF_EMAIL=given)["STAFF_EMAIL"]
     assert found == settings.STAFF_EMAIL
     row = emails.queue("staff_sweep_late", now=NOW)
-    assert emails.deliver_all([row.pk], now=NOW) is bool(found)
+    assert emails.deliver_all([row.pk], now=NOW) == bool(found)
     if found:
         wires = [addresses.on_the_wire(address) for address in found]
         assert mailbox.received[0].recipients == wires

@@ -142,7 +142,7 @@ def test_the_first_page_says_what_waits(client: Client, staff: User) -> None:
 
 
 def test_an_old_heartbeat_raises_the_alarm_on_every_page(client: Client, staff: User) -> None:
-    alarm = "Nothing watches the deadlines."
+    alarm = "Deadlines are not being watched."
     assert alarm in client.get("/admin/").content.decode()
     beat = Heartbeat.objects.create(name="sweep", finished_at=timezone.now())
     assert alarm not in client.get("/admin/").content.decode()

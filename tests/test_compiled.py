@@ -13,7 +13,7 @@ from django.db.models import F, Model, QuerySet
 from bookings import compiled
 from bookings import links as links_module
 from bookings.compiled import Compiled
-from bookings.models import Booking, OutboxEmail, PrivateLink, TimelineEvent
+from bookings.models import Booking, DateOverride, Expert, OutboxEmail, PrivateLink, TimelineEvent
 from bookings.states import State
 from tests.builders import DAY, NOW, make_in_state
 
@@ -69,12 +69,81 @@ def test_every_value_counts() -> None:
     assert kept.first(mine.expert_id, "TM-XXXXXXX") is None
 
 
-def test_a_statement_with_another_parameter_is_not_kept(surprises: list[Exception]) -> None:
+def test_a_name_that_is_the_same_each_time_stands_in_the_text(
+    surprises: list[Exception], django_assert_num_queries: Any
+) -> None:
+    """A partial index is only used for what stands there."""
     kept = Compiled(lambda pk: Booking.objects.filter(pk=pk, state="scheduled"), 1)
     mine, other = make_in_state(State.SCHEDULED), make_in_state(State.COMPLETED)
+    assert (kept(mine.pk), kept(other.pk)) == ([mine], [])
+    with django_assert_num_queries(1) as asked:
+        assert (kept(mine.pk), surprises) == ([mine], [])
+    assert "= 'scheduled'" in asked[0]["sql"]
+    statement = kept._statement()
+    assert statement is not None
+    assert "= 'scheduled'" in statement.sql
+
+
+@pytest.mark.parametrize("constant", ["it's", "10%s", "", "ſ", "A", 7])
+def test_a_statement_with_another_constant_is_not_kept(
+    constant: Any, surprises: list[Exception]
+) -> None:
+    kept = (
+        Compiled(lambda pk: Booking.objects.filter(pk=pk).exclude(price_minor=constant), 1)
+        if (isinstance(constant, int))
+        else Compiled(lambda pk: Booking.objects.filter(pk=pk).exclude(buyer_name=constant), 1)
+    )
+    mine = make_in_state(State.SCHEDULED)
     for _ in range(2):
-        assert (kept(mine.pk), kept(other.pk)) == ([mine], [])
-    assert ["are not the values" in str(surprise) for surprise in surprises] == [True]
+        assert kept(mine.pk) == ([] if constant == mine.buyer_name else [mine])
+    assert ["neither one of the values nor a name" in str(no) for no in surprises] == [True]
+
+
+def test_a_value_that_is_not_asked_for_is_not_kept(surprises: list[Exception]) -> None:
+    kept = Compiled(lambda pk, _: Booking.objects.filter(pk=pk), 1, 2)
+    mine = make_in_state(State.SCHEDULED)
+    assert kept(mine.pk, 5) == [mine]
+    assert ["are not the values" in str(no) for no in surprises] == [True]
+
+
+def test_rows_of_values_and_instants_are_the_same(
+    surprises: list[Exception], django_assert_num_queries: Any
+) -> None:
+    def times(before: Any) -> QuerySet[Booking, Any]:
+        asked = Booking.objects.filter(starts_at__lt=before)
+        return asked.order_by("id").values_list("starts_at", "code", "policy")
+
+    def days(since: Any) -> QuerySet[DateOverride, Any]:
+        return DateOverride.objects.filter(date__gte=since).values_list("date", "starts_local")
+
+    starts = [make_in_state(state).starts_at for state in State]
+    expert = Expert.objects.latest("id")
+    for number in range(3):
+        expert.date_overrides.create(date=NOW.date() + number * DAY)
+    kept_times, kept_days = Compiled(times, NOW), Compiled(days, NOW.date())
+    for number in (0, 1, 2):
+        before, since = max(starts) + number * DAY, NOW.date() + number * DAY
+        expected = list(times(before)), list(days(since))
+        with django_assert_num_queries(2):
+            assert (kept_times(before), kept_days(since)) == expected
+        assert [len(rows) for rows in expected] == [len(starts) - (number == 0), 3 - number]
+    assert surprises == []
+
+
+def test_a_statement_that_finds_nothing_is_kept_and_its_first_rows_are_checked(
+    surprises: list[Exception], monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    kept = Compiled(own, 1, "TM-0000000")
+    made: list[int] = []
+    monkeypatch.setattr(kept, "_make", lambda *values: made.append(1) or own(*values))
+    for _ in range(3):
+        assert kept(1, "TM-XXXXXXX") == []
+    assert len(made) == 2  # put together, and run by the ORM once
+    booking = make_in_state(State.SCHEDULED)
+    for expected in (2, 1):  # the rows are looked at beside the ORM's, then believed
+        with django_assert_num_queries(expected):
+            assert kept(booking.expert_id, booking.code) == [booking]
+    assert (len(made), surprises) == (3, [])
 
 
 @pytest.mark.django_db(transaction=True)

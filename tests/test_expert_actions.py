@@ -81,7 +81,7 @@ def test_a_result_names_its_call_and_leads_there_when_undo_is_over(
     assert link in html
     gone = html.split("data-gone-at")[1].split("</form>")[0]
     assert "Undo" in gone
-    assert "See the call" not in gone
+    assert "View the call" not in gone
 
 
 def test_without_scripts_the_list_comes_back_with_a_message_and_undo(

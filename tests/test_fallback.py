@@ -63,7 +63,8 @@ def begin_anew(monkeypatch: pytest.MonkeyPatch, surprises: list[Exception]) -> A
     def begin() -> None:
         for kept in kept_by_modules():
             monkeypatch.setattr(kept, "_of_thread", threading.local())
-            monkeypatch.setattr(kept, "_is_checked", False)
+            monkeypatch.setattr(kept, "_is_text_checked", False)
+            monkeypatch.setattr(kept, "_is_reading_checked", False)
             monkeypatch.setattr(kept, "_is_given_up", False)
         monkeypatch.setattr(compiled, "_INSERTS", {})
         monkeypatch.setattr(compiled, "_UPDATES", {})

@@ -102,7 +102,7 @@ def test_a_report_opens_the_case_and_says_what_comes(client: Client) -> None:
         "If there is no answer, you get ₹2,400 back automatically." in text
     )
     assert "You reported this call on Mon 23 Nov" in text
-    assert "Here is where it stands." in text
+    assert "This is its current status." in text
     assert "I waited for 25 minutes." in text
     row = NoShowReport.objects.get(booking=booking)
     assert (row.reason, row.text) == ("expert_absent", "I waited for 25 minutes.")
@@ -124,7 +124,7 @@ def test_it_did_happen_changes_nothing(client: Client) -> None:
     path = address(booking, "report")
     before = all_rows()
     answer = client.post(path, {"happened": "1"})
-    assert "Good to hear that it happened" in read(answer)
+    assert "Good to hear that the call took place" in read(answer)
     assert all_rows() == before
 
 
@@ -162,7 +162,7 @@ def test_withdrawing_is_asked_for_once_more(client: Client) -> None:
     path = address(booking, "report", "withdraw_report")
     text = read(client.get(path))
     assert "Withdraw your report?" in text
-    assert "You do not get ₹2,400 back by itself any more." in text
+    assert "You no longer get ₹2,400 back automatically." in text
     assert state_of(booking) == State.NO_SHOW_REPORTED
     text = read(client.post(path, follow=True))
     assert "Your report is withdrawn." in text

@@ -23,7 +23,7 @@ from tests import shoppers
 from tests.builders import DAY, make_booking, make_service
 from tests.follower_pages import PAGES, address, in_state, read
 from tests.shoppers import buy
-from topmate.mailed_links import meant
+from topmate.middleware import meant
 
 pytestmark = pytest.mark.django_db
 expert, no_keys = shoppers.expert, shoppers.no_keys

@@ -17,7 +17,8 @@ from django.db import connection
 from django.utils import timezone
 
 from bookings import lists
-from bookings.lists import PastFilter, keyset
+from bookings.lists import PastFilter
+from bookings.lists.sql import written
 from bookings.models import Booking, Expert, OutboxEmail, ProviderEvent, Refund
 from tests.plans import statements
 
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.django_db
 NOW = timezone.now()
 number = itertools.count()
 FAR = timedelta(days=1000)
-BACK, AHEAD = keyset.write(NOW - FAR, 10**6), keyset.write(NOW + FAR, 10**6)
+BACK, AHEAD = written(NOW - FAR, 10**6), written(NOW + FAR, 10**6)
 SEARCH = {"search": "nair"}
 
 Look = Callable[[Expert], Any]

@@ -7,12 +7,21 @@ from datetime import UTC
 from typing import Any
 
 import pytest
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    DatabaseError,
+    IntegrityError,
+    connection,
+    connections,
+    transaction,
+)
 from django.test.utils import CaptureQueriesContext
 
-from bookings import compiled, lists, prepared
-from bookings.models import Booking, Expert
-from tests.builders import NOW, make_booking, report
+from bookings import compiled, links, lists, prepared
+from bookings.models import Booking, Expert, PrivateLink
+from bookings.prepared import sent_together
+from bookings.states import State
+from tests.builders import DAY, NOW, make_booking, make_in_state, report
 
 pytestmark = pytest.mark.django_db
 
@@ -133,3 +142,50 @@ def test_a_kept_statement_is_never_planned_again() -> None:
         )
         generic, custom = cursor.fetchone()
     assert (generic >= 7, custom) == (True, 0)
+
+
+def new_link(booking: Booking) -> PrivateLink:
+    return PrivateLink(booking=booking, purpose="contest", created_at=NOW, expires_at=NOW + DAY)
+
+
+def current_links(booking: Booking) -> set[str]:
+    return set(booking.links.filter(superseded_at=None).values_list("purpose", flat=True))
+
+
+def test_what_is_sent_together_is_written_and_its_ids_are_known_afterwards() -> None:
+    booking = make_in_state(State.SCHEDULED)
+    links.issue(booking, "status", now=NOW)
+    booking.links.filter(purpose="contest").delete()
+    of_status = {"booking_id": booking.pk, "purpose": "status"}
+    for _ in range(3):  # put together, kept, and prepared
+        with transaction.atomic():
+            link = new_link(booking)
+            with sent_together(), sent_together():
+                compiled.insert([link])
+                compiled.update(PrivateLink, of_status, {"superseded_at": NOW})
+                assert Booking.objects.filter(pk=booking.pk).exists()
+            assert booking.links.get(purpose="contest") == link
+            assert "status" not in current_links(booking)
+            transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize("is_read_inside", [True, False])
+def test_an_error_among_what_is_sent_together_takes_all_of_it_back(is_read_inside: bool) -> None:
+    booking = make_in_state(State.SCHEDULED)
+    links.issue(booking, "status", now=NOW)
+    links.issue(booking, "contest", now=NOW)
+    of_status = {"booking_id": booking.pk, "purpose": "status"}
+
+    def write() -> None:
+        booking.events.create(verb="note", actor_kind="system", at=NOW)
+        with sent_together():
+            compiled.update(PrivateLink, of_status, {"superseded_at": NOW})
+            compiled.insert([new_link(booking)])
+            if is_read_inside:
+                Booking.objects.filter(pk=booking.pk).exists()
+
+    with pytest.raises(IntegrityError) as refused, transaction.atomic():
+        write()
+    assert "privatelink" in str(refused.value) or "one_current" in str(refused.value)
+    assert {"status", "contest"} <= current_links(booking)
+    assert not booking.events.filter(verb="note").exists()

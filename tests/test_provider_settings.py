@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from topmate import payments
+from topmate import services
 from topmate.env import Env
 
 STRIPE = "https://api.stripe.com"
@@ -13,7 +13,7 @@ STRIPE = "https://api.stripe.com"
 
 def base_of(url: str, key: str = "sk_test_x") -> str:
     env = Env({"STRIPE_API_BASE": url})
-    found = payments.api_base(env, "STRIPE", STRIPE, key, is_public=False)
+    found = services.api_base(env, "STRIPE", STRIPE, key, is_public=False)
     env.finish()
     return found
 
@@ -49,7 +49,7 @@ def test_a_live_key_never_goes_over_plain_http(key: str) -> None:
 @pytest.mark.parametrize("key", ["pk_test_x", "pk_live_x", "sk_test_ä"])
 def test_a_key_that_cannot_be_right_is_refused_without_showing_it(key: str) -> None:
     env = Env({"STRIPE_SECRET_KEY": key})
-    payments.stripe_key(env)
+    services.stripe_key(env)
     with pytest.raises(ImproperlyConfigured, match="STRIPE_SECRET_KEY") as refused:
         env.finish()
     assert key not in str(refused.value)
@@ -65,9 +65,9 @@ def test_a_key_that_cannot_be_right_is_refused_without_showing_it(key: str) -> N
 )
 def test_razorpays_keys_come_together(given: dict[str, str]) -> None:
     env = Env(given)
-    payments.razorpay_keys(env)
+    services.razorpay_keys(env)
     with pytest.raises(ImproperlyConfigured, match="RAZORPAY_KEY_ID"):
         env.finish()
     right = Env({"RAZORPAY_KEY_ID": "rzp_test_x", "RAZORPAY_KEY_SECRET": "x"})
-    assert payments.razorpay_keys(right) == ("rzp_test_x", "x")
+    assert services.razorpay_keys(right) == ("rzp_test_x", "x")
     right.finish()

@@ -15,8 +15,8 @@ from unittest import mock
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from topmate.hosts import is_loopback
-from topmate.keys import is_poor
+from topmate.env import is_loopback
+from topmate.private_files import is_poor
 
 KEY = "kq8Zt1vN4xw7Lr2Yp5Hs9Jd3Fg6Bc0Mu-wT7mQe2RbXy4UoAi1Dk8Vn5Zs"
 SOUND = {

@@ -12,7 +12,7 @@ from django.test import Client, RequestFactory, override_settings
 from django.urls import include, path
 
 from topmate import logs, proxies
-from topmate.security import csp_override
+from topmate.middleware import csp_override
 
 EXPECTED = {
     "Content-Security-Policy": (

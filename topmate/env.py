@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -142,3 +143,18 @@ def user_of(parts: SplitResult) -> str:
 
 def password_of(parts: SplitResult) -> str:
     return unquote(parts.password or "")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, and nobody else's: `localhost`, with or without names in
+    front, and the addresses that never leave a machine."""
+    name = host.strip("[]").rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return address.is_loopback

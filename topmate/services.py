@@ -1,4 +1,5 @@
-"""From DATABASE_URL, REDIS_URL and EMAIL_URL to what Django and Celery want to be told."""
+"""From the environment to what Django, Celery and the gateways want to be told: database, Redis,
+mail, the site's own addresses, payment providers."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ from urllib.parse import SplitResult, quote, unquote
 
 import django
 
+from bookings import addresses
+from bookings.plain_text import one_line
 from topmate.env import Env, password_of, query_of, user_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -82,7 +85,7 @@ def _postgres(env: Env, parts: SplitResult) -> dict[str, Any]:
     options["options"] = f"{POSTGRES_OPTIONS} {options.get('options', '')}".strip()
     options.setdefault("connect_timeout", "5")
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "topmate.postgresql",
         "NAME": name,
         "USER": user_of(parts),
         "PASSWORD": password_of(parts),
@@ -237,3 +240,102 @@ def _anymail(env: Env, parts: SplitResult) -> Mail:
         demo_inbox=False,
         anymail={"REQUESTS_TIMEOUT": (3, 20), **options},
     )
+
+
+# --- Addresses of the site that mail can carry ----------------------------------------------------
+
+
+def site_address(env: Env, parts: SplitResult) -> SplitResult:
+    """SITE_URL with its host in the letters that browsers send and headers hold."""
+    host = parts.hostname or ""
+    try:
+        wire = addresses.domain_on_the_wire(host)
+    except addresses.NotAnAddress:
+        env.problem(f"SITE_URL names the host {host}; write it in its usual letters.")
+        return parts
+    port = f":{parts.port}" if parts.port else ""
+    return parts if wire == host else parts._replace(netloc=f"{wire}{port}")
+
+
+def sender(env: Env, *, site_host: str) -> str:
+    """Of all e-mails, as `Name <address>`; the domain in the letters of the wire."""
+    given = env.text("DEFAULT_FROM_EMAIL", _default_sender(site_host))
+    try:
+        name, address = addresses.read_mailbox(given)
+    except addresses.NotAnAddress:
+        env.problem(
+            f"DEFAULT_FROM_EMAIL={given!r} is not an e-mail address; "
+            "write calls@example.org or Calls, Ltd <calls@example.org>."
+        )
+        return _default_sender("")
+    return addresses.mailbox(one_line(name), addresses.on_the_wire(address))
+
+
+def _default_sender(site_host: str) -> str:
+    """A number, or a name without a dot, is a host to a browser and no domain to a mail server."""
+    try:
+        return addresses.read(f"bookings@{site_host}")
+    except addresses.NotAnAddress:
+        return "bookings@localhost"
+
+
+def staff(env: Env) -> list[str]:
+    """The addresses alone; a name beside one is of no use to us."""
+    given = env.text("STAFF_EMAIL")
+    try:
+        return [address for _, address in addresses.read_mailboxes(given)]
+    except addresses.NotAnAddress:
+        env.problem(
+            f"STAFF_EMAIL={given!r} is not a list of e-mail addresses; "
+            "write ops@example.org, boss@example.org."
+        )
+        return []
+
+
+# --- Payment providers: what the gateways want to be told; without keys the sandbox ---------------
+
+LIVE = ("sk_live_", "rk_live_", "rzp_live_")
+
+
+def sells_by_sandbox(env: Env, *, has_keys: bool, is_public: bool) -> bool:
+    """Without keys the sandbox plays the provider: on this machine only, elsewhere calls would be
+    given away. `PAYMENTS=none` is the word of an owner who sells nothing that costs money."""
+    wish = env.choice("PAYMENTS", "", ("", "none"))
+    if wish == "none" and has_keys:
+        env.problem("PAYMENTS=none and the keys of a payment provider are set; leave one out.")
+    if is_public and not has_keys and wish != "none":
+        env.problem(
+            "No payment provider has keys, and the sandbox moves no money: set STRIPE_SECRET_KEY, "
+            "or RAZORPAY_KEY_ID and RAZORPAY_KEY_SECRET, or PAYMENTS=none to offer only free calls."
+        )
+    return not (has_keys or is_public or wish)
+
+
+def api_base(env: Env, provider: str, default: str, key: str, *, is_public: bool) -> str:
+    """Where the provider is, without a slash or /v1 at the end; a stand-in may be plain HTTP."""
+    parts = env.url(f"{provider}_API_BASE", default, ("https", "http"))
+    if not parts.hostname or parts.query or parts.username:
+        env.problem(f"{provider}_API_BASE must be an address like {default}.")
+    if parts.scheme == "http" and key.startswith(LIVE):
+        env.problem(f"{provider}_API_BASE must be https: the key is a live one.")
+    elif parts.scheme == "http" and is_public:
+        env.problem(f"{provider}_API_BASE must be https on a site that others can reach.")
+    return parts.geturl().rstrip("/").removesuffix("/v1")
+
+
+def stripe_key(env: Env) -> str:
+    key = env.text("STRIPE_SECRET_KEY")
+    if key.startswith("pk_"):
+        env.problem("STRIPE_SECRET_KEY is the publishable key; the secret one starts with sk_.")
+    if not key.isascii():
+        env.problem("STRIPE_SECRET_KEY is not a key: it has letters no key has.")
+    return key
+
+
+def razorpay_keys(env: Env) -> tuple[str, str]:
+    key_id, secret = env.text("RAZORPAY_KEY_ID"), env.text("RAZORPAY_KEY_SECRET")
+    if bool(key_id) != bool(secret):
+        env.problem("RAZORPAY_KEY_ID and RAZORPAY_KEY_SECRET are set together or not at all.")
+    if ":" in key_id:
+        env.problem("RAZORPAY_KEY_ID has a colon in it; is it the key's id?")
+    return key_id, secret

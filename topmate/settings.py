@@ -9,10 +9,9 @@ from typing import Any
 
 import django
 
-from topmate import keys, logs, payments, private_files, senders, services
-from topmate.env import Env
+from topmate import logs, private_files, services
+from topmate.env import Env, is_loopback
 from topmate.generics import allow_type_arguments
-from topmate.hosts import is_loopback
 
 allow_type_arguments()
 env = Env(os.environ)
@@ -27,7 +26,7 @@ _in_url = f"[{_address}]" if ":" in _address else _address
 _site = env.url("SITE_URL", f"http://{_in_url}:{_port}", ("http", "https"))
 if not _site.hostname or _site.path.strip("/") or _site.query or _site.username:
     env.problem("SITE_URL must be a scheme and a host only, like https://calls.example.org.")
-_site = senders.site(env, _site)
+_site = services.site_address(env, _site)
 SITE_URL = f"{_site.scheme}://{_site.netloc}"
 SITE_NAME = env.text("SITE_NAME", "Topmate")
 IS_HTTPS = _site.scheme == "https"
@@ -42,8 +41,8 @@ if not ALLOWED_HOSTS:
     ALLOWED_HOSTS = sorted({_own, _in_url, "localhost", "127.0.0.1", "[::1]"})
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0, low=0, high=10)
-SECRET_KEY = keys.secret_key(env, DATA_DIR, is_public=IS_PUBLIC, is_https=IS_HTTPS)
-SECRET_KEY_FALLBACKS = keys.fallbacks(env, is_public=IS_PUBLIC)
+SECRET_KEY = private_files.secret_key(env, DATA_DIR, is_public=IS_PUBLIC, is_https=IS_HTTPS)
+SECRET_KEY_FALLBACKS = private_files.fallbacks(env, is_public=IS_PUBLIC)
 if IS_PUBLIC and DEBUG:
     env.problem("DEBUG shows secrets to visitors; leave it out on a site that others can reach.")
 
@@ -64,9 +63,9 @@ INSTALLED_APPS = [
     "bookings",
 ]
 MIDDLEWARE = [
-    "topmate.security.SecurityHeadersMiddleware",  # outermost: errors get the headers too
-    "topmate.reading.ReadableRequestMiddleware",
-    "topmate.mailed_links.MailedLinkMiddleware",
+    "topmate.middleware.SecurityHeadersMiddleware",  # outermost: errors get the headers too
+    "topmate.middleware.ReadableRequestMiddleware",
+    "topmate.middleware.MailedLinkMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -118,21 +117,21 @@ globals().update(_mail.settings())  # MAILERS, or EMAIL_* before Django 6.1
 DEMO_INBOX = _mail.demo_inbox
 MAIL_IN_FLIGHT = env.number("MAIL_IN_FLIGHT", 8, low=1, high=100)
 ANYMAIL = _mail.anymail
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = senders.sender(env, site_host=_site.hostname or "")
-STAFF_EMAIL = senders.staff(env)
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = services.sender(env, site_host=_site.hostname or "")
+STAFF_EMAIL = services.staff(env)
 
 # --- Payment providers: a provider without keys has no gateway ---------------------------------
-STRIPE_SECRET_KEY = payments.stripe_key(env)
-STRIPE_API_BASE = payments.api_base(
+STRIPE_SECRET_KEY = services.stripe_key(env)
+STRIPE_API_BASE = services.api_base(
     env, "STRIPE", "https://api.stripe.com", STRIPE_SECRET_KEY, is_public=IS_PUBLIC
 )
 STRIPE_WEBHOOK_SECRET = env.items("STRIPE_WEBHOOK_SECRET", [])
-RAZORPAY_KEY_ID, RAZORPAY_KEY_SECRET = payments.razorpay_keys(env)
-RAZORPAY_API_BASE = payments.api_base(
+RAZORPAY_KEY_ID, RAZORPAY_KEY_SECRET = services.razorpay_keys(env)
+RAZORPAY_API_BASE = services.api_base(
     env, "RAZORPAY", "https://api.razorpay.com", RAZORPAY_KEY_ID, is_public=IS_PUBLIC
 )
 RAZORPAY_WEBHOOK_SECRET = env.items("RAZORPAY_WEBHOOK_SECRET", [])
-SELLS_BY_SANDBOX = payments.sells_by_sandbox(
+SELLS_BY_SANDBOX = services.sells_by_sandbox(
     env, has_keys=bool(STRIPE_SECRET_KEY or RAZORPAY_KEY_ID), is_public=IS_PUBLIC
 )
 PROVIDER_TIMEOUT = env.duration("PROVIDER_TIMEOUT", "20s", high=timedelta(seconds=40))
@@ -176,7 +175,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "sign_in", "need_action", "sign_in"
 PASSWORD_RESET_TIMEOUT = 60 * 60 * 4
 # In the database: signing in and out must hold while the cache is down, and is rarely written.
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "bookings.signed_in"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
 AXES_HANDLER = "bookings.sign_in_limits.Handler"
 AXES_USERNAME_FORM_FIELD = "username"  # what Django's forms call it, also when it is an e-mail

@@ -12,7 +12,7 @@ from django.urls import reverse
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "topmate.settings")
 django.setup(set_prefix=False)
 
-from topmate.reading import Request  # noqa: E402  a request needs the settings
+from topmate.middleware import Request  # noqa: E402  a request needs the settings
 
 
 class Application(WSGIHandler):

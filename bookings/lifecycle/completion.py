@@ -9,6 +9,7 @@ from bookings import compiled, links, rules
 from bookings.lifecycle import ending
 from bookings.lifecycle.engine import close_cases, tell, transition, verb
 from bookings.models import Booking, CompletionMark, Contest, NoShowReport, Offer
+from bookings.prepared import sent_together
 from bookings.states import Actor, State, TransitionNotAllowed, Verb
 
 
@@ -47,18 +48,20 @@ def mark_completed(
         resume_state="",
         resume_deadline_at=None,
     )
-    close_cases(
-        [event],
-        now=now,
-        report=NoShowReport.Outcome.COMPLETED,
-        offer=Offer.Outcome.CLOSED,
-    )
     mark = CompletionMark(
         booking=booking, attempt=booking.attempt, note=note, marked_at=now, made_by=event, **details
     )
-    compiled.insert([mark])
-    links.issue(booking, links.Purpose.CONTEST, now=now, by=event, and_revoke=[links.Purpose.PICK])
-    tell([event], now=now)
+    contest, pick = links.Purpose.CONTEST, links.Purpose.PICK
+    with sent_together():
+        close_cases(
+            [event],
+            now=now,
+            report=NoShowReport.Outcome.COMPLETED,
+            offer=Offer.Outcome.CLOSED,
+        )
+        compiled.insert([mark])
+        links.issue(booking, contest, now=now, by=event, and_revoke=[pick])
+        tell([event], now=now)
 
 
 def _check_mark(

@@ -5,9 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bookings.lists import hydrated, keyset
-from bookings.lists.extras import HISTORY, REPORT
-from bookings.lists.statements import Statement, aware
+from bookings.lists.sql import (
+    HISTORY,
+    REPORT,
+    Statement,
+    aware,
+    read_bookings,
+    read_position,
+    written,
+)
 from bookings.models import Booking, Expert, as_code
 from bookings.policy import Policy
 
@@ -82,7 +88,7 @@ def row(expert: Expert, code: str) -> Booking | None:
     """One booking with everything that any list shows of it."""
     call = Statement(expert, "ends_at", (REPORT, HISTORY))
     call.where("b.code = %s", code)
-    return next(hydrated.bookings(call.rows(1), call), None)
+    return next(read_bookings(call.rows(1), call), None)
 
 
 def several(expert: Expert, codes: list[str]) -> list[Booking]:
@@ -164,7 +170,7 @@ _OUTCOME = {
 
 def _page(calls: Statement, search: str, after: str) -> Page:
     """By keyset: page 4000 costs what page 1 costs, and a new row shifts nothing."""
-    if (position := keyset.read(after)) is not None:
+    if (position := read_position(after)) is not None:
         calls.after(position)
     if code := as_code(search):
         calls.where("b.code = %s", code)
@@ -176,10 +182,10 @@ def _page(calls: Statement, search: str, after: str) -> Page:
         found = calls.matching(search, PAGE + 1)
     else:
         found = calls.rows(PAGE + 1)
-    shown = list(hydrated.bookings(found[:PAGE], calls))
+    shown = list(read_bookings(found[:PAGE], calls))
     if len(found) > PAGE:
         last = shown[-1]
-        return Page(shown, keyset.write(getattr(last, calls.order), last.pk))
+        return Page(shown, written(getattr(last, calls.order), last.pk))
     if end is not None:
-        return Page(shown, keyset.write(*end), is_cut_short=True)
+        return Page(shown, written(*end), is_cut_short=True)
     return Page(shown, "")

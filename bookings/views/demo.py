@@ -21,7 +21,7 @@ from django.views.decorators.http import require_safe
 from bookings import addresses, demo_inbox, formats, printed_passwords, zones
 from bookings.models import Clock, StoredMessage
 from bookings.plain_text import one_line
-from topmate.security import csp_override
+from topmate.middleware import csp_override
 
 PER_PAGE = 50
 SHOWN_RECIPIENTS = 30

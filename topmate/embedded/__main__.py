@@ -17,8 +17,7 @@ from typing import Any
 
 from topmate import services
 from topmate.embedded import broker
-from topmate.embedded.state import State
-from topmate.embedded.supervisor import Child, Supervisor, say
+from topmate.embedded.supervisor import Child, State, Supervisor, say
 from topmate.embedded.tied import tie_to_parent
 from topmate.env import Env
 

@@ -27,7 +27,7 @@ from bookings.presenters.slot_picker import slot_value
 from bookings.states import TransitionNotAllowed
 from bookings.views.buying.shop import sell
 from bookings.views.follower.status import calendar_file
-from topmate.security import Policy, with_policy
+from topmate.middleware import Policy, with_policy
 
 logger = logging.getLogger(__name__)
 
