@@ -15,19 +15,3 @@ from bookings.checkouts.settling import (
     settle,
 )
 from bookings.checkouts.starting import HELD_FOR, MOST_HELD, Buyer, give_up, open_order, start
-
-__all__ = [
-    "ASK_AFTER",
-    "HELD_FOR",
-    "KEPT_FOR",
-    "MOST_HELD",
-    "Buyer",
-    "ask",
-    "forget_old",
-    "give_up",
-    "open_order",
-    "pay_in_sandbox",
-    "poll",
-    "settle",
-    "start",
-]

@@ -24,20 +24,3 @@ from bookings.emails.outbox import (
     queue_password_reset,
 )
 from bookings.emails.registry import KINDS, KINDS_AFTER, Email, kinds_after
-
-__all__ = [
-    "KINDS",
-    "KINDS_AFTER",
-    "Email",
-    "Rendered",
-    "Unsendable",
-    "Wanted",
-    "cancel_held",
-    "deliver_all",
-    "kinds_after",
-    "queue",
-    "queue_again",
-    "queue_all",
-    "queue_for",
-    "queue_password_reset",
-]

@@ -1,4 +1,6 @@
-"""Payment providers behind one small port. `manual` has no gateway: staff pays by hand."""
+"""Payment providers behind two small ports, one for refunds and one for being paid. `manual` has no
+gateway: staff pays by hand.
+"""
 
 from __future__ import annotations
 
@@ -31,33 +33,6 @@ from bookings.models import Provider
 if TYPE_CHECKING:
     from bookings.gateways.razorpay import RazorpayGateway
     from bookings.gateways.stripe import StripeGateway
-
-__all__ = [
-    "Answer",
-    "Ask",
-    "Dispute",
-    "DisputeStatus",
-    "Doubt",
-    "Gateway",
-    "ListedRefund",
-    "MadeRefund",
-    "NotTaken",
-    "Opened",
-    "Order",
-    "Orders",
-    "Paid",
-    "RefundRequest",
-    "SandboxGateway",
-    "Status",
-    "gateway_of",
-    "is_counted_alike",
-    "kept_open",
-    "orders_at",
-    "selling_with",
-    "takers_of",
-    "why_no_reference",
-    "why_not",
-]
 
 
 _GATEWAYS: dict[str, Gateway] = {Provider.SANDBOX: SandboxGateway()}

@@ -8,5 +8,3 @@ the others.
 from bookings.imports.batches import Outcome, import_file
 from bookings.imports.file import FileRefused
 from bookings.imports.lines import Problem
-
-__all__ = ["FileRefused", "Outcome", "Problem", "import_file"]

@@ -17,23 +17,3 @@ from bookings.lifecycle.offers import (
     resend_offer,
     withdraw_offer,
 )
-
-__all__ = [
-    "Own",
-    "cancel",
-    "contest",
-    "decide",
-    "mark_completed",
-    "move_instead",
-    "offer_reschedule",
-    "pick_time",
-    "refund_instead",
-    "refund_now",
-    "report_no_show",
-    "resend_offer",
-    "run_deadline",
-    "run_deadlines",
-    "undo",
-    "withdraw_offer",
-    "withdraw_report",
-]

@@ -20,23 +20,3 @@ from bookings.refunds.staff import (
     release,
     retry,
 )
-
-__all__ = [
-    "StaffVerb",
-    "Wanted",
-    "continue_all",
-    "disputed",
-    "drive",
-    "fit",
-    "hear_of_dispute",
-    "hold",
-    "lock_payments",
-    "reconcile",
-    "record_paid_by_hand",
-    "refetch",
-    "refusal",
-    "release",
-    "request_all",
-    "retry",
-    "void",
-]

@@ -1,8 +1,8 @@
 """Reasons for which refunds wait for a person. A hold is loud, and never counts as done.
 
-A dispute at the bank, unusually many refunds at once (`breaker`), a database that was restored
-from a backup (`REFUNDS_HOLD`), a payment of which this site refunded something that a restored
-database does not know, and a row that cannot be processed.
+A dispute at the bank, unusually many refunds at once (the circuit breaker), a database that was
+restored from a backup (`REFUNDS_HOLD`), a payment of which this site refunded something that a
+restored database does not know, and a row that cannot be processed.
 """
 
 from __future__ import annotations
