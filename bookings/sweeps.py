@@ -115,9 +115,7 @@ def watch_refunds(*, now: datetime) -> None:
 
 
 def _hold_restored(*, now: datetime) -> None:
-    if settings.REFUNDS_HOLD:
-        waiting = Refund.objects.due(now).exclude(state="accepted")
-        holds.hold_restored(waiting.select_related("booking")[:AT_MOST], now=now)
+    holds.hold_restored(Refund.objects.due(now), now=now)
 
 
 def _compare_some(*, now: datetime) -> None:

@@ -470,9 +470,9 @@ GUARDS = (
     ),
     Guard(
         "M24", "REFUNDS_HOLD holds everything",
-        f"{ENGINE}/sending.py",
-        "if settings.REFUNDS_HOLD:",
-        "if False:",
+        f"{ENGINE}/holds.py",
+        "if not settings.REFUNDS_HOLD:",
+        "if True:",
         "tests/test_refund_holds.py"
         "::test_m24_a_restored_database_sends_nothing_until_staff_lets_go",
     ),

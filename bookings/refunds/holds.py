@@ -8,14 +8,15 @@ restored database does not know, and a row that cannot be processed.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from bookings import emails
 from bookings.models import Payment, Refund, RefundState, TimelineEvent
+from bookings.models.money import RefundQuerySet
 from bookings.refunds.answers import as_read, tell
 from bookings.states import SYSTEM, Actor
 
@@ -28,6 +29,8 @@ SET_ASIDE = "it cannot be processed"
 LOST = "some of its payment went back before a restore"
 LOST_ONES = "lost"
 """In the note about what went back: refunds that this site has made and does not know."""
+AT_MOST = 2000
+"""So many are held after a restore in one sweep."""
 
 
 def hold(refund: Refund, reason: str, *, now: datetime) -> None:
@@ -74,9 +77,12 @@ def leave_to_staff(refund: Refund, why: str, *, now: datetime) -> None:
             tell(refund, "refund_by_hand", now=now, note=why)
 
 
-def hold_restored(refunds: Iterable[Refund], *, now: datetime) -> None:
-    """Stop them all; one mail a day for the lot."""
-    for refund in refunds:
+def hold_restored(due: RefundQuerySet, *, now: datetime) -> RefundQuerySet:
+    """Those of these refunds that may go on. While REFUNDS_HOLD is set, these are the ones that the
+    bank has already; all others are stopped, with one mail a day for the lot."""
+    if not settings.REFUNDS_HOLD:
+        return due
+    for refund in due.exclude(state=RefundState.ACCEPTED).select_related("booking")[:AT_MOST]:
         try:
             with transaction.atomic():
                 if _stop(refund, RESTORE, now=now):
@@ -84,6 +90,7 @@ def hold_restored(refunds: Iterable[Refund], *, now: datetime) -> None:
                     tell_staff(RESTORE, now=now, dedupe=f"{now:%Y-%m-%d}")
         except Exception:  # nobody drives it meanwhile, and the others are held all the same
             logger.exception("refund %s could not be held", refund.uuid)
+    return due.filter(state=RefundState.ACCEPTED)
 
 
 def _stop(refund: Refund, reason: str, *, now: datetime, **more: Any) -> bool:

@@ -181,12 +181,8 @@ def claim(ids: Sequence[int], *, at_most: int, lease: uuid.UUID, now: datetime) 
     """Up to so many of these refunds that are due and nobody else's; fewer when there are no
     more. One that the bank has already is polled; any other is on its way from here on."""
     due = Refund.objects.due(now).filter(pk__in=ids, hold_reason="", state__in=IN_HAND)
-    if settings.REFUNDS_HOLD:
-        unsent = due.exclude(state=RefundState.ACCEPTED).select_related("booking")
-        holds.hold_restored(unsent, now=now)
-        due = due.filter(state=RefundState.ACCEPTED)
     taken = leases.take(
-        due.select_related("payment", "booking"),
+        holds.hold_restored(due, now=now).select_related("payment", "booking"),
         at_most=at_most,
         lease=lease,
         until=now + timing.LEASE,
