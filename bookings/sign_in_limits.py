@@ -119,7 +119,7 @@ def _known(request: HttpRequest) -> dict[str, str]:
 
 def _name_of(email: str) -> str:
     """The address itself stays out of the cookie."""
-    return salted_hmac(_SALT, addresses.identity(email)).hexdigest()[:20]
+    return salted_hmac(_SALT, addresses.identity(email), algorithm="sha256").hexdigest()[:20]
 
 
 def _device(request: HttpRequest, account: str) -> str:
