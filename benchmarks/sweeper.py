@@ -11,7 +11,7 @@ import django
 
 def main() -> None:
     django.setup()
-    from bookings import sweeps, tasks
+    from bookings import refunds, sweeps
 
     print("ready", flush=True)
     told = json.loads(sys.stdin.readline())
@@ -19,7 +19,7 @@ def main() -> None:
     if told["work"] == "deadlines":
         print(sweeps.run_deadlines(now=now), flush=True)
     else:
-        print(tasks.execute_all(told["ids"], now=now), flush=True)
+        print(refunds.drive(told["ids"], now=now), flush=True)
 
 
 if __name__ == "__main__":

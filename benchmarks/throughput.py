@@ -18,7 +18,7 @@ from benchmarks.backlog import make_due
 from benchmarks.measure import Goal, number, table
 from benchmarks.provider import DELAY_MS, Provider, SlowMailServer, provider
 from benchmarks.racing import race
-from bookings import sweeps, tasks
+from bookings import emails, refunds, sweeps
 from bookings.models import OutboxEmail, Payment, Refund, RefundState
 from topmate.services import Mail
 
@@ -74,7 +74,7 @@ def _refunds(stand_in: Provider) -> tuple[float, float]:
     ids = due_refunds(REFUNDS, stand_in)
     with _counted() as calls:
         began = time.perf_counter()
-        tasks.execute_all(ids, now=timezone.now())
+        refunds.drive(ids, now=timezone.now())
         seconds = time.perf_counter() - began
     done = Refund.objects.filter(id__in=ids, state=RefundState.SUCCEEDED).count()
     if not done:
@@ -88,7 +88,7 @@ def _mails() -> float:
     ids = OutboxEmail.objects.due(now).ids(MAILS)
     before = SlowMailServer.taken
     began = time.perf_counter()
-    tasks.deliver_all(ids, now=now)
+    emails.deliver_all(ids, now=now)
     seconds = time.perf_counter() - began
     sent = SlowMailServer.taken - before
     print(f"{sent} of {len(ids)} e-mails sent in {seconds:.1f} s")

@@ -71,7 +71,8 @@ def walks() -> Iterator[tuple[str, Walk]]:
     from django.test import Client
     from django.utils import timezone
 
-    from bookings import sweeps, tasks
+    from bookings import emails, sweeps
+    from bookings import refunds as engine
     from bookings.models import OutboxEmail, Refund
     from tests import builders
 
@@ -86,14 +87,14 @@ def walks() -> Iterator[tuple[str, Walk]]:
     yield "click", _mark(desk, calls[0].code, calls[1].code)
     reported = OutboxEmail.objects.filter(kind="no_show_reported").order_by("-pk")
     mails = iter(reported.values_list("pk", flat=True))
-    yield "e-mail", _second(lambda: _done(tasks.deliver_all([next(mails)], now=timezone.now())))
+    yield "e-mail", _second(lambda: _done(emails.deliver_all([next(mails)], now=timezone.now())))
 
     old = [_past(maya, now - timedelta(days=5), number) for number in range(8)]
     for call in old[:4]:
         builders.report(call, now=now - timedelta(days=4))
     sweeps.run_deadlines(now=now)
     refunds = iter(Refund.objects.values_list("pk", flat=True))
-    yield "refund", _second(lambda: _done(tasks.execute_all([next(refunds)], now=timezone.now())))
+    yield "refund", _second(lambda: _done(engine.drive([next(refunds)], now=timezone.now())))
     for call in old[4:6]:
         builders.report(call, now=now - timedelta(days=4))
     yield "sweep", walked(lambda: _done(sweeps.run_deadlines(now=now)))

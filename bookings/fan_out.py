@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 NEAR = 200
 """Of so many ids the first free ones are taken: others may be working on the same."""
 GATHER_SECONDS = 0.04
+BUDGET_SECONDS = 30.0
+"""While the other side is silent, each call takes as long as its time-out: a task must end before
+its limit, and the next one goes on."""
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -47,14 +50,15 @@ class Jobs(Protocol[Job]):
         ...
 
 
-def work(jobs_of: Jobs[Job], *, at_most: int, claimed: int, seconds: float) -> None:
+def work(jobs_of: Jobs[Job], *, at_most: int, claimed: int, seconds: float | None = None) -> None:
     """Work until nothing is left, with `at_most` calls at a time.
 
     Up to `claimed` jobs are claimed, so that the calls need not wait for the database, and ended
-    ones are gathered. After `seconds` no call is begun; those under way are waited for. So a
-    lease that outlasts `seconds` and a call never ends while its job waits here.
+    ones are gathered. After `seconds`, which are BUDGET_SECONDS by default, no call is begun;
+    those under way are waited for. So a lease that outlasts them and a call never ends while its
+    job waits here.
     """
-    ends = time.monotonic() + seconds
+    ends = time.monotonic() + (BUDGET_SECONDS if seconds is None else seconds)
     calls: dict[Future[None], Job] = {}
     broken: list[Job] = []
 

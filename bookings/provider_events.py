@@ -16,8 +16,8 @@ from django.conf import settings
 from django.db.models import Q
 
 from bookings import checkouts, refunds
-from bookings.gateways import hints
-from bookings.gateways.disputes import dispute_named_in, may_take_money
+from bookings.gateways.port import printable
+from bookings.gateways.webhooks import hint_of, kind_of
 from bookings.models import Checkout, Payment, Provider, ProviderEvent
 
 logger = logging.getLogger(__name__)
@@ -55,9 +55,9 @@ def receive(
     digest = hashlib.sha256(body).hexdigest()
     row = ProviderEvent(
         provider=provider,
-        event_id=hints.printable(event_id) or digest,
+        event_id=printable(event_id) or digest,
         body_sha256=digest,
-        kind=hints.kind_of(provider, event),
+        kind=kind_of(provider, event),
         body=body.decode(),
         received_at=now,
         next_attempt_at=now,
@@ -101,8 +101,7 @@ def work_on(event_id: int, *, now: datetime) -> bool:
 
 def _ask_about(row: ProviderEvent, *, now: datetime) -> bool:
     """The same questions the polls ask. False when it names nothing that is ours."""
-    event = json.loads(row.body)
-    hint, dispute_id = hints.hint_of(row.provider, event), dispute_named_in(row.provider, event)
+    hint = hint_of(row.provider, json.loads(row.body))
     named = Q(provider_ref__in=hint.orders) | Q(key__in=hint.checkouts)
     of_provider = Checkout.objects.filter(provider=row.provider).exclude(provider_ref="")
     found = list(of_provider.filter(named).with_expert())
@@ -111,9 +110,10 @@ def _ask_about(row: ProviderEvent, *, now: datetime) -> bool:
     payments = Payment.objects.filter(provider=row.provider, provider_ref__in=hint.payments)
     paid = list(payments)
     for payment in paid:
-        if dispute_id:
-            takes = may_take_money(row.provider, event)
-            refunds.hear_of_dispute(payment.pk, dispute_id, may_take_money=takes, now=now)
+        if hint.dispute:
+            refunds.hear_of_dispute(
+                payment.pk, hint.dispute, may_take_money=hint.may_take_money, now=now
+            )
         refunds.refetch(payment.pk, now=now)
     return bool(found or paid)
 

@@ -113,6 +113,14 @@ def own_case(booking: Booking, actor: Actor) -> TransitionNotAllowed | None:
     return None
 
 
+def check_staff(actor: Actor, reason: str) -> None:
+    """What staff does beside the verbs of a booking: by staff alone, and with a reason."""
+    if actor.kind != ActorKind.STAFF:
+        raise TransitionNotAllowed("not_yours", "Only staff may do this.")
+    if not reason.strip():
+        raise TransitionNotAllowed("reason_missing", "Give a reason.")
+
+
 def _is_strangers(booking: Booking, actor: Actor) -> bool:
     return actor.kind == ActorKind.EXPERT and booking.expert.user_id != actor.user_id
 

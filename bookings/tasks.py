@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from celery import shared_task
 
-from bookings import checkouts, clock_check, emails, provider_events, refunds
+from bookings import checkouts, clock_check, emails, fan_out, provider_events, refunds
 from bookings.models import Booking, OutboxEmail, ProviderEvent, Refund
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BUDGET_SECONDS = 30.0
-"""While a provider is silent, each step takes as long as its time-out: a task must end before
-its limit, and the next one goes on."""
 AT_ONCE = 20
 """So many e-mails are sent right after an event. The sweep sends the others."""
 
@@ -52,31 +49,23 @@ def wake_for_event(event: ProviderEvent) -> None:
 def work_on_event(event_id: int) -> None:
     if now := clock_check.time_to_act():
         work_on_all([event_id], now=now)
-        deliver_all(OutboxEmail.objects.due(now).ids(AT_ONCE), now=now)
+        emails.deliver_all(OutboxEmail.objects.due(now).ids(AT_ONCE), now=now)
 
 
 @shared_task(ignore_result=True)
 def send(email_id: int) -> None:
     if now := clock_check.time_to_act():
-        deliver_all([email_id], now=now)
+        emails.deliver_all([email_id], now=now)
 
 
 @shared_task(ignore_result=True)
 def follow_up(booking_id: int) -> None:
     """Take every due step of one booking: its e-mails, then its refunds."""
     if now := clock_check.time_to_act():
-        deliver_all(OutboxEmail.objects.due(now).filter(booking_id=booking_id).ids(), now=now)
-        execute_all(Refund.objects.to_drive(now).filter(booking_id=booking_id).ids(), now=now)
-
-
-def deliver_all(email_ids: list[int], *, now: datetime) -> int:
-    """Send these e-mails; how many were sent."""
-    return emails.deliver_all(email_ids, now=now, seconds=BUDGET_SECONDS)
-
-
-def execute_all(refund_ids: list[int], *, now: datetime) -> int:
-    """Drive these refunds one step each; how many were taken."""
-    return refunds.drive(refund_ids, now=now, seconds=BUDGET_SECONDS)
+        mails = OutboxEmail.objects.due(now).filter(booking_id=booking_id)
+        emails.deliver_all(mails.ids(), now=now)
+        due = Refund.objects.due(now).filter(booking_id=booking_id)
+        refunds.drive(due.ids(), now=now)
 
 
 def work_on_all(event_ids: list[int], *, now: datetime) -> int:
@@ -91,7 +80,7 @@ def poll_all(checkout_ids: list[int], *, now: datetime) -> int:
 
 def _each(ids: list[int], act: Callable[[int], bool], what: str) -> int:
     taken = 0
-    ends = time.monotonic() + BUDGET_SECONDS
+    ends = time.monotonic() + fan_out.BUDGET_SECONDS
     for pk in ids:
         if time.monotonic() > ends:
             logger.warning("%s steps are left to the next sweep: this one took too long", what)

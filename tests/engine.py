@@ -8,8 +8,8 @@ from typing import Any
 
 from bookings import lifecycle, refunds
 from bookings.models import OutboxEmail, Payment, Refund
-from bookings.refunds import claiming
-from bookings.refunds.outcomes import DECIDE
+from bookings.refunds import sending
+from bookings.refunds.answers import DECIDE
 from tests.builders import NOW, make_booking, staff
 from tests.provider.running import Provider
 from tests.provider.server import StandIn
@@ -53,7 +53,7 @@ def refund_of(
 def drive(refund: Refund, now: datetime | None = None) -> Refund:
     """One step, when it is due."""
     refund.refresh_from_db()
-    refunds.execute(refund.pk, now=now or max(LATER, refund.next_attempt_at or LATER))
+    refunds.drive([refund.pk], now=now or max(LATER, refund.next_attempt_at or LATER))
     refund.refresh_from_db()
     return refund
 
@@ -72,7 +72,7 @@ def play(
         now = at
         if due is None or due > ends:
             return now
-        refunds.execute(refund.pk, now=now)
+        refunds.drive([refund.pk], now=now)
 
 
 def is_left_to_staff(refund: Refund) -> None:
@@ -85,7 +85,7 @@ def is_left_to_staff(refund: Refund) -> None:
 
 def taken(refund: Refund, now: datetime = LATER) -> Refund:
     """By a driver that has not yet asked the provider, and perhaps never will."""
-    [claimed] = claiming.claim([refund.pk], at_most=1, lease=uuid.uuid4(), now=now)
+    [claimed] = sending.claim([refund.pk], at_most=1, lease=uuid.uuid4(), now=now)
     return claimed
 
 

@@ -12,21 +12,21 @@ _RACES = "tests/test_checkout_races.py"
 BUYING: tuple[tuple[str, str, str, str, str, str], ...] = (
     (
         "M17", "No order in a currency that Stripe counts in other units",
-        "bookings/gateways/stripe_orders.py",
+        "bookings/gateways/stripe.py",
         "if refused := why_not(Provider.STRIPE, order.amount_minor, order.currency):",
         'if refused := "":',
         "tests/test_currencies.py::test_of_5000_on_the_page_every_order_asks_5000_or_nothing",
     ),
     (
         "M17", "nor in one that Razorpay does",
-        "bookings/gateways/razorpay_orders.py",
+        "bookings/gateways/razorpay.py",
         "if refused := why_not(Provider.RAZORPAY, order.amount_minor, order.currency):",
         'if refused := "":',
         "tests/test_currencies.py::test_of_5000_on_the_page_every_order_asks_5000_or_nothing",
     ),
     (
         "M17", "nor a price in one put on sale",
-        "bookings/admin/people.py",
+        "bookings/forms/services.py",
         "if refusals and all(refusals):",
         "if False:",
         "tests/test_currencies.py"
@@ -56,7 +56,7 @@ BUYING: tuple[tuple[str, str, str, str, str, str], ...] = (
     (
         "W01", "One row for one id",
         _INBOX,
-        "event_id=hints.printable(event_id) or digest",
+        "event_id=printable(event_id) or digest",
         "event_id=digest",
         f"{_HOOKS}::test_w01_another_body_under_the_same_id_is_known_by_its_id",
     ),
@@ -183,7 +183,7 @@ BUYING: tuple[tuple[str, str, str, str, str, str], ...] = (
     ),
     (
         "buying", "What is only authorised is captured",
-        "bookings/gateways/razorpay_orders.py",
+        "bookings/gateways/razorpay.py",
         'if payment["status"] != "authorized":',
         "if True:",
         f"{_RACES}::test_payments_that_are_only_authorised_are_captured",

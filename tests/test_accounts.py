@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from bookings import emails, housekeeping, sign_in_limits, sweeps
+from bookings import emails, sign_in_limits, sweeps
 from bookings.models import Expert, OutboxEmail, User
 from tests.builders import PASSWORD, make_staff, make_user
 
@@ -148,7 +148,7 @@ def reset_link(client: Client, email: str, **headers: Any) -> str:
     """The link that arrives in the mailbox."""
     client.post("/password/reset/", {"email": email}, **headers)
     row = OutboxEmail.objects.get(kind="password_reset")
-    assert emails.deliver(row.pk, now=timezone.now())
+    assert emails.deliver_all([row.pk], now=timezone.now())
     found = re.search(r"https?://\S+/password/\S+/\S+/", str(mail.outbox[-1].body))
     assert found is not None
     return found[0]
@@ -229,7 +229,7 @@ def test_addresses_of_strangers_are_not_kept(client: Client, maya: Expert) -> No
         ask_for(client, email)
     sweeps.run(now=timezone.now())
     assert OutboxEmail.objects.filter(kind="password_reset").count() == 3
-    housekeeping.forget_old(now=timezone.now() + timedelta(days=1, minutes=1))
+    sweeps.forget_old(now=timezone.now() + timedelta(days=1, minutes=1))
     assert not OutboxEmail.objects.filter(kind="password_reset").exists()
 
 
@@ -257,7 +257,7 @@ def test_one_network_may_ask_for_few_links(client: Client) -> None:
 
 def test_a_mail_that_the_release_before_has_queued_is_sent(maya: Expert) -> None:
     row = emails.queue("password_reset", now=timezone.now(), facts={"user": maya.user_id})
-    assert emails.deliver(row.pk, now=timezone.now())
+    assert emails.deliver_all([row.pk], now=timezone.now())
 
 
 def test_asking_again_at_once_sends_one_mail(client: Client, maya: Expert) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from bookings import addresses, emails
 from bookings.forms.fields import AddressField
-from bookings.imports import values
+from bookings.imports import lines
 from bookings.models import Booking, Checkout, Expert, Follower, OutboxEmail, User
 from tests import shoppers, smtp_server
 from tests.builders import DAY, NOW, make_booking, make_expert, make_follower, make_service
@@ -70,7 +70,7 @@ NOT_ADDRESSES = [
 
 @pytest.mark.parametrize(("typed", "wire"), ON_THE_WIRE)
 def test_an_address_is_sent_to_in_the_letters_of_the_wire(typed: str, wire: str) -> None:
-    for found in (AddressField().clean(typed), values.email(typed.strip())):
+    for found in (AddressField().clean(typed), lines.read_email(typed.strip())):
         assert addresses.on_the_wire(found).lower() == wire.lower()
     assert addresses.read_mailbox(f"Anna, Ltd <{typed}>")[1] == AddressField().clean(typed)
 
@@ -79,8 +79,8 @@ def test_an_address_is_sent_to_in_the_letters_of_the_wire(typed: str, wire: str)
 def test_what_would_reach_another_mailbox_or_none_is_refused_everywhere(typed: str) -> None:
     with pytest.raises(addresses.NotAnAddress):
         addresses.read(typed)
-    with pytest.raises(values.Refused):
-        values.email(typed)
+    with pytest.raises(lines.Refused):
+        lines.read_email(typed)
     with pytest.raises(Exception, match=r"Write an e-mail address|can stand before the @"):
         AddressField().clean(typed)
 
@@ -89,8 +89,8 @@ def test_what_would_reach_another_mailbox_or_none_is_refused_everywhere(typed: s
 def test_other_letters_before_the_at_sign_are_named_as_what_is_wrong(typed: str) -> None:
     with pytest.raises(Exception, match="can stand before the @"):
         AddressField().clean(typed)
-    with pytest.raises(values.Refused, match="can stand before the @"):
-        values.email(typed)
+    with pytest.raises(lines.Refused, match="can stand before the @"):
+        lines.read_email(typed)
 
 
 @pytest.mark.django_db
@@ -100,7 +100,9 @@ def test_a_buyer_gets_their_mail_at_a_domain_in_any_alphabet(
 ) -> None:
     checkout = buy(client, make_service(expert, price_minor=0), email=typed)
     row = OutboxEmail.objects.get(kind="booked")
-    assert emails.deliver(row.pk, now=row.next_attempt_at), OutboxEmail.objects.get().last_error
+    assert emails.deliver_all([row.pk], now=row.next_attempt_at), (
+        OutboxEmail.objects.get().last_error
+    )
     [received] = mailbox.received
     assert received.recipients == [wire]
     assert [one.addr_spec for one in received.message["To"].addresses] == [wire]
@@ -180,7 +182,7 @@ def test_an_old_row_with_an_address_that_is_none_breaks_no_page(client: Client) 
     for page in ("status", "status_calendar"):
         assert client.get(address(booking, "status", page)).status_code == 200
     row = emails.queue("booked", booking=booking, now=now, event=booking.events.get())
-    assert not emails.deliver(row.pk, now=now)
+    assert not emails.deliver_all([row.pk], now=now)
     row.refresh_from_db()
     assert (row.state, "Not an e-mail address" in row.last_error) == ("failed", True)
 
@@ -213,7 +215,7 @@ def test_the_sender_is_read_rightly(
     settings.DEFAULT_FROM_EMAIL = load_settings(DEFAULT_FROM_EMAIL=given)["DEFAULT_FROM_EMAIL"]
     settings.STAFF_EMAIL = ["ops@example.com"]
     row = emails.queue("staff_sweep_late", now=NOW)
-    assert emails.deliver(row.pk, now=NOW), OutboxEmail.objects.get().last_error
+    assert emails.deliver_all([row.pk], now=NOW), OutboxEmail.objects.get().last_error
     [received] = mailbox.received
     assert received.sender == wire
     assert smtp_server.as_read(received, "From") == f"{name} <{wire}>"
@@ -255,7 +257,7 @@ def test_a_list_of_staff_is_read_rightly(
     settings.STAFF_EMAIL = load_settings(STAFF_EMAIL=given)["STAFF_EMAIL"]
     assert found == settings.STAFF_EMAIL
     row = emails.queue("staff_sweep_late", now=NOW)
-    assert emails.deliver(row.pk, now=NOW) is bool(found)
+    assert emails.deliver_all([row.pk], now=NOW) == bool(found)
     if found:
         wires = [addresses.on_the_wire(address) for address in found]
         assert mailbox.received[0].recipients == wires

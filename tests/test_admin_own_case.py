@@ -82,7 +82,7 @@ def test_links_that_went_to_an_old_address_stop_and_the_new_one_gets_others(
         assert visitor.get(links.url(old)).status_code == 410
         assert visitor.get(links.url(new)).status_code == 200
     later = now + timedelta(minutes=2)
-    assert emails.deliver(OutboxEmail.objects.get(kind="offer").pk, now=later)
+    assert emails.deliver_all([OutboxEmail.objects.get(kind="offer").pk], now=later)
 
 
 def test_a_new_name_keeps_the_links(client: Client) -> None:

@@ -58,7 +58,7 @@ def test_page_mail_and_file_show_what_this_buyer_wrote(
         assert stored not in file
         assert stored not in page
     for row in OutboxEmail.objects.filter(booking=bought):
-        assert emails.deliver(row.pk, now=timezone.now())
+        assert emails.deliver_all([row.pk], now=timezone.now())
     to_buyer = StoredMessage.objects.get(to=EMAIL)
     to_expert = StoredMessage.objects.exclude(to=EMAIL).get()
     assert "Hi Tom," in to_buyer.text

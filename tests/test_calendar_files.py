@@ -115,7 +115,7 @@ def deliver_all(now: datetime) -> datetime:
     """A minute later, when no undo holds anything any more."""
     now += timedelta(minutes=1)
     for row in OutboxEmail.objects.due(now):
-        emails.deliver(row.pk, now=now)
+        emails.deliver_all([row.pk], now=now)
     return now
 
 
@@ -128,7 +128,7 @@ def test_the_refund_of_a_future_call_takes_it_out_of_the_calendar(
     booking = builders.make_booking(starts_at=starts_at)
     lifecycle.refund_now(booking.pk, actor=builders.staff(), now=NOW, reason="Goodwill.")
     for row in OutboxEmail.objects.filter(booking=booking):
-        assert emails.deliver(row.pk, now=NOW)
+        assert emails.deliver_all([row.pk], now=NOW)
     stored = StoredMessage.objects.filter(
         to__in=[booking.follower.email, booking.expert.user.email]
     )

@@ -13,7 +13,7 @@ import pytest
 from django.utils import timezone
 
 from bookings.models import OutboxEmail, ProviderEvent, Refund, RefundState
-from bookings.refunds import outcomes
+from bookings.refunds import answers
 from tests.chaos import killing
 from tests.chaos.arming import _take_the_next_key_at_once, _use_a_fresh_key_per_try
 from tests.chaos.comparing import Comparison, compare, find_early, find_forgotten
@@ -200,7 +200,7 @@ def test_a_young_absence_and_a_new_key_pay_twice_and_are_seen(
     provider: Provider, is_hasty: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The work is done, the provider's own error is stored, and lists are behind."""
-    monkeypatch.setattr(outcomes, "_repeated", outcomes._repeated)  # put back at the end
+    monkeypatch.setattr(answers, "_repeated", answers._repeated)  # put back at the end
     if is_hasty:
         _take_the_next_key_at_once()
     refund = refund_of(provider, part=80000)

@@ -11,8 +11,8 @@ from bookings import intake, lifecycle, refunds, sweeps
 from bookings.gateways import Answer, Status
 from bookings.models import Booking, Payment, Refund, RefundState
 from bookings.refunds import reconciling
+from bookings.refunds.answers import record
 from bookings.refunds.reconciling import ASK_AGAIN
-from bookings.refunds.recording import record
 from tests.builders import (
     DAY,
     HOUR,

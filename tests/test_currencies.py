@@ -13,7 +13,7 @@ from django.test import Client
 from bookings import formats
 from bookings.forms.staff import to_minor
 from bookings.gateways import NotTaken, Order, is_counted_alike, orders_at, why_not
-from bookings.imports.values import price_minor
+from bookings.imports.lines import read_price_minor
 from bookings.models import Checkout, Expert
 from bookings.models import Provider as Name
 from tests import shoppers
@@ -43,7 +43,7 @@ UNITS = {
 
 def one(currency: str) -> int:
     """One whole unit, as a line of an import says it."""
-    return price_minor("1", currency)
+    return read_price_minor("1", currency)
 
 
 @pytest.mark.parametrize("currency", ALL)

@@ -36,7 +36,7 @@ def test_a_mail_goes_through_a_real_mail_server(mailbox: Any, settings: Any) -> 
     booking = builders.make_booking(follower=follower)
     builders.offer(booking, note="Sorry, Zoë.\nDoes any of these suit you?")
     row = only("offer")
-    assert emails.deliver(row.pk, now=AFTER_UNDO)
+    assert emails.deliver_all([row.pk], now=AFTER_UNDO)
     [received] = mailbox.received
     message = received.message
     assert received.recipients == ["zoe@example.com"]
@@ -63,7 +63,7 @@ def test_a_calendar_file_arrives_with_its_method(mailbox: Any) -> None:
     lifecycle.pick_time(
         booking.pk, actor=builders.FOLLOWER, now=AFTER_UNDO, starts_at=start.replace(hour=5)
     )
-    assert emails.deliver(only("time_confirmed").pk, now=AFTER_UNDO)
+    assert emails.deliver_all([only("time_confirmed").pk], now=AFTER_UNDO)
     [part] = mailbox.received[0].message.iter_attachments()
     assert part.get_content_type() == "text/calendar"
     assert part["Content-Type"].params["method"] == "REQUEST"
@@ -80,9 +80,9 @@ def test_a_server_that_dies_after_taking_the_mail_gets_it_again_under_the_same_i
 ) -> None:
     _, row = reported()
     mailbox.hang_up_after_data = True
-    assert not emails.deliver(row.pk, now=NOW)
+    assert not emails.deliver_all([row.pk], now=NOW)
     mailbox.hang_up_after_data = False
-    assert emails.deliver(row.pk, now=NOW + 31 * SECOND)
+    assert emails.deliver_all([row.pk], now=NOW + 31 * SECOND)
     assert {one.message["Message-ID"] for one in mailbox.received} == {row.message_id}
     assert len(mailbox.received) == 2
 
@@ -91,17 +91,17 @@ def test_a_server_that_dies_after_taking_the_mail_gets_it_again_under_the_same_i
 def test_a_temporary_refusal_is_tried_again_later_and_later(mailbox: Any) -> None:
     _, row = reported()
     mailbox.fail_data = [b"451 try later"] * 2
-    assert not emails.deliver(row.pk, now=NOW)
+    assert not emails.deliver_all([row.pk], now=NOW)
     row.refresh_from_db()
     assert row.state == OutboxState.QUEUED
     first = row.next_attempt_at
     assert is_about(first, NOW + 30 * SECOND)
     assert "451" in row.last_error
-    assert not emails.deliver(row.pk, now=first - SECOND)
-    assert not emails.deliver(row.pk, now=first)
+    assert not emails.deliver_all([row.pk], now=first - SECOND)
+    assert not emails.deliver_all([row.pk], now=first)
     row.refresh_from_db()
     assert is_about(row.next_attempt_at, first + 120 * SECOND)
-    assert emails.deliver(row.pk, now=row.next_attempt_at)
+    assert emails.deliver_all([row.pk], now=row.next_attempt_at)
     row.refresh_from_db()
     assert (row.state, row.attempts, row.last_error) == (OutboxState.SENT, 3, "")
 
@@ -110,13 +110,13 @@ def test_a_temporary_refusal_is_tried_again_later_and_later(mailbox: Any) -> Non
 def test_an_address_that_is_refused_for_good_is_given_up_at_once(mailbox: Any) -> None:
     booking = builders.offer(builders.make_booking())
     mailbox.refuse_recipient = b"550 no such user"
-    assert not emails.deliver(only("offer").pk, now=AFTER_UNDO)
+    assert not emails.deliver_all([only("offer").pk], now=AFTER_UNDO)
     row = only("offer")
     assert (row.state, row.next_attempt_at) == (OutboxState.FAILED, None)
     assert "no such user" in row.last_error
     mailbox.refuse_recipient = b""
     told = only("offer_undelivered")
-    assert emails.deliver(told.pk, now=AFTER_UNDO)
+    assert emails.deliver_all([told.pk], now=AFTER_UNDO)
     assert mailbox.received[-1].recipients == [booking.expert.user.email]
 
 
@@ -128,7 +128,7 @@ def test_a_header_that_no_mail_may_have_is_given_up_at_once(
     render = delivery.render
     bad = {"headers": {"References": "<a@b>\r\nBcc: eve@example.org"}}
     monkeypatch.setattr(delivery, "render", lambda *args: replace(render(*args), **bad))
-    assert not emails.deliver(row.pk, now=NOW)
+    assert not emails.deliver_all([row.pk], now=NOW)
     row.refresh_from_db()
     assert (row.state, row.attempts, row.next_attempt_at) == (OutboxState.FAILED, 1, None)
     assert mailbox.received == []
@@ -141,7 +141,7 @@ def test_an_odd_answer_is_no_such_header(mailbox: Any, monkeypatch: pytest.Monke
 
     _, row = reported()
     monkeypatch.setattr(smtp.EmailBackend, "send_messages", odd)
-    assert not emails.deliver(row.pk, now=NOW)
+    assert not emails.deliver_all([row.pk], now=NOW)
     row.refresh_from_db()
     assert (row.state, row.last_error) == (OutboxState.QUEUED, "ValueError: not JSON")
 
@@ -152,7 +152,7 @@ def test_a_silent_server_is_given_up_within_a_day(settings: Any) -> None:
     _, row = reported()
     now = NOW
     for _ in range(len(delivery.RETRY_AFTER) + 1):
-        assert not emails.deliver(row.pk, now=now)
+        assert not emails.deliver_all([row.pk], now=now)
         row.refresh_from_db()
         now = row.next_attempt_at or now
     assert (row.state, row.attempts, row.next_attempt_at) == (OutboxState.FAILED, 8, None)

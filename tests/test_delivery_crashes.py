@@ -39,11 +39,11 @@ def test_a_sender_that_dies_is_followed_by_another(monkeypatch: pytest.MonkeyPat
     with monkeypatch.context() as patch:
         patch.setattr(Connections, "send", die)
         with pytest.raises(SenderDied):
-            emails.deliver(row.pk, now=NOW)
+            emails.deliver_all([row.pk], now=NOW)
     row.refresh_from_db()
     assert row.state == OutboxState.SENDING
-    assert not emails.deliver(row.pk, now=NOW + delivery.LEASE - SECOND)
-    assert emails.deliver(row.pk, now=NOW + delivery.LEASE)
+    assert not emails.deliver_all([row.pk], now=NOW + delivery.LEASE - SECOND)
+    assert emails.deliver_all([row.pk], now=NOW + delivery.LEASE)
     assert StoredMessage.objects.get().headers["Message-ID"] == row.message_id
 
 
@@ -56,11 +56,11 @@ def test_a_slow_sender_does_not_write_over_the_one_that_took_its_lease(
 
     def slow(*args: Any, **kwargs: Any) -> None:
         monkeypatch.setattr(Connections, "send", send)
-        assert emails.deliver(row.pk, now=NOW + delivery.LEASE)  # the second one, meanwhile
+        assert emails.deliver_all([row.pk], now=NOW + delivery.LEASE)  # the second one, meanwhile
         raise TimeoutError("much too late")
 
     monkeypatch.setattr(Connections, "send", slow)
-    assert not emails.deliver(row.pk, now=NOW)
+    assert not emails.deliver_all([row.pk], now=NOW)
     row.refresh_from_db()
     assert (row.state, row.last_error) == (OutboxState.SENT, "")
 
@@ -68,7 +68,7 @@ def test_a_slow_sender_does_not_write_over_the_one_that_took_its_lease(
 @pytest.mark.django_db(transaction=True)
 def test_two_senders_at_once_send_one_mail() -> None:
     _, row = reported()
-    sent = together(*[partial(emails.deliver, row.pk, now=NOW)] * 4)
+    sent = together(*[partial(emails.deliver_all, [row.pk], now=NOW)] * 4)
     assert sorted(sent) == [False, False, False, True]
     assert StoredMessage.objects.count() == 1
 
@@ -83,7 +83,7 @@ def test_nothing_is_in_a_transaction_while_the_mail_server_is_spoken_to(
     monkeypatch.setattr(
         Connections, "send", lambda *args, **kwargs: seen.append(len(connection.savepoint_ids))
     )
-    assert emails.deliver(row.pk, now=NOW)
+    assert emails.deliver_all([row.pk], now=NOW)
     assert seen == [inside]
 
 
@@ -92,8 +92,8 @@ def test_a_poisoned_mail_does_not_stop_the_others() -> None:
     poisoned, fine = reported()[1], reported_again()
     Follower.objects.filter(pk=poisoned.booking.follower_id).update(email="a@b.c, d@e.f")
     bad = OutboxEmail.objects.get(booking=poisoned.booking, kind="report_received")
-    assert not emails.deliver(bad.pk, now=NOW)
-    assert emails.deliver(fine.pk, now=NOW)
+    assert not emails.deliver_all([bad.pk], now=NOW)
+    assert emails.deliver_all([fine.pk], now=NOW)
     bad.refresh_from_db()
     assert (bad.state, bad.attempts) == (OutboxState.FAILED, 1)
     assert "Unsendable" in bad.last_error
@@ -108,7 +108,7 @@ def reported_again() -> OutboxEmail:
 def test_a_kind_of_another_release_waits() -> None:
     _, row = reported()
     OutboxEmail.objects.filter(pk=row.pk).update(kind="from_the_future")
-    assert not emails.deliver(row.pk, now=NOW)
+    assert not emails.deliver_all([row.pk], now=NOW)
     row.refresh_from_db()
     assert row.state == OutboxState.QUEUED
     assert is_about(row.next_attempt_at, NOW + 30 * SECOND)
@@ -120,4 +120,4 @@ def test_a_mail_is_claimed_and_loaded_with_few_queries(
 ) -> None:
     _, row = reported()
     with django_assert_max_num_queries(9):
-        assert emails.deliver(row.pk, now=NOW)
+        assert emails.deliver_all([row.pk], now=NOW)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection
 
-from bookings import emails, tasks
+from bookings import emails
 from bookings.emails import delivery
 from bookings.emails.mailing import Connections
 from bookings.models import Booking, OutboxEmail, OutboxState, StoredMessage
@@ -48,10 +48,10 @@ def each_once(mailbox: Any, ids: list[int]) -> None:
 
 def test_a_batch_leaves_over_a_few_connections(mailbox: Any) -> None:
     ids = many_due(40)
-    assert tasks.deliver_all(ids, now=NOW) == 40
+    assert emails.deliver_all(ids, now=NOW) == 40
     each_once(mailbox, ids)
     assert 1 <= mailbox.connections <= 4
-    assert tasks.deliver_all(ids, now=NOW) == 0
+    assert emails.deliver_all(ids, now=NOW) == 0
 
 
 def test_no_thread_of_ours_opens_a_connection_to_the_database(
@@ -66,13 +66,13 @@ def test_no_thread_of_ours_opens_a_connection_to_the_database(
         seen.append((is_main, connection.connection is None))
 
     monkeypatch.setattr(Connections, "send", watched)
-    assert tasks.deliver_all(many_due(5), now=NOW) == 5
+    assert emails.deliver_all(many_due(5), now=NOW) == 5
     assert seen == [(False, True)] * 5
 
 
 def test_what_is_kept_in_our_database_is_written_by_the_caller(settings: Any) -> None:
     use_mail(settings)
-    assert tasks.deliver_all(many_due(5), now=NOW) == 5
+    assert emails.deliver_all(many_due(5), now=NOW) == 5
     assert StoredMessage.objects.count() == 5  # in the transaction of this test
 
 
@@ -81,12 +81,12 @@ def test_a_server_that_takes_few_mails_over_one_connection_gets_the_rest_later(
 ) -> None:
     mailbox.most_per_connection = 3
     ids = many_due(20)
-    first = tasks.deliver_all(ids, now=NOW)
+    first = emails.deliver_all(ids, now=NOW)
     assert 0 < first < 20
     now = NOW
     for _ in range(10):
         now += timedelta(minutes=20)
-        tasks.deliver_all(ids, now=now)
+        emails.deliver_all(ids, now=now)
     each_once(mailbox, ids)
 
 
@@ -96,9 +96,9 @@ def test_a_server_that_is_silent_for_some_does_not_keep_the_others(
     use_mail(settings, SMTP, host="127.0.0.1", port=mailbox.port, timeout=0.3)
     mailbox.silent = 2
     ids = many_due(12)
-    assert tasks.deliver_all(ids, now=NOW) == 10
+    assert emails.deliver_all(ids, now=NOW) == 10
     assert states() == {OutboxState.SENT: 10, OutboxState.QUEUED: 2}
-    assert tasks.deliver_all(ids, now=NOW + 31 * SECOND) == 2
+    assert emails.deliver_all(ids, now=NOW + 31 * SECOND) == 2
 
 
 def test_what_there_is_no_time_for_is_left_to_the_next(mailbox: Any, settings: Any) -> None:
@@ -117,9 +117,9 @@ def test_what_there_is_no_time_for_is_left_to_the_next(mailbox: Any, settings: A
 def test_one_that_cannot_be_written_stops_nobody(mailbox: Any) -> None:
     ids = many_due(6)
     OutboxEmail.objects.filter(pk=ids[2]).update(kind="from_the_future")
-    assert tasks.deliver_all(ids, now=NOW) == 5
+    assert emails.deliver_all(ids, now=NOW) == 5
     OutboxEmail.objects.filter(pk=ids[2]).update(kind="no_show_reported")
-    assert tasks.deliver_all(ids, now=NOW + 60 * SECOND) == 1  # it waited for 30, from its failure
+    assert emails.deliver_all(ids, now=NOW + 60 * SECOND) == 1  # it waited for 30, from its failure
     each_once(mailbox, ids)
 
 
@@ -136,15 +136,15 @@ def test_one_that_cannot_be_claimed_stops_nobody(
 
     with monkeypatch.context() as patch:
         patch.setattr(delivery._Delivery, "_take", poisonous)
-        assert tasks.deliver_all(ids, now=NOW) == 5
-    assert tasks.deliver_all(ids, now=NOW) == 1
+        assert emails.deliver_all(ids, now=NOW) == 5
+    assert emails.deliver_all(ids, now=NOW) == 1
     each_once(mailbox, ids)
 
 
 def test_what_is_no_longer_true_is_dropped_on_the_way(mailbox: Any) -> None:
     ids = many_due(5)
     builders.mark_held_on_zoom(Booking.objects.get())
-    assert tasks.deliver_all(ids, now=NOW + timedelta(minutes=2)) == 0
+    assert emails.deliver_all(ids, now=NOW + timedelta(minutes=2)) == 0
     assert states() == {OutboxState.CANCELLED: 5}
     assert mailbox.received == []
 
@@ -158,13 +158,13 @@ def test_in_a_batch_only_rows_whose_lease_is_ours_are_written(
     def late(self: Any, items: Any) -> None:
         if items:
             monkeypatch.setattr(delivery._Delivery, "finish", finish)
-            emails.deliver(ids[1], now=NOW + delivery.LEASE)  # another one has taken it
+            emails.deliver_all([ids[1]], now=NOW + delivery.LEASE)  # another one has taken it
             OutboxEmail.objects.filter(pk=ids[1]).update(last_error="written by the other one")
         finish(self, items)
 
     monkeypatch.setattr(delivery._Delivery, "finish", late)
     monkeypatch.setattr("bookings.fan_out.GATHER_SECONDS", 2.0)  # all of them at once
-    assert tasks.deliver_all(ids, now=NOW) == 3
+    assert emails.deliver_all(ids, now=NOW) == 3
     assert OutboxEmail.objects.get(pk=ids[1]).last_error == "written by the other one"
     assert states() == {OutboxState.SENT: 4}
 
@@ -186,11 +186,11 @@ def test_a_sender_that_dies_with_a_batch_is_followed_by_another(
     with monkeypatch.context() as patch:
         patch.setattr(delivery._Delivery, "finish", die)
         with pytest.raises(SenderDied):
-            tasks.deliver_all(ids, now=NOW)
+            emails.deliver_all(ids, now=NOW)
     leased = states()[OutboxState.SENDING]
     assert leased >= 4
-    assert tasks.deliver_all(ids, now=NOW + delivery.LEASE - SECOND) == 10 - leased
-    assert tasks.deliver_all(ids, now=NOW + delivery.LEASE) == leased
+    assert emails.deliver_all(ids, now=NOW + delivery.LEASE - SECOND) == 10 - leased
+    assert emails.deliver_all(ids, now=NOW + delivery.LEASE) == leased
     sent = {one.message["Message-ID"] for one in mailbox.received}
     assert sent == set(OutboxEmail.objects.filter(pk__in=ids).values_list("message_id", flat=True))
 
@@ -198,6 +198,6 @@ def test_a_sender_that_dies_with_a_batch_is_followed_by_another(
 @pytest.mark.django_db(transaction=True)
 def test_four_senders_race_and_each_mail_leaves_once(mailbox: Any) -> None:
     ids = many_due(effort(100))
-    sent = together(*[partial(tasks.deliver_all, ids, now=NOW)] * 4)
+    sent = together(*[partial(emails.deliver_all, ids, now=NOW)] * 4)
     assert sum(sent) == len(ids)
     each_once(mailbox, ids)

@@ -42,7 +42,7 @@ PAGES = [
 
 def deliver_all() -> None:
     for row in OutboxEmail.objects.all():
-        emails.deliver(row.pk, now=NOW + (builders.HOUR / 60))
+        emails.deliver_all([row.pk], now=NOW + (builders.HOUR / 60))
 
 
 def store(subject: str = "Hello", *, to: str = "lena@example.com", text: str = "Hi,\n\nyes") -> Any:
@@ -75,7 +75,7 @@ def test_where_nothing_is_sent_nothing_counts_as_sent(settings: Any) -> None:
     use_mail(settings, services.mail(Env({"DEMO": "0"}), is_public=False).backend)
     builders.offer(builders.make_booking())
     row = OutboxEmail.objects.filter(kind="offer").get()
-    assert not emails.deliver(row.pk, now=NOW + (builders.HOUR / 60))
+    assert not emails.deliver_all([row.pk], now=NOW + (builders.HOUR / 60))
     row.refresh_from_db()
     assert row.state == OutboxState.QUEUED
     assert "EMAIL_URL is not set" in row.last_error

@@ -180,7 +180,7 @@ def test_each_reader_gets_their_own_zone_and_clock_with_the_place_named() -> Non
     starts_at -= timedelta(hours=1)
     lifecycle.pick_time(booking.pk, actor=builders.FOLLOWER, now=NOW, starts_at=starts_at)
     for row in OutboxEmail.objects.filter(kind__in=["time_confirmed", "time_picked"]):
-        assert emails.deliver(row.pk, now=NOW)
+        assert emails.deliver_all([row.pk], now=NOW)
     to_follower = StoredMessage.objects.get(to=follower.email)
     to_expert = StoredMessage.objects.get(to=expert.user.email)
     assert to_follower.subject == "Your call with Maya is on Wed 25 Nov, 12:30 (Berlin)"
@@ -205,7 +205,7 @@ def test_every_time_of_day_names_its_place(all_samples: list[Sample]) -> None:
 
 def sent_by(booking: Booking) -> Iterator[StoredMessage]:
     for row in OutboxEmail.objects.filter(booking=booking).order_by("pk"):
-        if emails.deliver(row.pk, now=NOW):
+        if emails.deliver_all([row.pk], now=NOW):
             yield StoredMessage.objects.latest("pk")
 
 
@@ -232,12 +232,12 @@ def test_the_experts_own_address_is_not_given_away() -> None:
 def test_staff_mail_goes_to_those_who_may_sign_in_when_no_address_is_set(settings: Any) -> None:
     settings.STAFF_EMAIL = []
     row = emails.queue("staff_sweep_late", now=NOW, dedupe="x", facts={"minutes": 9})
-    assert not emails.deliver(row.pk, now=NOW)
+    assert not emails.deliver_all([row.pk], now=NOW)
     row.refresh_from_db()
     assert "STAFF_EMAIL" in row.last_error
     keeper = builders.make_staff("keeper@example.com")
     row = emails.queue("staff_sweep_late", now=NOW, dedupe="y", facts={"minutes": 9})
-    assert emails.deliver(row.pk, now=NOW)
+    assert emails.deliver_all([row.pk], now=NOW)
     assert StoredMessage.objects.get().to == keeper.email
 
 
@@ -246,7 +246,7 @@ def test_a_forgotten_password_is_mailed_once_a_minute_with_a_link_that_works(cli
     user = builders.make_expert().user
     row = emails.queue_password_reset(user.email, now=NOW)
     assert emails.queue_password_reset(user.email, now=NOW + timedelta(seconds=20)).pk == row.pk
-    assert emails.deliver(row.pk, now=NOW)
+    assert emails.deliver_all([row.pk], now=NOW)
     [link] = set(re.findall(r"http://127\S+", StoredMessage.objects.get().text))
     assert client.get(link, follow=True).status_code == 200
     assert not any(part in str(row.facts) for part in link.rstrip("/").split("/")[-1:])

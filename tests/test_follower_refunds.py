@@ -210,9 +210,9 @@ def test_an_undone_refund_is_not_shown(client: Client) -> None:
 def test_the_real_provider_path_is_told_step_by_step(client: Client) -> None:
     booking = unanswered()
     refund = Refund.objects.get(booking=booking)
-    refunds.execute(refund.pk, now=LATER)
+    refunds.drive([refund.pk], now=LATER)
     assert "Your refund is with your bank" in status(client, booking)
-    refunds.execute(refund.pk, now=LATER + MINUTE)
+    refunds.drive([refund.pk], now=LATER + MINUTE)
     text = status(client, booking)
     assert "went back to Visa ending 4242" in text
     assert "SBX0" in text

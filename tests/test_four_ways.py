@@ -59,7 +59,7 @@ def test_paid_refunded_and_seen_as_refunded(
 
     lifecycle.refund_now(booking.pk, actor=staff(), now=timezone.now(), reason="Sorry")
     refund = Refund.objects.get()
-    refunds.execute(refund.pk, now=timezone.now() + timedelta(seconds=1))
+    refunds.drive([refund.pk], now=timezone.now() + timedelta(seconds=1))
     assert "is with your bank" in status_page(booking)
     provider.tell(advance=61)
     if has_webhooks:

@@ -58,7 +58,7 @@ def test_a_name_arrives_as_it_was_written(mailbox: Any, settings: Any, name: str
     )
     report(booking)
     for row in OutboxEmail.objects.all():
-        assert emails.deliver(row.pk, now=NOW), OutboxEmail.objects.get(pk=row.pk).last_error
+        assert emails.deliver_all([row.pk], now=NOW), OutboxEmail.objects.get(pk=row.pk).last_error
     to_follower, to_expert = sorted(mailbox.received, key=lambda one: one.recipients, reverse=True)
     assert to_follower.recipients == ["reader@example.com"]
     assert as_read(to_follower, "To") == f"{name} <reader@example.com>"
@@ -82,7 +82,7 @@ def test_a_subject_arrives_as_it_was_written(mailbox: Any, name: str) -> None:
     row = emails.queue("booked_expert", booking=booking, now=NOW, event=booking.events.get())
     wanted = rendered("booked_expert", booking, now=NOW, event=row.event).subject
     assert name.split()[0] in wanted
-    assert emails.deliver(row.pk, now=NOW), OutboxEmail.objects.get().last_error
+    assert emails.deliver_all([row.pk], now=NOW), OutboxEmail.objects.get().last_error
     [received] = mailbox.received
     assert as_read(received, "Subject") == wanted
     assert [line for line in header_lines(received) if "=?" in line and len(line) > 76] == []

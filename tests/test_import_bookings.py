@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from bookings import links
-from bookings.imports import batches, table
+from bookings.imports import batches, file
 from bookings.models import Booking, Expert, Follower, Payment, Service, TimelineEvent
 from bookings.states import State
 from tests.builders import make_booking, make_expert
@@ -425,7 +425,7 @@ def test_a_stopped_import_goes_on_where_it_stopped(maya, write, run, monkeypatch
     path = write(*lines)
     take = batches._Batch.take
 
-    def die_at_the_second(self: batches._Batch, batch: list[table.Line]) -> None:
+    def die_at_the_second(self: batches._Batch, batch: list[file.Line]) -> None:
         if batch[0].number == 4:
             raise KeyboardInterrupt
         take(self, batch)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from bookings.imports import source, values
+from bookings.imports import file, lines
 from bookings.models import Booking, Expert, Follower
 from tests import clock
 from tests.builders import make_expert
@@ -213,7 +213,7 @@ def test_other_files_are_refused_in_a_sentence(
 )  # fmt: skip
 def test_an_offset_may_be_short(written: str) -> None:
     instant = datetime(2026, 1, 2, 6, 1, tzinfo=UTC)
-    assert values.starts_at(written, "", datetime(2026, 1, 1, tzinfo=UTC)) == instant
+    assert lines.read_starts_at(written, "", datetime(2026, 1, 1, tzinfo=UTC)) == instant
 
 
 @pytest.mark.parametrize(
@@ -223,8 +223,8 @@ def test_an_offset_may_be_short(written: str) -> None:
      "2026-01-02T06:01+00000"],
 )  # fmt: skip
 def test_what_is_no_offset_is_refused(written: str) -> None:
-    with pytest.raises(values.Refused, match="written like"):
-        values.starts_at(written, "", datetime(2026, 1, 1, tzinfo=UTC))
+    with pytest.raises(lines.Refused, match="written like"):
+        lines.read_starts_at(written, "", datetime(2026, 1, 1, tzinfo=UTC))
 
 
 # --- the report ------------------------------------------------------------------------------------
@@ -339,7 +339,7 @@ def test_standard_input_is_named_by_a_hyphen(run: Run, typed: None) -> None:
 def test_a_pipe_without_an_end_is_refused(
     run: Run, typed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "LARGEST_PIPE", 100)
+    monkeypatch.setattr(file, "LARGEST_PIPE", 100)
     status, out = run("-")
     assert status == 2
     assert "import it from a file" in out

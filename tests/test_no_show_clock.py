@@ -237,6 +237,6 @@ def test_leases_and_mail_go_by_the_time_that_has_passed(monkeypatch: pytest.Monk
 
     leased: list[datetime] = []
     monkeypatch.setattr(sweeps.fan_out, "Clock", Slow)
-    monkeypatch.setattr(sweeps.tasks, "execute_all", lambda ids, *, now: leased.append(now) or 0)
+    monkeypatch.setattr(sweeps.refunds, "drive", lambda ids, *, now: leased.append(now) or 0)
     sweeps.run(now=NOW)
     assert leased[0] >= NOW + timedelta(seconds=100)

@@ -36,8 +36,8 @@ def test_a_mail_that_may_be_undone_is_held_until_the_undo_has_run_out() -> None:
     builders.offer(builders.make_booking())
     row = only("offer")
     assert row.next_attempt_at == NOW + timedelta(seconds=30)
-    assert not emails.deliver(row.pk, now=NOW + 29 * SECOND)
-    assert emails.deliver(row.pk, now=NOW + 30 * SECOND)
+    assert not emails.deliver_all([row.pk], now=NOW + 29 * SECOND)
+    assert emails.deliver_all([row.pk], now=NOW + 30 * SECOND)
 
 
 @pytest.mark.django_db
@@ -45,7 +45,7 @@ def test_undo_takes_back_what_is_held() -> None:
     booking = builders.offer(builders.make_booking())
     lifecycle.undo(booking.pk, actor=builders.expert_of(booking), now=NOW + 5 * SECOND)
     assert only("offer").state == OutboxState.CANCELLED
-    assert not emails.deliver(only("offer").pk, now=AFTER_UNDO)
+    assert not emails.deliver_all([only("offer").pk], now=AFTER_UNDO)
     assert not StoredMessage.objects.exists()
 
 

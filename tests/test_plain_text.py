@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bookings import plain_text
 from bookings.forms import fields as fields
-from bookings.imports import lines, values
+from bookings.imports import lines
 from bookings.models import Checkout, Expert, Follower, User
 from bookings.plain_text import MOST_MARKS, cleaned, has_link, is_blank, one_line, person_name
 from tests import shoppers
@@ -57,7 +57,7 @@ def test_what_cannot_be_seen_is_empty(text: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_real_names_stay_as_they_are(name: str) -> None:
     assert fields.NameField(max_length=80).clean(name) == name
-    assert values.name(name) == name
+    assert lines.read_name(name) == name
 
 
 @pytest.mark.parametrize(
@@ -66,15 +66,15 @@ def test_real_names_stay_as_they_are(name: str) -> None:
      ("GmbH & Co.KG", "GmbH & Co. KG"), ("Prof.Dr.Weber", "Prof. Dr. Weber")],
 )  # fmt: skip
 def test_a_title_close_to_a_name_is_no_domain(typed: str, name: str) -> None:
-    assert fields.NameField(max_length=80).clean(typed) == values.name(typed) == name
+    assert fields.NameField(max_length=80).clean(typed) == lines.read_name(typed) == name
 
 
 @pytest.mark.parametrize("name", LINKS)
 def test_a_name_carries_no_link(name: str) -> None:
     with pytest.raises(forms.ValidationError, match="without a web address"):
         fields.NameField(max_length=80).clean(name)
-    with pytest.raises(values.Refused, match="web address"):
-        values.name(one_line(name))
+    with pytest.raises(lines.Refused, match="web address"):
+        lines.read_name(one_line(name))
 
 
 @given(st.text(alphabet=st.characters(), max_size=60))
@@ -190,7 +190,7 @@ def test_what_staff_writes_is_cleaned_as_well(client: Client, staff: User) -> No
 @pytest.mark.parametrize("text", UNSEEN)
 def test_an_import_says_where_nothing_can_be_seen(text: str) -> None:
     line = lines._Reader(2, {"follower_name": text})
-    line.take("follower_name", values.name, default="")
+    line.take("follower_name", lines.read_name, default="")
     [problem] = line.problems
     assert (problem.column, problem.line) == ("follower_name", 2)
     assert "cannot be seen" in problem.reason

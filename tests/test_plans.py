@@ -64,7 +64,7 @@ SWEEPS: dict[str, tuple[Look, str]] = {
         "booking_deadline",
     ),
     "reminders": (lambda e: list(Booking.objects.reminder_due(NOW)[:500]), "booking_reminder"),
-    "refunds": (lambda e: list(Refund.objects.to_drive(NOW)[:500]), "refund_next_attempt"),
+    "refunds": (lambda e: list(Refund.objects.due(NOW)[:500]), "refund_next_attempt"),
     "mail": (lambda e: list(OutboxEmail.objects.due(NOW)[:500]), "outbox_next_attempt"),
     "webhooks": (
         lambda e: list(ProviderEvent.objects.due(NOW)[:50]),

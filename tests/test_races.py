@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from bookings import lifecycle, refunds, slots, sweeps, tasks
+from bookings import emails, lifecycle, refunds, slots, sweeps
 from bookings.models import Booking, OutboxEmail, Refund, SandboxRefund
 from bookings.models.money import NOT_LIVE
 from bookings.states import Actor, ActorKind, State, TransitionNotAllowed
@@ -105,7 +105,7 @@ def test_many_drivers_send_one_refund_once() -> None:
     booking = make_booking()
     lifecycle.refund_now(booking.pk, actor=staff(), now=NOW, reason="Sorry")
     refund = Refund.objects.get()
-    results = together(*(lambda: refunds.execute(refund.pk, now=NOW + DAY) for _ in range(6)))
+    results = together(*(lambda: refunds.drive([refund.pk], now=NOW + DAY) for _ in range(6)))
     assert winners(results) == 6
     assert sum(results) == 1
     assert SandboxRefund.objects.count() == 1
@@ -114,7 +114,7 @@ def test_many_drivers_send_one_refund_once() -> None:
 def test_many_workers_send_one_mail_once(mailoutbox: list[Any]) -> None:
     booking = offer(make_booking())
     mail = OutboxEmail.objects.get(booking=booking, kind="offer")
-    together(*(lambda: tasks.deliver_all([mail.pk], now=NOW + HOUR) for _ in range(6)))
+    together(*(lambda: emails.deliver_all([mail.pk], now=NOW + HOUR) for _ in range(6)))
     mail.refresh_from_db()
     assert mail.state == "sent"
     assert len(mailoutbox) == 1

@@ -10,8 +10,7 @@ import pytest
 from django.test import override_settings
 
 from bookings.gateways import Doubt, Status, gateway_of
-from bookings.gateways.razorpay import RazorpayGateway, _listed
-from bookings.gateways.razorpay_wire import RazorpayError
+from bookings.gateways.razorpay import RazorpayError, RazorpayGateway, _listed
 from tests.provider.running import Provider, moment, running
 from tests.test_stripe_gateway import listen
 
@@ -165,4 +164,4 @@ def test_the_site_has_this_gateway_when_it_has_the_keys() -> None:
     with override_settings(RAZORPAY_KEY_ID="rzp_test_x", RAZORPAY_KEY_SECRET="s"):
         gateway = gateway_of("razorpay")
     assert isinstance(gateway, RazorpayGateway)
-    assert gateway.wire.base == "https://api.razorpay.com/v1"
+    assert gateway.base == "https://api.razorpay.com/v1"

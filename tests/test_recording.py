@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bookings.models import Refund
-from bookings.refunds import recording
+from bookings.refunds import answers
 from tests.engine import LATER
 from tests.many_refunds import many_due
 from tests.provider.running import Provider
@@ -32,7 +32,7 @@ def test_each_row_gets_its_own(provider: Provider, field: str, values: list[Any]
     ids = many_due(provider, len(values))
     wanted = dict(zip(ids, values, strict=True))
     rows = Refund.objects.filter(pk__in=ids)
-    assert rows.update(**{field: recording._each(field, wanted)}) == len(ids)
+    assert rows.update(**{field: answers._each(field, wanted)}) == len(ids)
     assert dict(rows.values_list("pk", field)) == wanted
     for pk, value in wanted.items():  # as the database compares them, too
         assert rows.filter(**{"pk": pk, field: value}).count() == 1

@@ -10,7 +10,7 @@ from django.db import IntegrityError, connections, transaction
 
 from bookings import timeline
 from bookings.models import Payment, Refund
-from bookings.refunds.requesting import Wanted, plan
+from bookings.refunds.planning import Wanted, plan
 from bookings.states import SYSTEM
 from tests.builders import HOUR, NOW, make_booking, make_expert, make_follower, make_service
 from tests.effort import effort

@@ -48,7 +48,7 @@ def test_m06_a_driver_that_dies_is_followed_by_one_that_pays_once(
     die_at(point, monkeypatch)
     with pytest.raises(Died):
         drive(refund, now)
-    assert refunds.execute(refund.pk, now=now) is False, "the lease of the dead one still holds"
+    assert refunds.drive([refund.pk], now=now) == 0, "the lease of the dead one still holds"
     drive(refund, now + timing.LEASE)
     assert refund.state == RefundState.ACCEPTED
     provider.tell(advance=61)

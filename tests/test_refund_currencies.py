@@ -6,7 +6,7 @@ import pytest
 
 from bookings import invariants, refunds
 from bookings.models import OutboxEmail, Refund, RefundState
-from bookings.refunds.driving import request_of
+from bookings.refunds.planning import request_of
 from tests.builders import NOW, staff
 from tests.engine import LATER, MINUTE, drive, lines, paid, payment_of, refetch, refund_of, verbs
 from tests.provider.running import Provider

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection
 
-from bookings import gateways, refunds, tasks
+from bookings import gateways, refunds
 from bookings.gateways import Answer, RefundRequest, Status
 from bookings.models import Refund, RefundState, TimelineEvent
-from bookings.refunds import claiming, crash_points, driving, recording, timing
-from bookings.refunds.driving import request_of
+from bookings.refunds import answers, crash_points, sending, timing
+from bookings.refunds.planning import request_of
 from tests.builders import HOUR, NOW, staff
 from tests.effort import effort
 from tests.engine import LATER, MINUTE, connect, drive, lines, paid, refund_of, taken, verbs
@@ -54,14 +54,14 @@ def test_no_thread_of_ours_opens_a_connection(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[bool, bool]] = []
-    call = driving._Driver.call
+    call = sending._Driver.call
 
     def watched(self: Any, errand: Any) -> None:
         call(self, errand)
         is_main = threading.current_thread() is threading.main_thread()
         seen.append((is_main, connection.connection is None))
 
-    monkeypatch.setattr(driving._Driver, "call", watched)
+    monkeypatch.setattr(sending._Driver, "call", watched)
     ids = many_due(provider, 5)
     refunds.drive(ids, now=LATER)
     refunds.drive(ids, now=LATER + HOUR)  # and when they are polled
@@ -106,13 +106,13 @@ def test_one_that_cannot_be_written_stops_nobody(
 
     with monkeypatch.context() as patch:
         if where == "claim":
-            patch.setattr(claiming, "claim", poison(claiming.claim, list))
+            patch.setattr(sending, "claim", poison(sending.claim, list))
         elif where == "may_send":
-            spoiled = poison(claiming.may_send, lambda rows: [row.pk for row in rows])
-            patch.setattr(claiming, "may_send", spoiled)
+            spoiled = poison(sending.may_send, lambda rows: [row.pk for row in rows])
+            patch.setattr(sending, "may_send", spoiled)
         else:
-            spoiled = poison(recording._record, lambda rows: [row.pk for row, _ in rows])
-            patch.setattr(recording, "_record", spoiled)
+            spoiled = poison(answers._record, lambda rows: [row.pk for row, _ in rows])
+            patch.setattr(answers, "_record", spoiled)
         assert refunds.drive(ids, now=LATER) == 5
     others = Refund.objects.exclude(pk=poisoned)
     assert set(others.values_list("state", flat=True)) == {RefundState.ACCEPTED}
@@ -141,7 +141,7 @@ def test_in_a_batch_only_rows_that_are_as_they_were_read_are_written(provider: P
     refunds.drive([slow[1].pk], now=LATER + timing.LEASE)  # another driver, after the lease
     Refund.objects.filter(pk=slow[2].pk).update(state=RefundState.DECLINED)
     answered = [(refund, Answer(Status.UNKNOWN, message="slow")) for refund in slow]
-    written = recording.record_all(answered, now=LATER + timing.LEASE)
+    written = answers.record_all(answered, now=LATER + timing.LEASE)
     assert [refund.pk for refund in written] == [slow[0].pk, slow[3].pk]
     last = dict(Refund.objects.values_list("pk", "last_answer"))
     assert [last[refund.pk] == "slow" for refund in slow] == [True, False, False, True]
@@ -149,14 +149,14 @@ def test_in_a_batch_only_rows_that_are_as_they_were_read_are_written(provider: P
 
 def test_rows_of_one_batch_keep_their_own_answers(provider: Provider) -> None:
     slow = [taken(Refund.objects.get(pk=pk)) for pk in many_due(provider, 5)]
-    answers = [
+    theirs = [
         Answer(Status.SUCCEEDED, provider_refund_id="a", reference="A"),
         Answer(Status.SUCCEEDED, provider_refund_id="b", reference="B"),
         Answer(Status.ACCEPTED, provider_refund_id="c"),
         Answer(Status.DECLINED, message="No."),
         Answer(Status.UNKNOWN, message="Hm."),
     ]
-    recording.record_all(list(zip(slow, answers, strict=True)), now=LATER)
+    answers.record_all(list(zip(slow, theirs, strict=True)), now=LATER)
     rows = {row.pk: row for row in Refund.objects.all()}
     said = [
         (row.state, row.provider_refund_id, row.reference, row.last_answer)
@@ -255,7 +255,7 @@ def test_m08_four_drivers_race_over_hundreds_and_each_is_paid_once(
     settings.PROVIDER_IN_FLIGHT = 8
     ids = many_due(provider, effort(500) if connection.vendor == "postgresql" else 100)
     Refund.objects.filter(pk__in=ids).update(next_attempt_at=NOW)
-    taken_by = together(*[partial(tasks.execute_all, ids, now=LATER)] * 4)
+    taken_by = together(*[partial(refunds.drive, ids, now=LATER)] * 4)
     assert sum(taken_by) == len(ids)
     all_paid_once(provider, ids)
     told = TimelineEvent.objects.filter(verb="refund_accepted")

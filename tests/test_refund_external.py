@@ -157,8 +157,8 @@ def test_m10_whoever_looks_first_the_end_is_the_same(
 
 def test_m10_news_that_come_while_a_driver_asks_are_kept(provider: Provider) -> None:
     from bookings.gateways import Answer, Status
-    from bookings.refunds.driving import request_of
-    from bookings.refunds.recording import record
+    from bookings.refunds.answers import record
+    from bookings.refunds.planning import request_of
 
     refund = refund_of(provider, part=80000)
     slow = taken(refund)

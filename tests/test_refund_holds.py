@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from bookings import lifecycle, refunds, sweeps
 from bookings.models import Heartbeat, OutboxEmail, Refund, RefundState
-from bookings.refunds import breaker, holds
+from bookings.refunds import holds, planning
 from bookings.states import TransitionNotAllowed
 from tests.builders import (
     DAY,
@@ -78,22 +78,22 @@ def test_m22_what_is_usual_raises_the_limit(settings: Any) -> None:
     settings.BREAKER_TIMES = 5
     refund_many(2)
     Refund.objects.update(created_at=NOW - DAY)
-    assert breaker.limit(now=NOW) == 2
+    assert planning.limit(now=NOW) == 2
     template = Refund.objects.first()
     assert template is not None
     week = 7 * 24
     for _ in range(4):
         refund_many(1, NOW - 2 * DAY)
     Refund.objects.update(created_at=NOW - DAY)
-    assert breaker.limit(now=NOW) == max(2, -(-5 * 6 // week))
+    assert planning.limit(now=NOW) == max(2, -(-5 * 6 // week))
 
 
 def test_m22_after_a_gap_the_work_of_its_hours_may_come_at_once(settings: Any) -> None:
     settings.BREAKER_LEAST = 2
     Heartbeat.objects.create(name="sweep", finished_at=NOW - 3 * HOUR)
     sweeps.run(now=NOW)
-    assert breaker.limit(now=NOW) == 6
-    assert breaker.limit(now=NOW + 2 * HOUR) == 2
+    assert planning.limit(now=NOW) == 6
+    assert planning.limit(now=NOW + 2 * HOUR) == 2
 
 
 def test_only_staff_continues_and_says_why() -> None:
@@ -142,7 +142,7 @@ def test_m24_a_restored_database_sends_nothing_until_staff_lets_go(
     """The backup knows the refund as due; since then it was sent, and its answer written."""
     refund = refund_of(provider, part=80000)
     gateway = provider.gateway()
-    from bookings.refunds.driving import request_of
+    from bookings.refunds.planning import request_of
 
     gateway.send(request_of(refund), now=LATER)
     settings.REFUNDS_HOLD = True
@@ -161,7 +161,7 @@ def test_m24_released_without_reconcile_it_is_still_found(
 ) -> None:
     """Even if the provider has forgotten the key: the list is asked before the first try, too."""
     refund = refund_of(provider, part=80000)
-    from bookings.refunds.driving import request_of
+    from bookings.refunds.planning import request_of
 
     provider.gateway().send(request_of(refund), now=LATER)
     provider.tell(advance=25 * 3600)

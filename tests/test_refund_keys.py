@@ -12,7 +12,7 @@ import pytest
 from bookings import refunds
 from bookings.models import Booking, OutboxEmail, Refund, RefundState
 from bookings.refunds import timing
-from bookings.refunds.driving import request_of
+from bookings.refunds.planning import request_of
 from bookings.states import TransitionNotAllowed
 from tests.builders import HOUR, staff
 from tests.engine import LATER, MINUTE, drive, is_left_to_staff, lines, paid, play, refund_of

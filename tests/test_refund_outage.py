@@ -78,18 +78,18 @@ def test_a_silent_provider_does_not_keep_a_sweep_from_ending(
     provider: Provider, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The task has a limit; what is left over is for the next sweep, and due at once."""
-    from bookings import tasks
+    from bookings import fan_out
 
     settings.PROVIDER_TIMEOUT = timedelta(seconds=0.2)
     settings.PROVIDER_IN_FLIGHT = 1
-    monkeypatch.setattr(tasks, "BUDGET_SECONDS", 0.5)
+    monkeypatch.setattr(fan_out, "BUDGET_SECONDS", 0.5)
     for _ in range(6):
         refund_of(provider)
     provider.fault("late", calls=10**9, match=".", seconds=1)
     sweeps.run(now=LATER)
     left = Refund.objects.filter(last_answer="")
     assert 1 <= Refund.objects.exclude(pk__in=left).count() < 6
-    assert left.to_drive(LATER + MINUTE).count() == left.count(), "no lease is in the way"
+    assert left.due(LATER + MINUTE).count() == left.count(), "no lease is in the way"
     provider.tell(faults=[])
     monkeypatch.undo()
     sweeps.run(now=LATER + MINUTE)

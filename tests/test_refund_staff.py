@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from bookings import refunds, timeline
 from bookings.models import Payment, Refund, RefundState
-from bookings.refunds.outcomes import ABSENT
+from bookings.refunds.answers import ABSENT
 from bookings.states import SYSTEM, Actor, ActorKind, State, TransitionNotAllowed
 from tests.builders import DAY, NOW, make_in_state, make_staff, staff
 from tests.staff_pages import act, fresh, url

@@ -12,7 +12,7 @@ import pytest
 
 from bookings import refunds
 from bookings.models import OutboxEmail, Refund, RefundState
-from bookings.refunds import claiming
+from bookings.refunds import sending
 from bookings.states import TransitionNotAllowed
 from tests.builders import DAY, HOUR, staff
 from tests.engine import (
@@ -61,7 +61,7 @@ def test_a_person_is_told_why_and_may_close_it_at_once(provider: Provider) -> No
         assert why in refund.last_answer
         is_left_to_staff(refund)
         assert close(refund).state == RefundState.SUCCEEDED
-        assert not refunds.execute(refund.pk, now=LATER + HOUR)
+        assert not refunds.drive([refund.pk], now=LATER + HOUR)
 
 
 def test_the_mail_to_staff_says_why_and_what_can_be_done(provider: Provider, settings: Any) -> None:
@@ -127,7 +127,7 @@ def test_a_driver_that_dies_with_it_leaves_no_leave_to_close_it(provider: Provid
     ref = gone(provider)
     refund = drive(refund_of(provider, part=80000, ref=ref))
     provider.pay(240000, "INR", id=ref)
-    [marked] = claiming.may_send([taken(refund, LATER + HOUR)], now=LATER + HOUR)
+    [marked] = sending.may_send([taken(refund, LATER + HOUR)], now=LATER + HOUR)
     assert marked.pk == refund.pk
     with pytest.raises(TransitionNotAllowed):
         close(refund, LATER + HOUR)

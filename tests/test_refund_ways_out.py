@@ -112,7 +112,7 @@ def was_handed_over(refund: Refund, now: datetime) -> None:
     )
     assert closed.state == RefundState.SUCCEEDED
     assert not Refund.objects.needing_staff().filter(pk=refund.pk).exists()
-    assert not refunds.execute(refund.pk, now=now + DAY), "nobody sends it any more"
+    assert not refunds.drive([refund.pk], now=now + DAY), "nobody sends it any more"
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
@@ -153,7 +153,7 @@ def test_without_keys_for_its_provider(settings: Any) -> None:
     refund = Refund.objects.get()
     at = LATER
     while at < LATER + 24 * HOUR:
-        refunds.execute(refund.pk, now=at)
+        refunds.drive([refund.pk], now=at)
         refund.refresh_from_db()
         assert refund.next_attempt_at is not None
         at = refund.next_attempt_at

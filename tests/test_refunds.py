@@ -12,7 +12,7 @@ from bookings import gateways, leases, lifecycle, refunds, sweeps
 from bookings.gateways import Answer, RefundRequest, Status
 from bookings.models import Booking, OutboxEmail, Payment, Refund, RefundState, SandboxRefund
 from bookings.refunds import timing
-from bookings.refunds.recording import record
+from bookings.refunds.answers import record
 from bookings.states import TransitionNotAllowed
 from tests.builders import DAY, NOW, expert_of, make_booking, staff
 from tests.engine import taken
@@ -28,7 +28,7 @@ def refund_of(payment_ref: str = "", provider: str = "sandbox") -> Refund:
 
 
 def drive(refund: Refund, now: datetime = LATER) -> Refund:
-    refunds.execute(refund.pk, now=now)
+    refunds.drive([refund.pk], now=now)
     refund.refresh_from_db()
     return refund
 
@@ -99,7 +99,7 @@ def test_a_request_that_never_arrived_is_sent_again_with_the_same_key(
 def test_a_driver_that_died_is_followed_by_another_after_its_lease() -> None:
     refund = refund_of()
     assert taken(refund).lease_token is not None  # and then kill -9
-    assert refunds.execute(refund.pk, now=LATER + timedelta(seconds=1)) is False
+    assert refunds.drive([refund.pk], now=LATER + timedelta(seconds=1)) == 0
     drive(refund, LATER + timing.LEASE)
     assert refund.state == RefundState.ACCEPTED
 
@@ -122,11 +122,11 @@ def test_m08_a_refund_that_another_driver_takes_in_between_is_left_to_it(
     def between(name: str) -> F:
         """Asked for after the row was read, and before it is taken."""
         monkeypatch.undo()
-        assert refunds.execute(refund.pk, now=LATER) is True
+        assert refunds.drive([refund.pk], now=LATER) == 1
         return F(name)
 
     monkeypatch.setattr(leases, "F", between)
-    assert refunds.execute(refund.pk, now=LATER) is False
+    assert refunds.drive([refund.pk], now=LATER) == 0
     refund.refresh_from_db()
     assert (refund.state, refund.attempts) == (RefundState.ACCEPTED, 1)
 

@@ -45,7 +45,7 @@ def refund_of(provider: Provider, amount: int = 240000, currency: str = "INR") -
 def drive(refund: Refund, now: datetime | None = None) -> Refund:
     """One step, when it is due."""
     refund.refresh_from_db()
-    refunds.execute(refund.pk, now=now or max(LATER, refund.next_attempt_at or LATER))
+    refunds.drive([refund.pk], now=now or max(LATER, refund.next_attempt_at or LATER))
     refund.refresh_from_db()
     return refund
 

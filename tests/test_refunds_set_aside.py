@@ -13,7 +13,8 @@ from django.test.utils import CaptureQueriesContext
 
 from bookings import refunds
 from bookings.models import OutboxEmail, Payment, Refund, RefundState
-from bookings.refunds import driving, holds, recording, timing
+from bookings.refunds import answers, holds, sending, timing
+from bookings.refunds.planning import request_of
 from bookings.states import TransitionNotAllowed
 from tests.builders import staff
 from tests.engine import LATER, MINUTE, drive, paid, refetch, refund_of, taken
@@ -150,7 +151,7 @@ def test_another_hold_is_still_to_be_released_first(stripe: Provider) -> None:
 def test_what_was_paid_already_is_found_and_not_paid_again(provider: Provider, move: str) -> None:
     """An earlier release sent it, and its answer was lost. Every way on looks first."""
     bad = refund_of(provider, part=80000)
-    provider.gateway().send(driving.request_of(bad), now=LATER)
+    provider.gateway().send(request_of(bad), now=LATER)
     spoil(bad, "a field of another release")
     drive(bad)
     assert is_set_aside(bad)
@@ -184,16 +185,16 @@ def test_an_answer_that_can_never_be_written_is_left_to_a_person(
     stripe: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good, bad = refund_of(stripe), refund_of(stripe)
-    write = recording._record
+    write = answers._record
 
     def poisonous(answered: Any, **more: Any) -> Any:
         if bad.pk in [row.pk for row, _ in answered]:
             raise DatabaseError("This id is taken.")
         return write(answered, **more)
 
-    monkeypatch.setattr(recording, "_record", poisonous)
+    monkeypatch.setattr(answers, "_record", poisonous)
     at = LATER
-    for _ in range(driving.MOST_WRITTEN_IN_VAIN):
+    for _ in range(sending.MOST_WRITTEN_IN_VAIN):
         bad.refresh_from_db()
         assert bad.hold_reason == ""
         refunds.drive([good.pk, bad.pk], now=at)
@@ -230,7 +231,7 @@ def test_a_driver_that_breaks_its_word_calls_nobody_for_ever(
         calls.append(errand)
         raise RuntimeError("a call raises nothing, they said")
 
-    monkeypatch.setattr(driving._Driver, "call", broken)
+    monkeypatch.setattr(sending._Driver, "call", broken)
     refunds.drive([refund.pk], now=LATER)
     assert len(calls) == 1
     assert taken(refund) is not None, "given back"

@@ -231,7 +231,7 @@ def test_offering_and_withdrawing_in_turns_is_refused_after_a_while() -> None:
 
 def test_an_offer_without_a_report_still_shows_the_way_to_report(mailoutbox: list[Any]) -> None:
     mail = offer(make_booking()).emails.get(kind="offer")
-    assert emails.deliver(mail.pk, now=NOW + HOUR)
+    assert emails.deliver_all([mail.pk], now=NOW + HOUR)
     html, _ = mailoutbox[0].alternatives[0]
     assert "/report/" in mailoutbox[0].body
     assert "/report/" in html

@@ -16,8 +16,9 @@ from django.test import Client
 from django.utils import timezone
 
 from bookings import lifecycle, refunds, sweeps
+from bookings.management.commands import reconcile
 from bookings.models import Booking, Heartbeat, Payment, Refund, RefundState
-from bookings.refunds import catching_up, holds
+from bookings.refunds import holds
 from bookings.states import State, TransitionNotAllowed
 from tests.builders import DAY, HOUR, make_booking, make_expert, report, staff
 from tests.engine import connect, paid, payment_of
@@ -220,14 +221,14 @@ def test_a_run_that_was_stopped_is_gone_on_with(provider: Provider, capsys: Any)
         refunded_elsewhere(provider, booking)
     with pytest.raises(CommandError, match="--resume goes on"):
         call_command("reconcile", since="1d", minutes=1e-9)
-    assert catching_up.unfinished() is not None
+    assert reconcile.unfinished() is not None
     done = sold_ones[0].payment
     refunds.refetch(done.pk, now=timezone.now())
     capsys.readouterr()
     call_command("reconcile", since="9d", resume=True)
     out = capsys.readouterr().out
     assert "3 payments compared, 3 rows changed, 0 failed." in out, "not the first one again"
-    assert catching_up.unfinished() is None
+    assert reconcile.unfinished() is None
 
 
 @pytest.mark.parametrize("kind", ["lost", "gateway", "garbled", "empty", "limit"])

@@ -12,7 +12,7 @@ from django.db.models import JSONField, Value
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from bookings import lifecycle, reminders, set_aside, sweeps
+from bookings import batches, lifecycle, reminders, sweeps
 from bookings.models import Booking, Expert, OutboxEmail, Refund, SetAside
 from bookings.states import State, TransitionNotAllowed
 from tests.builders import (
@@ -124,7 +124,7 @@ def test_it_is_tried_again_less_and_less_often_and_goes_on_when_it_can() -> None
     limits = bad.policy
     spoil(bad)
     at = LATE
-    for attempts, wait in enumerate([*set_aside.AGAIN_AFTER, set_aside.AGAIN_AFTER[-1]], 1):
+    for attempts, wait in enumerate([*batches.AGAIN_AFTER, batches.AGAIN_AFTER[-1]], 1):
         assert sweeps.run_deadlines(now=at) == 0
         assert SetAside.objects.get().attempts == attempts
         assert sweeps.run_deadlines(now=at + wait - HOUR / 60) == 0
@@ -206,12 +206,12 @@ def test_staff_has_it_tried_again_at_once() -> None:
     row = SetAside.objects.get()
     Booking.objects.filter(pk=bad.pk).update(policy=limits)
     with pytest.raises(TransitionNotAllowed):
-        set_aside.give_limits_in_force(row.pk, actor=staff(), now=LATE, reason="Why not.")
+        batches.give_limits_in_force(row.pk, actor=staff(), now=LATE, reason="Why not.")
     with pytest.raises(TransitionNotAllowed):
-        set_aside.try_again(row.pk, actor=expert_of(bad), now=LATE, reason="Mine.")
+        batches.try_again(row.pk, actor=expert_of(bad), now=LATE, reason="Mine.")
     with pytest.raises(TransitionNotAllowed):
-        set_aside.try_again(row.pk, actor=staff(), now=LATE, reason=" ")
-    set_aside.try_again(row.pk, actor=staff(), now=LATE, reason="Mended.")
+        batches.try_again(row.pk, actor=staff(), now=LATE, reason=" ")
+    batches.try_again(row.pk, actor=staff(), now=LATE, reason="Mended.")
     assert sweeps.run_deadlines(now=LATE) == 1
 
 

@@ -12,8 +12,8 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from bookings import lifecycle, reminders, sweeps
-from bookings.lifecycle import refunding
+from bookings import batches, lifecycle, reminders, sweeps
+from bookings.lifecycle import ending
 from bookings.models import (
     Booking,
     Contest,
@@ -115,7 +115,7 @@ def test_many_cost_no_more_statements_than_few() -> None:
 
 def test_the_next_batch_goes_on_behind_those_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that stay where they are do not keep the ones behind them from their turn."""
-    monkeypatch.setattr(sweeps, "BATCH", 2)
+    monkeypatch.setattr(batches, "BATCH", 2)
     expert = make_expert()
     patient = replace(Policy.in_force(), grace=timedelta(days=300))
     for n in range(7):
@@ -128,14 +128,14 @@ def test_the_next_batch_goes_on_behind_those_that_wait(monkeypatch: pytest.Monke
 
 def test_one_broken_booking_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     first, *others = [report(make_booking()) for _ in range(3)]
-    real = refunding.transition_all
+    real = ending.transition_all
 
     def breaks_on_first(steps: Any, *args: Any, **details: Any) -> Any:
         if any(step.booking.pk == first.pk for step in steps):
             raise RuntimeError("poison")
         return real(steps, *args, **details)
 
-    monkeypatch.setattr(refunding, "transition_all", breaks_on_first)
+    monkeypatch.setattr(ending, "transition_all", breaks_on_first)
     assert sweeps.run_deadlines(now=LATE) == 2
     refunded = Booking.objects.filter(state=State.REFUNDED)
     assert set(refunded) == set(others)
@@ -153,7 +153,7 @@ def test_a_batch_that_dies_leaves_nothing_half_done(monkeypatch: pytest.MonkeyPa
     def dies(*_: Any, **__: Any) -> None:
         raise Killed
 
-    monkeypatch.setattr(refunding, "tell_all", dies)
+    monkeypatch.setattr(ending, "tell", dies)
     with pytest.raises(Killed), transaction.atomic():
         sweeps.run_deadlines(now=LATE)
     assert everything() == before
@@ -206,7 +206,7 @@ def test_one_broken_reminder_does_not_stop_the_others(monkeypatch: pytest.Monkey
 
 @pytest.mark.django_db(transaction=True)
 def test_four_sweeps_at_once_refund_each_booking_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeps, "BATCH", 3)
+    monkeypatch.setattr(batches, "BATCH", 3)
     expert = make_expert()
     for n in range(24):
         report(make_booking(expert, starts_at=NOW - (2 * n + 2) * HOUR))

@@ -106,7 +106,7 @@ def test_the_history_follows_the_e_mail(client: Client, maya: Expert, action: st
         assert 'hx-trigger="every 30s"' in waiting, "the page looks again by itself"
         event = booking.events.latest("id")
         row = OutboxEmail.objects.get(event=event, audience="follower")
-        assert emails.deliver(row.pk, now=due)
+        assert emails.deliver_all([row.pk], now=due)
         sent = client.get(url).content.decode()
     assert SENT in sent
     assert "the e-mail to Tom" not in sent
@@ -146,7 +146,7 @@ def test_a_link_that_is_sent_again_is_told_of_too(client: Client, maya: Expert) 
         assert "Tom Okafor gets the link again" in answer
         assert not CLAIMS.search(answer.replace("You sent the link again", ""))
         row = OutboxEmail.objects.get(event__verb="link_resent")
-        emails.deliver(row.pk, now=later)
+        emails.deliver_all([row.pk], now=later)
         page = read(client.get(f"/bookings/{booking.code}/"))
     assert SENT in page
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bookings import lifecycle, slots
-from bookings.lifecycle import deadlines
+from bookings.lifecycle.engine import deadline_verb
 from bookings.models import Booking, CompletionMark
 from bookings.states import Actor, ActorKind, State, TransitionNotAllowed, Verb
 from tests.builders import (
@@ -58,13 +58,13 @@ CALLS: dict[Verb, Callable[..., Booking]] = {
     V.WITHDRAW_OFFER: lifecycle.withdraw_offer,
     V.PICK_TIME: lifecycle.pick_time,
     V.REFUND_INSTEAD: lifecycle.refund_instead,
-    V.OFFER_LAPSED: deadlines.VERBS[V.OFFER_LAPSED],
+    V.OFFER_LAPSED: deadline_verb(V.OFFER_LAPSED),
     V.MARK_COMPLETED: lifecycle.mark_completed,
     V.CONTEST: lifecycle.contest,
     V.DECIDE: lifecycle.decide,
-    V.NOBODY_DECIDED: deadlines.VERBS[V.NOBODY_DECIDED],
+    V.NOBODY_DECIDED: deadline_verb(V.NOBODY_DECIDED),
     V.REFUND_NOW: lifecycle.refund_now,
-    V.NO_ANSWER: deadlines.VERBS[V.NO_ANSWER],
+    V.NO_ANSWER: deadline_verb(V.NO_ANSWER),
     V.CANCEL: lifecycle.cancel,
     V.MOVE_INSTEAD: lifecycle.move_instead,
 }

@@ -28,7 +28,7 @@ def kept(settings: Any) -> None:
 def test_a_report_that_was_answered_is_not_announced() -> None:
     booking, row = reported()
     builders.offer(booking)
-    assert not emails.deliver(row.pk, now=NOW + timedelta(minutes=2))
+    assert not emails.deliver_all([row.pk], now=NOW + timedelta(minutes=2))
     row.refresh_from_db()
     assert (row.state, row.next_attempt_at) == (OutboxState.CANCELLED, None)
     assert not StoredMessage.objects.exists()
@@ -40,7 +40,7 @@ def test_a_reminder_for_another_deadline_is_not_sent() -> None:
     row = emails.queue("time_left", booking=booking, now=NOW, dedupe="24", facts={"hours": 24})
     lifecycle.withdraw_report(booking.pk, actor=builders.FOLLOWER, now=NOW)
     builders.report(booking, now=NOW + timedelta(minutes=5))
-    assert not emails.deliver(row.pk, now=NOW + timedelta(minutes=6))
+    assert not emails.deliver_all([row.pk], now=NOW + timedelta(minutes=6))
     row.refresh_from_db()
     assert row.state == OutboxState.CANCELLED
 
@@ -50,16 +50,16 @@ def test_nobody_hears_that_a_link_is_withdrawn_which_was_never_mailed() -> None:
     booking = builders.offer(builders.make_booking())
     lifecycle.withdraw_offer(booking.pk, actor=builders.expert_of(booking), now=NOW + 10 * SECOND)
     for row in OutboxEmail.objects.filter(kind__in=["offer", "offer_withdrawn"]):
-        assert not emails.deliver(row.pk, now=NOW + timedelta(minutes=2))
+        assert not emails.deliver_all([row.pk], now=NOW + timedelta(minutes=2))
     assert not StoredMessage.objects.exists()
 
 
 @pytest.mark.django_db
 def test_a_withdrawn_link_that_was_mailed_is_told() -> None:
     booking = builders.offer(builders.make_booking())
-    assert emails.deliver(only("offer").pk, now=AFTER_UNDO)
+    assert emails.deliver_all([only("offer").pk], now=AFTER_UNDO)
     lifecycle.withdraw_offer(booking.pk, actor=builders.expert_of(booking), now=AFTER_UNDO)
-    assert emails.deliver(only("offer_withdrawn").pk, now=AFTER_UNDO + timedelta(minutes=1))
+    assert emails.deliver_all([only("offer_withdrawn").pk], now=AFTER_UNDO + timedelta(minutes=1))
 
 
 @pytest.mark.django_db
@@ -70,8 +70,8 @@ def test_a_refund_is_not_called_confirmed_before_the_provider_says_so() -> None:
     )
     later = NOW + timedelta(minutes=2)
     row = emails.queue("refund_confirmed", booking=booking, now=later, dedupe="early")
-    assert not emails.deliver(row.pk, now=later)
-    assert emails.deliver(only("refund_started").pk, now=later)
+    assert not emails.deliver_all([row.pk], now=later)
+    assert emails.deliver_all([only("refund_started").pk], now=later)
     sent = StoredMessage.objects.get()
     assert "has started" in sent.subject
     assert "refunded" not in sent.text.replace("Maya refunded this call", "")
@@ -84,7 +84,7 @@ def test_a_superseded_link_is_never_mailed_again() -> None:
     lifecycle.withdraw_offer(booking.pk, actor=builders.expert_of(booking), now=AFTER_UNDO)
     again = builders.offer(booking, now=AFTER_UNDO)
     row = OutboxEmail.objects.filter(kind="offer").latest("pk")
-    assert emails.deliver(row.pk, now=AFTER_UNDO + timedelta(minutes=1))
+    assert emails.deliver_all([row.pk], now=AFTER_UNDO + timedelta(minutes=1))
     text = StoredMessage.objects.get().text
     assert first.key not in text
     assert again.links.get(purpose="pick", superseded_at__isnull=True).key in text
@@ -99,8 +99,8 @@ def test_a_new_time_that_was_changed_again_is_not_announced() -> None:
         if days == 2:
             builders.offer(booking)
     first, second = OutboxEmail.objects.filter(kind="time_confirmed").order_by("pk")
-    assert not emails.deliver(first.pk, now=NOW)
-    assert emails.deliver(second.pk, now=NOW)
+    assert not emails.deliver_all([first.pk], now=NOW)
+    assert emails.deliver_all([second.pk], now=NOW)
 
 
 @pytest.mark.django_db
@@ -213,13 +213,13 @@ def test_a_link_waits_while_its_withdrawal_can_be_undone() -> None:
     lifecycle.withdraw_offer(booking.pk, actor=actor, now=NOW + 20 * SECOND)
     row = only("offer")
 
-    assert not emails.deliver(row.pk, now=NOW + 35 * SECOND)
+    assert not emails.deliver_all([row.pk], now=NOW + 35 * SECOND)
     row.refresh_from_db()
     assert (row.state, row.attempts) == (OutboxState.QUEUED, 0)
     assert row.next_attempt_at > NOW + 50 * SECOND  # a click in the last second is on its way
 
     lifecycle.undo(booking.pk, actor=actor, now=NOW + 45 * SECOND)
-    assert emails.deliver(row.pk, now=row.next_attempt_at)
+    assert emails.deliver_all([row.pk], now=row.next_attempt_at)
 
 
 @pytest.mark.django_db
@@ -227,9 +227,9 @@ def test_it_is_given_up_when_nothing_can_be_undone_any_more() -> None:
     booking = builders.offer(builders.make_booking())
     lifecycle.withdraw_offer(booking.pk, actor=builders.expert_of(booking), now=NOW + 20 * SECOND)
     row = only("offer")
-    assert not emails.deliver(row.pk, now=NOW + 35 * SECOND)
+    assert not emails.deliver_all([row.pk], now=NOW + 35 * SECOND)
     row.refresh_from_db()
-    assert not emails.deliver(row.pk, now=row.next_attempt_at)
+    assert not emails.deliver_all([row.pk], now=row.next_attempt_at)
     row.refresh_from_db()
     assert (row.state, row.next_attempt_at) == (OutboxState.CANCELLED, None)
 
@@ -240,10 +240,10 @@ def test_a_withdrawn_link_that_arrived_when_it_was_sent_again_is_told() -> None:
     OutboxEmail.objects.filter(kind="offer").update(state=OutboxState.FAILED, next_attempt_at=None)
     again, actor = NOW + timedelta(minutes=20), builders.expert_of(booking)
     lifecycle.resend_offer(booking.pk, actor=actor, now=again)
-    assert emails.deliver(OutboxEmail.objects.filter(kind="offer").latest("id").pk, now=again)
+    assert emails.deliver_all([OutboxEmail.objects.filter(kind="offer").latest("id").pk], now=again)
     later = again + timedelta(minutes=1)
     lifecycle.withdraw_offer(booking.pk, actor=actor, now=later)
-    assert emails.deliver(only("offer_withdrawn").pk, now=later + timedelta(minutes=1))
+    assert emails.deliver_all([only("offer_withdrawn").pk], now=later + timedelta(minutes=1))
 
 
 def marked_and_offered() -> builders.Booking:
@@ -257,12 +257,12 @@ def marked_and_offered() -> builders.Booking:
 def test_a_mark_is_told_after_an_offer_that_kept_its_mail_back(ends: str) -> None:
     booking = marked_and_offered()
     actor, minute = builders.expert_of(booking), timedelta(minutes=1)
-    emails.deliver(only("marked_completed").pk, now=NOW + 35 * SECOND)
+    emails.deliver_all([only("marked_completed").pk], now=NOW + 35 * SECOND)
     if ends == "undone":
         later = NOW + 45 * SECOND
         lifecycle.undo(booking.pk, actor=actor, now=later)
     else:
-        emails.deliver(only("marked_completed").pk, now=NOW + 10 * minute)
+        emails.deliver_all([only("marked_completed").pk], now=NOW + 10 * minute)
         assert only("marked_completed").state == OutboxState.CANCELLED
         later = NOW + timedelta(days=14, minutes=10) if ends == "lapsed" else NOW + 20 * minute
         if ends == "lapsed":
@@ -270,14 +270,14 @@ def test_a_mark_is_told_after_an_offer_that_kept_its_mail_back(ends: str) -> Non
         else:
             lifecycle.withdraw_offer(booking.pk, actor=actor, now=later)
 
-    assert emails.deliver(only("marked_completed").pk, now=later + 3 * minute)
+    assert emails.deliver_all([only("marked_completed").pk], now=later + 3 * minute)
 
 
 @pytest.mark.django_db
 def test_a_mark_of_a_call_that_was_moved_since_is_not_told() -> None:
     booking = builders.offer(builders.mark_held_on_zoom(builders.make_booking()), now=NOW)
     stale = only("marked_completed")
-    emails.deliver(stale.pk, now=NOW + timedelta(minutes=10))
+    emails.deliver_all([stale.pk], now=NOW + timedelta(minutes=10))
     slot = slots.free_for(booking, now=NOW + timedelta(hours=1))[0]
     moved = lifecycle.pick_time(
         booking.pk, actor=builders.FOLLOWER, now=NOW + timedelta(hours=1), starts_at=slot
@@ -287,4 +287,4 @@ def test_a_mark_of_a_call_that_was_moved_since_is_not_told() -> None:
     builders.offer(moved, now=again + timedelta(minutes=5))
     withdrawn = again + timedelta(minutes=10)
     lifecycle.withdraw_offer(booking.pk, actor=builders.expert_of(booking), now=withdrawn)
-    assert not emails.deliver(stale.pk, now=withdrawn + timedelta(minutes=5))
+    assert not emails.deliver_all([stale.pk], now=withdrawn + timedelta(minutes=5))

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bookings import emails, lifecycle, links, refunds, slots, tasks
+from bookings import emails, lifecycle, links, refunds, slots
 from bookings.emails import outbox
 from bookings.models import Booking, Checkout, OutboxEmail, Refund, TimelineEvent
 from bookings.models.money import NOT_LIVE
@@ -101,7 +101,7 @@ def test_undoing_a_refund_frees_the_money_again() -> None:
     booking = make_booking()
     lifecycle.refund_now(booking.pk, actor=expert_of(booking), now=NOW)
     refund = Refund.objects.get()
-    assert refunds.execute(refund.pk, now=SOON) is False
+    assert refunds.drive([refund.pk], now=SOON) == 0
     assert undo(booking).state == State.SCHEDULED
     refund.refresh_from_db()
     booking.payment.refresh_from_db()
@@ -122,7 +122,7 @@ def test_an_email_that_staff_tries_again_still_waits_for_the_undo() -> None:
     held = OutboxEmail.objects.get(kind="offer")
     again = outbox.retry(held.pk, actor=staff(), now=NOW, reason="It looks stuck.")
     assert again.next_attempt_at == AFTER
-    emails.deliver(held.pk, now=SOON)
+    emails.deliver_all([held.pk], now=SOON)
     assert undo(booking).state == State.SCHEDULED
     assert OutboxEmail.objects.get(pk=held.pk).state == "cancelled"
 
@@ -216,8 +216,8 @@ def test_only_the_expert_who_acted_can_undo() -> None:
 def test_the_mail_leaves_once_the_undo_has_run_out() -> None:
     booking = offer(make_booking())
     held = OutboxEmail.objects.get(kind="offer")
-    assert tasks.deliver_all([held.pk], now=SOON) == 0
-    assert emails.deliver(held.pk, now=AFTER)
+    assert emails.deliver_all([held.pk], now=SOON) == 0
+    assert emails.deliver_all([held.pk], now=AFTER)
     assert slots.free_for(booking, now=NOW)
 
 

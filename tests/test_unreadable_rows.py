@@ -15,7 +15,7 @@ from django.db.models import JSONField, Value
 from django.test import Client
 from django.utils import timezone
 
-from bookings import emails, formats, row_watch, slots, sweeps, unreadable
+from bookings import emails, formats, slots, sweeps, unreadable
 from bookings.forms.fields import LocalDateTimeField
 from bookings.models import Booking, Expert, Follower, OutboxEmail, SetAside, User
 from bookings.policy import Policy
@@ -245,14 +245,14 @@ def test_staff_sees_which_booking_it_is_and_what_is_wrong(client: Client, staff:
 def test_the_sweep_tells_staff_once(staff: User) -> None:
     now = timezone.now()
     make_booking()
-    assert row_watch.read_on(now=now) == 0
+    assert sweeps.read_on(now=now) == 0
     assert not OutboxEmail.objects.filter(kind="staff_unreadable").exists()
     bad = make_booking()
     spoil([bad], None)
     for minutes in range(3):
         sweeps.run(now=now + timedelta(minutes=minutes))
     [mail] = OutboxEmail.objects.filter(kind="staff_unreadable")
-    emails.deliver(mail.pk, now=now)
+    emails.deliver_all([mail.pk], now=now)
     text = " ".join(rendered("staff_unreadable", None, now=now, facts=mail.facts).text.split())
     assert f"{bad.code}: These limits of the booking cannot be read: no_show_window" in text
 
@@ -261,11 +261,11 @@ def test_the_sweep_tells_staff_once(staff: User) -> None:
 def test_every_booking_is_read_sooner_or_later(
     monkeypatch: pytest.MonkeyPatch, maya: Expert
 ) -> None:
-    monkeypatch.setattr(row_watch, "AT_ONCE", 2)
+    monkeypatch.setattr(sweeps, "READ_AT_ONCE", 2)
     now = timezone.now()
     bookings = [make_booking(maya, now=now - n * DAY) for n in range(5)]
     spoil([bookings[4]], 5)
-    assert [row_watch.read_on(now=now) for _ in range(6)] == [0, 0, 1, 0, 0, 1]
+    assert [sweeps.read_on(now=now) for _ in range(6)] == [0, 0, 1, 0, 0, 1]
     assert OutboxEmail.objects.filter(kind="staff_unreadable").count() == 1
 
 

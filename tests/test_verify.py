@@ -81,7 +81,7 @@ def refunded() -> Booking:
     booking = make_in_state(State.REFUNDED)
     for minutes in (1, 2):
         refund = Refund.objects.get(booking=booking)
-        refunds.execute(refund.pk, now=NOW + timedelta(minutes=minutes))
+        refunds.drive([refund.pk], now=NOW + timedelta(minutes=minutes))
     return booking
 
 

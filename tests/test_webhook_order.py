@@ -58,7 +58,7 @@ def sent_refund(provider: Provider) -> Refund:
     booking = make_booking(provider=provider.name, payment_ref=ref)
     lifecycle.refund_now(booking.pk, actor=staff(), now=NOW, reason="Sorry")
     refund = Refund.objects.get(booking=booking)
-    refunds.execute(refund.pk, now=NOW + MINUTE)
+    refunds.drive([refund.pk], now=NOW + MINUTE)
     refund.refresh_from_db()
     assert refund.state == RefundState.ACCEPTED
     return refund

@@ -17,7 +17,7 @@ from bookings import lifecycle
 from bookings.forms.actions import CompletionForm, RescheduleForm
 from bookings.forms.availability import OverrideForm
 from bookings.forms.fields import DayField, LocalDateTimeField
-from bookings.imports import values
+from bookings.imports import lines
 from bookings.models import Booking, Checkout, Expert, Offer, User
 from bookings.slots import free_of
 from bookings.states import TransitionNotAllowed
@@ -251,10 +251,10 @@ def test_a_sign_no_text_holds_is_no_error_page(client: Client, field: str) -> No
                                   "9999-12-31T23:59:59"])  # fmt: skip
 def test_the_columns_of_a_file(zone: str, text: str) -> None:
     for offset in ("", "+14:00", "-12:00", "Z"):
-        with pytest.raises(values.Refused, match="between the year 2000 and three years from now"):
-            values.starts_at(text + offset, zone, NOW)
-        with pytest.raises(values.Refused, match="between the year 2000 and now"):
-            values.paid_at(text + offset, zone, NOW)
+        with pytest.raises(lines.Refused, match="between the year 2000 and three years from now"):
+            lines.read_starts_at(text + offset, zone, NOW)
+        with pytest.raises(lines.Refused, match="between the year 2000 and now"):
+            lines.read_paid_at(text + offset, zone, NOW)
 
 
 LOOKUPS = ["__year", "__year__gte", "__iso_year", "__date", "__gte", "", "__hour", "__range"]

@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.utils.safestring import SafeString
 
-from bookings import set_aside
+from bookings import batches
 from bookings.admin.acting import ActingAdmin, StaffAction, refused_as, runs
 from bookings.admin.base import (
     LATEST,
@@ -90,7 +90,7 @@ class HeartbeatAdmin(ReadOnlyAdmin[Heartbeat]):
 
 
 def _not_renewed(row: SetAside, actor: Actor, now: datetime) -> str:
-    if set_aside.is_readable(row.booking.policy):
+    if not row.booking.unreadable_limits:
         return "The limits of this booking can be read."
     return ""
 
@@ -104,14 +104,14 @@ class SetAsideAdmin(CodeSearch[SetAside], ActingAdmin[SetAside]):
             "try_again",
             "Try again",
             "The next sweep tries it again, within a minute. It leaves this list when that works.",
-            runs(set_aside.try_again, "Tried again within a minute."),
+            runs(batches.try_again, "Tried again within a minute."),
         ),
         StaffAction(
             "limits",
             "Give it today’s limits",
             "For a booking whose own limits cannot be read: those in force today take their place. "
             "A deadline that is running stays as it is.",
-            runs(set_aside.give_limits_in_force, "It has today’s limits; tried again now."),
+            runs(batches.give_limits_in_force, "It has today’s limits; tried again now."),
             refusal=_not_renewed,
         ),
     )

@@ -5,23 +5,13 @@ provider; what it answers is written down in one transaction. Money for a time t
 has got by then goes back through the refund engine, from a booking that was never to be.
 """
 
-from bookings.checkouts.ordering import give_up, open_order
-from bookings.checkouts.polling import ASK_AFTER, KEPT_FOR, forget_old, poll
-from bookings.checkouts.settling import ask, pay_in_sandbox, settle
-from bookings.checkouts.starting import HELD_FOR, MOST_HELD, Buyer, start
-
-__all__ = [
-    "ASK_AFTER",
-    "HELD_FOR",
-    "KEPT_FOR",
-    "MOST_HELD",
-    "Buyer",
-    "ask",
-    "forget_old",
-    "give_up",
-    "open_order",
-    "pay_in_sandbox",
-    "poll",
-    "settle",
-    "start",
-]
+from bookings.checkouts.settling import (
+    ASK_AFTER,
+    KEPT_FOR,
+    ask,
+    forget_old,
+    pay_in_sandbox,
+    poll,
+    settle,
+)
+from bookings.checkouts.starting import HELD_FOR, MOST_HELD, Buyer, give_up, open_order, start

@@ -1,10 +1,13 @@
-"""Asking the provider, and writing down what it says: a booking, or money that goes back."""
+"""Asking the provider, and writing down what it says: a booking, or money that goes back.
+
+While nobody has told us anything, the sweep asks about every purchase, again and again.
+"""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
@@ -23,6 +26,18 @@ from bookings.states import SYSTEM, State
 
 logger = logging.getLogger(__name__)
 
+FIRST_ASKED_AFTER = timedelta(minutes=1)
+ASK_AFTER = [
+    FIRST_ASKED_AFTER,
+    *(timedelta(minutes=minutes) for minutes in (3, 7, 15, 30, 60, 180, 1440, 4320)),
+]
+"""Counted from the beginning of a purchase. The one at 15 minutes lets the time go."""
+WORRYING = 6
+"""It was asked so often, for an hour, and never with success."""
+KEPT_FOR = timedelta(days=90)
+"""Purchases that came to nothing hold a name and an address, which are kept no longer."""
+FORGET_AT_MOST = 1000
+
 
 def ask(checkout: Checkout, *, now: datetime) -> Checkout:
     """Ask the provider and write down what it says. May raise when it does not answer."""
@@ -38,11 +53,8 @@ def pay_in_sandbox(checkout: Checkout, *, now: datetime) -> Checkout:
     """The button of the sandbox's own page: it pays what is open, and only there."""
     if checkout.provider == Provider.SANDBOX and checkout.state == CheckoutState.OPEN:
         reference = f"sandbox_{checkout.key}"
-        settle(
-            checkout,
-            Paid(reference, checkout.price_minor, checkout.currency, "Sandbox", now),
-            now=now,
-        )
+        paid = Paid(reference, checkout.price_minor, checkout.currency, "Sandbox", now)
+        settle(checkout, paid, now=now)
         checkout.refresh_from_db()
     return checkout
 
@@ -81,8 +93,7 @@ def book(checkout: Checkout, paid: Paid | None, *, now: datetime) -> Booking:
     new = _draft(checkout, paid, now=now, state=State.SCHEDULED)
     intake.save([new])
     _close(checkout, new.booking, CheckoutState.PAID)
-    for event in new.events:
-        emails.queue_for(event, booking=new.booking, now=now, not_before=now)
+    emails.queue_for(new.events, now=now, not_before=now)
     return new.booking
 
 
@@ -106,7 +117,7 @@ def _send_back(checkout: Checkout, paid: Paid, *, now: datetime) -> Booking:
     )
     wanted = refunds.Wanted(booking.payment, booking, event, paid.amount_minor)
     refunds.request_all([wanted], now=now, not_before=now)
-    emails.queue_for(event, booking=booking, now=now, not_before=now)
+    emails.queue_for([event], now=now, not_before=now)
     if checkout.booking is None:
         _close(checkout, booking, CheckoutState.REFUNDED)
     return booking
@@ -124,19 +135,17 @@ def _draft(
         now=now,
         price_minor=paid.amount_minor if paid else 0,
         currency=paid.currency if paid else checkout.currency,
-        payment=_facts(checkout, paid) if paid else None,
+        payment=intake.PaymentFacts(
+            provider=checkout.provider,
+            provider_ref=paid.provider_ref,
+            paid_at=paid.paid_at,
+            method=paid.method,
+        )
+        if paid
+        else None,
         state=state,
         origin=intake.CHECKOUT if state == State.SCHEDULED else "",
         buyer=intake.BuyerFacts(checkout.name, checkout.time_zone, checkout.clock),
-    )
-
-
-def _facts(checkout: Checkout, paid: Paid) -> intake.PaymentFacts:
-    return intake.PaymentFacts(
-        provider=checkout.provider,
-        provider_ref=paid.provider_ref,
-        paid_at=paid.paid_at,
-        method=paid.method,
     )
 
 
@@ -161,3 +170,69 @@ def _follower(checkout: Checkout) -> Follower:
             )
     except IntegrityError:
         return known.get()
+
+
+# --- asking without being told --------------------------------------------------------------------
+
+
+def poll(checkout_id: int, *, now: datetime) -> bool:
+    """The next of the steps in `ASK_AFTER`. False when somebody else takes it."""
+    checkout = Checkout.objects.with_expert().filter(pk=checkout_id).to_ask_about(now).first()
+    if checkout is None:
+        return False
+    step = min(checkout.polls + 1, len(ASK_AFTER))
+    following = checkout.created_at + ASK_AFTER[step] if step < len(ASK_AFTER) else None
+    claimed = Checkout.objects.filter(pk=checkout.pk, polls=checkout.polls).update(
+        polls=step, next_poll_at=following and max(following, now + timedelta(seconds=30))
+    )
+    if not claimed:
+        return False
+    try:
+        if checkout.provider_ref and orders_at(checkout.provider) is None:
+            raise LookupError(f"There are no keys for {checkout.provider!r}.")
+        checkout = ask(checkout, now=now)
+    except Exception as error:
+        _note(checkout, f"{type(error).__name__}: {error}", is_worrying=step >= WORRYING, now=now)
+        raise
+    finally:
+        if checkout.expires_at <= now and let_go(checkout, "not paid in time"):
+            close_order(checkout)
+    return True
+
+
+def _note(checkout: Checkout, why: str, *, is_worrying: bool, now: datetime) -> None:
+    """It could not be asked about, or what was said could not be written down. Somebody may have
+    paid: after a while staff is told, once."""
+    Checkout.objects.filter(pk=checkout.pk).update(last_error=why[:500])
+    if is_worrying:
+        facts = {"checkout": checkout.pk, "why": why[:500]}
+        emails.queue("staff_purchase_unclear", now=now, dedupe=str(checkout.pk), facts=facts)
+
+
+def forget_old(*, now: datetime) -> int:
+    """Delete purchases that came to nothing, with the name and address in them; the oldest first,
+    and the rest next time."""
+    nothing = Checkout.objects.filter(state=CheckoutState.EXPIRED, next_poll_at=None)
+    old = nothing.filter(created_at__lt=now - KEPT_FOR).order_by("created_at")
+    return nothing.filter(pk__in=old.ids(FORGET_AT_MOST)).delete()[0]
+
+
+# --- letting go -----------------------------------------------------------------------------------
+
+
+def let_go(checkout: Checkout, why: str) -> bool:
+    changed = Checkout.objects.filter(pk=checkout.pk, state=CheckoutState.OPEN).update(
+        state=CheckoutState.EXPIRED, last_error=why[:500]
+    )
+    return bool(changed)
+
+
+def close_order(checkout: Checkout) -> None:
+    """A courtesy: whoever pays all the same gets the time if it is free, or the money back."""
+    orders = orders_at(checkout.provider)
+    if orders is None or not checkout.provider_ref:
+        return
+    try:
+        orders.close(checkout.provider_ref)
+    except Exception as error:
+        logger.info("checkout %s stays open at the provider: %s", checkout.pk, error)

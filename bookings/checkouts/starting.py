@@ -1,27 +1,32 @@
-"""Keeping the time of a call for somebody who is going to pay for it."""
+"""Keeping the time of a call for somebody who is going to pay, and something to pay for it."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.urls import reverse
 
 from bookings import addresses, clocks, formats, slots
-from bookings.checkouts.ordering import close_order, let_go
-from bookings.checkouts.settling import book
+from bookings.checkouts.settling import FIRST_ASKED_AFTER, book, close_order, let_go
+from bookings.gateways import NotTaken, Order, orders_at
 from bookings.models import (
     Booking,
     Checkout,
     CheckoutState,
     Expert,
     Follower,
+    Provider,
     Service,
 )
 from bookings.states import HOLDS_A_SLOT, TransitionNotAllowed
 
+logger = logging.getLogger(__name__)
+
 HELD_FOR = timedelta(minutes=15)
-FIRST_ASKED_AFTER = timedelta(minutes=1)
 MOST_HELD = 3
 """So many times one address may keep at once, and so many free calls of an expert may lie ahead."""
 
@@ -168,3 +173,57 @@ def _check_pace(expert: Expert, buyer: Buyer, *, is_free: bool, now: datetime) -
 
 def _taken() -> TransitionNotAllowed:
     return TransitionNotAllowed("taken", "This time has just been taken. Choose another one.")
+
+
+# --- something to pay at the provider -------------------------------------------------------------
+
+
+def open_order(checkout: Checkout, *, now: datetime) -> Checkout:
+    """Have something to pay at the provider, outside of any transaction.
+
+    TransitionNotAllowed when it refuses; any other exception means: try again, with this one.
+    """
+    is_elsewhere = checkout.provider not in ("", Provider.SANDBOX)
+    if checkout.provider_ref or checkout.state != CheckoutState.OPEN or not is_elsewhere:
+        return checkout
+    orders = orders_at(checkout.provider)
+    try:
+        if orders is None:
+            raise NotTaken(f"No keys for {checkout.provider}.")
+        opened = orders.open(_order(checkout))
+    except NotTaken as no:
+        logger.warning("checkout %s is not taken: %s", checkout.pk, no)
+        let_go(checkout, str(no))
+        name = Provider(checkout.provider).label
+        raise TransitionNotAllowed(
+            "refused", f"{name} does not take this payment. Nothing was charged."
+        ) from no
+    # Two tabs may have opened one each: only the one that is kept can be paid.
+    Checkout.objects.filter(pk=checkout.pk, provider_ref="").update(
+        provider_ref=opened.provider_ref, pay_url=opened.pay_url
+    )
+    checkout.refresh_from_db()
+    return checkout
+
+
+def _order(checkout: Checkout) -> Order:
+    page = settings.SITE_URL + reverse("checkout", kwargs={"key": checkout.key})
+    return Order(
+        key=checkout.key,
+        title=f"{checkout.service.title} with {checkout.expert.name}"[:250],
+        amount_minor=checkout.price_minor,
+        currency=checkout.currency,
+        email=addresses.for_programs(checkout.email),
+        created_at=checkout.created_at,
+        success_url=f"{page}?paid=1",
+        cancel_url=page,
+    )
+
+
+def give_up(checkout: Checkout) -> None:
+    """The follower would rather have another time. What is paid all the same is found.
+
+    Outside of any transaction: the provider is told, where it can close what is to be paid.
+    """
+    if let_go(checkout, "given up"):
+        close_order(checkout)

@@ -187,7 +187,7 @@ def _steps(booking_id: int, *, is_mailed: bool) -> Iterator[_Step]:
 
 
 def _driving(refund_id: int) -> Callable[[datetime], object]:
-    return lambda at: refunds.execute(refund_id, now=at)
+    return lambda at: refunds.drive([refund_id], now=at)
 
 
 def expert_of(booking: Booking) -> Actor:
@@ -211,7 +211,7 @@ def steps(booking: Booking) -> Iterator[tuple[datetime, Callable[[datetime], obj
 def _delivering(email_id: int) -> Callable[[datetime], object]:
     def deliver(at: datetime) -> None:
         newest = StoredMessage.objects.order_by("-id").values_list("id", flat=True).first() or 0
-        emails.deliver(email_id, now=at)
+        emails.deliver_all([email_id], now=at)
         StoredMessage.objects.filter(id__gt=newest).update(created_at=at)
 
     return deliver

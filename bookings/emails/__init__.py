@@ -12,7 +12,7 @@ Others write `emails.queue(...)` in the transaction that causes the mail, and a 
 """
 
 from bookings.emails import letters as letters
-from bookings.emails.delivery import deliver, deliver_all
+from bookings.emails.delivery import deliver_all
 from bookings.emails.mailing import Rendered, Unsendable
 from bookings.emails.outbox import (
     Wanted,
@@ -21,26 +21,6 @@ from bookings.emails.outbox import (
     queue_again,
     queue_all,
     queue_for,
-    queue_for_all,
     queue_password_reset,
 )
 from bookings.emails.registry import KINDS, KINDS_AFTER, Email, kinds_after
-
-__all__ = [
-    "KINDS",
-    "KINDS_AFTER",
-    "Email",
-    "Rendered",
-    "Unsendable",
-    "Wanted",
-    "cancel_held",
-    "deliver",
-    "deliver_all",
-    "kinds_after",
-    "queue",
-    "queue_again",
-    "queue_all",
-    "queue_for",
-    "queue_for_all",
-    "queue_password_reset",
-]

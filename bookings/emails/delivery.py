@@ -34,12 +34,7 @@ RETRY_AFTER = [timedelta(seconds=s) for s in (30, 120, 600, 3600, 7200, 14400, 2
 NO_RETRY = (Unsendable, UnicodeError)
 
 
-def deliver(email_id: int, *, now: datetime) -> bool:
-    """Send one e-mail if it is due and nobody else has it. True when it was sent."""
-    return bool(deliver_all([email_id], now=now))
-
-
-def deliver_all(email_ids: Sequence[int], *, now: datetime, seconds: float = 30.0) -> int:
+def deliver_all(email_ids: Sequence[int], *, now: datetime, seconds: float | None = None) -> int:
     """Send these e-mails, as many at a time as MAIL_IN_FLIGHT says; how many were sent.
 
     Never raises for what a mail server or a text does; the rows say what happened. After
@@ -122,37 +117,38 @@ class _Delivery(fan_out.Clock):
         return []
 
     def finish(self, items: list[_Item]) -> None:
-        failed = [item for item in items if item.error is not None]
-        sent = [item for item in items if item.is_sent]
-        untrue = [item for item in items if item.mail is None and item.error is None]
-        over = [item for item in untrue if item.look_again_at is None]
-        not_begun = [item for item in items if item not in (*failed, *sent, *untrue)]
-        for item in failed:
-            fan_out.together(self._fail, [item])
+        failed, sent, over, not_begun = [], [], [], []
+        for item in items:
+            if item.error is not None:
+                failed.append(item)
+            elif item.is_sent:
+                sent.append(item.row)
+            elif item.mail is not None:
+                not_begun.append(item.row)
+            elif item.look_again_at is not None:
+                self._put_back([item.row], item.look_again_at)
+            else:
+                over.append(item.row)
+        fan_out.together(self._fail, failed)
         now = self.now
         self.sent += self._end(sent, state=OutboxState.SENT, sent_at=now, last_error="")
         self._end(over, state=OutboxState.CANCELLED)
         self._put_back(not_begun, now)
-        for item in untrue:
-            if item.look_again_at is not None:
-                self._put_back([item], item.look_again_at)
 
-    def _put_back(self, items: Sequence[_Item], due_at: datetime) -> None:
+    def _put_back(self, rows: Sequence[OutboxEmail], due_at: datetime) -> None:
         back = {"next_attempt_at": due_at, "attempts": F("attempts") - 1}
-        self._end(items, state=OutboxState.QUEUED, **back)
+        self._end(rows, state=OutboxState.QUEUED, **back)
 
-    def _end(self, items: Sequence[_Item], **changes: object) -> int:
+    def _end(self, rows: Sequence[OutboxEmail], **changes: object) -> int:
         """Only rows whose lease is still ours (fencing)."""
-        if not items:
-            return 0
 
-        def write(rows: Sequence[OutboxEmail]) -> list[int]:
+        def write(some: Sequence[OutboxEmail]) -> list[int]:
             ours = OutboxEmail.objects.filter(
-                pk__in=[row.pk for row in rows], state=OutboxState.SENDING, lease_token=self.lease
+                pk__in=[row.pk for row in some], state=OutboxState.SENDING, lease_token=self.lease
             )
             return [ours.update(**{"lease_token": None, "next_attempt_at": None, **changes})]
 
-        return sum(fan_out.together(write, [item.row for item in items]))
+        return sum(fan_out.together(write, rows))
 
     def _fail(self, items: Sequence[_Item]) -> list[None]:
         for item in items:
@@ -160,13 +156,13 @@ class _Delivery(fan_out.Clock):
             told = f"{type(error).__name__}: {error}"[:500]
             if _is_final(error) or row.attempts > len(RETRY_AFTER):
                 logger.error("e-mail %s (%s) is given up: %s", row.pk, row.kind, told)
-                if self._end([item], state=OutboxState.FAILED, last_error=told):
+                if self._end([row], state=OutboxState.FAILED, last_error=told):
                     _tell_expert(row, now=self.now)
                 continue
             wait = RETRY_AFTER[row.attempts - 1]
             logger.warning("e-mail %s (%s) waits %s: %s", row.pk, row.kind, wait, told)
             back = {"next_attempt_at": self.now + wait, "last_error": told}
-            self._end([item], state=OutboxState.QUEUED, **back)
+            self._end([row], state=OutboxState.QUEUED, **back)
         return []
 
 

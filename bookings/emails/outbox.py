@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -20,7 +20,7 @@ from bookings.models import (
     TimelineEvent,
     site_host,
 )
-from bookings.states import Actor, ActorKind, TransitionNotAllowed
+from bookings.states import Actor, TransitionNotAllowed
 
 MADE_BY_VERBS = (PrivateLink.Purpose.PICK, PrivateLink.Purpose.CONTEST)
 """The verbs issue these links themselves; the others are made here when there is none."""
@@ -53,21 +53,10 @@ def queue(
     return queue_all([wanted], now=now, not_before=not_before)[0]
 
 
-def queue_for(
-    event: TimelineEvent, *, booking: Booking, now: datetime, not_before: datetime
-) -> list[OutboxEmail]:
-    """Queue every e-mail the event causes."""
-    return queue_for_all([(event, booking)], now=now, not_before=not_before)
-
-
-def queue_for_all(
-    pairs: Iterable[tuple[TimelineEvent, Booking]], *, now: datetime, not_before: datetime
-) -> list[OutboxEmail]:
-    """Queue every e-mail these events of these bookings cause."""
-    wanted = [
-        Wanted(kind, booking, event) for event, booking in pairs for kind in kinds_after(event)
-    ]
-    return queue_all(wanted, now=now, not_before=not_before)
+def queue_for(events: Sequence[TimelineEvent], *, now: datetime, not_before: datetime) -> None:
+    """Queue every e-mail that these events of their bookings cause."""
+    wanted = [Wanted(kind, event.booking, event) for event in events for kind in kinds_after(event)]
+    queue_all(wanted, now=now, not_before=not_before)
 
 
 def queue_all(
@@ -77,7 +66,16 @@ def queue_all(
 
     The private links their texts need exist afterwards, so that sending them writes nothing.
     """
-    _ensure_links(wanted, now=now)
+    if not wanted:
+        return []
+    needed = [
+        (one.booking, purpose)
+        for one in wanted
+        if one.booking is not None
+        for purpose in (*KINDS[one.kind].links, one.facts.get("purpose", ""))
+        if purpose and purpose not in MADE_BY_VERBS
+    ]
+    links.ensure_all(needed, now=now)
     rows = [_row(one, now=now, not_before=not_before) for one in wanted]
     return list(compiled.insert(rows, once="dedupe_key"))
 
@@ -93,7 +91,14 @@ def queue_again(kind: str, bookings: Sequence[Booking], *, not_before: datetime)
 
 def _row(wanted: Wanted, *, now: datetime, not_before: datetime | None) -> OutboxEmail:
     booking, event = wanted.booking, wanted.event
-    standing = _as_it_stands(booking) if booking else {}
+    facts = {**wanted.facts}
+    if booking is not None:  # a reminder is dropped when these have changed before it is sent
+        deadline_at = booking.deadline_at
+        as_it_stands = {
+            "starts_at": booking.starts_at.isoformat(),
+            "deadline_at": deadline_at.isoformat() if deadline_at else None,
+        }
+        facts = {**as_it_stands, **facts}
     parts = (wanted.kind, booking.pk if booking else "-", event.pk if event else "", wanted.dedupe)
     return OutboxEmail(
         dedupe_key=":".join(str(part) for part in parts if part != ""),
@@ -101,33 +106,11 @@ def _row(wanted: Wanted, *, now: datetime, not_before: datetime | None) -> Outbo
         audience=KINDS[wanted.kind].audience,
         booking=booking,
         event=event,
-        facts={**standing, **wanted.facts},
+        facts=facts,
         message_id=f"<{secrets.token_hex(16)}@{site_host()}>",
         next_attempt_at=not_before or now,
         created_at=now,
     )
-
-
-def _ensure_links(wanted: Sequence[Wanted], *, now: datetime) -> None:
-    links.ensure_all(
-        [
-            (one.booking, purpose)
-            for one in wanted
-            if one.booking is not None
-            for purpose in (*KINDS[one.kind].links, one.facts.get("purpose", ""))
-            if purpose and purpose not in MADE_BY_VERBS
-        ],
-        now=now,
-    )
-
-
-def _as_it_stands(booking: Booking) -> dict[str, Any]:
-    """What a reminder is about: it is dropped when this has changed before it is sent."""
-    deadline_at = booking.deadline_at
-    return {
-        "starts_at": booking.starts_at.isoformat(),
-        "deadline_at": deadline_at.isoformat() if deadline_at else None,
-    }
 
 
 def queue_password_reset(address: str, *, now: datetime) -> OutboxEmail:
@@ -194,10 +177,7 @@ def park(email_id: int, *, actor: Actor, now: datetime, reason: str) -> OutboxEm
 
 
 def _allowed(email_id: int, verb: StaffVerb, actor: Actor, reason: str) -> OutboxEmail:
-    if actor.kind != ActorKind.STAFF:
-        raise TransitionNotAllowed("not_yours", "Only staff may do this.")
-    if not reason.strip():
-        raise TransitionNotAllowed("reason_missing", "Give a reason.")
+    rules.check_staff(actor, reason)
     email = OutboxEmail.objects.select_related("booking__expert").get(pk=email_id)
     if refused := refusal(email, verb, actor):
         raise refused

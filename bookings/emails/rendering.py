@@ -35,7 +35,7 @@ def render(kind: str, case: MailCase) -> Rendered:
         html=as_html(letter, greeting=greeting),
         sender=address(_sender(case)),
         to=tuple(address(party) for party in recipients),
-        reply_to=tuple(_on_the_wire(email) for email in settings.STAFF_EMAIL[:1]),
+        reply_to=tuple(address(Party("", email)) for email in settings.STAFF_EMAIL[:1]),
         headers=_headers(case),
         calendar=_calendar_file(case, recipients[0], method) if method else "",
         calendar_method=method,
@@ -155,12 +155,8 @@ def _closing_text(closing: Sentence) -> str:
 def address(party: Party) -> str:
     """A name and an address as one header value; Unsendable when that is not one address."""
     name, email = one_lines((party.name, party.email))
-    return mailbox(name, _on_the_wire(email))
-
-
-def _on_the_wire(email: str) -> str:
     try:
-        return addresses.on_the_wire(email)
+        return mailbox(name, addresses.on_the_wire(email))
     except addresses.NotAnAddress as error:
         raise Unsendable(f"Not an e-mail address: {email[:100]!r}") from error
 

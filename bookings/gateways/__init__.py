@@ -1,116 +1,74 @@
-"""Payment providers behind one small port. `manual` has no gateway: staff pays by hand."""
+"""Payment providers behind two small ports, one for refunds and one for being paid. `manual` has no
+gateway: staff pays by hand.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from bookings.gateways.currencies import is_counted_alike, why_not
 from bookings.gateways.exchange import Ask, kept_open
 from bookings.gateways.exchange import exchange as once
-from bookings.gateways.orders import NotTaken, Opened, Order, Orders, Paid
 from bookings.gateways.port import (
     Answer,
+    Dispute,
+    DisputeStatus,
     Doubt,
     Gateway,
     ListedRefund,
     MadeRefund,
+    NotTaken,
+    Opened,
+    Order,
+    Orders,
+    Paid,
     RefundRequest,
     Status,
 )
-from bookings.gateways.references import why_no_reference
+from bookings.gateways.requirements import is_counted_alike, why_no_reference, why_not
 from bookings.gateways.sandbox import SandboxGateway
 from bookings.models import Provider
 
-__all__ = [
-    "Answer",
-    "Ask",
-    "Doubt",
-    "Gateway",
-    "ListedRefund",
-    "MadeRefund",
-    "NotTaken",
-    "Opened",
-    "Order",
-    "Orders",
-    "Paid",
-    "RefundRequest",
-    "SandboxGateway",
-    "Status",
-    "gateway_of",
-    "is_counted_alike",
-    "kept_open",
-    "orders_at",
-    "selling_with",
-    "takers_of",
-    "why_no_reference",
-    "why_not",
-]
+if TYPE_CHECKING:
+    from bookings.gateways.razorpay import RazorpayGateway
+    from bookings.gateways.stripe import StripeGateway
+
+
+_GATEWAYS: dict[str, Gateway] = {Provider.SANDBOX: SandboxGateway()}
 
 
 def gateway_of(provider: str, ask: Ask = once) -> Gateway | None:
     """The adapter of a provider; None where a refund is paid by hand or the keys are missing."""
-    return _GATEWAYS.get(provider) or _WITH_KEYS.get(provider, _nothing)(ask)
-
-
-def _stripe(ask: Ask) -> Gateway | None:
-    if not settings.STRIPE_SECRET_KEY:
-        return None
-    from bookings.gateways.stripe import StripeGateway  # a large package; few sites have both
-
-    return StripeGateway(
-        api_base=settings.STRIPE_API_BASE,
-        secret_key=settings.STRIPE_SECRET_KEY,
-        read_seconds=settings.PROVIDER_TIMEOUT.total_seconds(),
-        ask=ask,
-    )
-
-
-def _razorpay(ask: Ask) -> Gateway | None:
-    if not settings.RAZORPAY_KEY_ID:
-        return None
-    from bookings.gateways.razorpay import RazorpayGateway
-
-    return RazorpayGateway(
-        api_base=settings.RAZORPAY_API_BASE,
-        key_id=settings.RAZORPAY_KEY_ID,
-        key_secret=settings.RAZORPAY_KEY_SECRET,
-        read_seconds=settings.PROVIDER_TIMEOUT.total_seconds(),
-        ask=ask,
-    )
-
-
-def _nothing(_: Ask) -> None:
-    return None
-
-
-_GATEWAYS: dict[str, Gateway] = {Provider.SANDBOX: SandboxGateway()}
-_WITH_KEYS: dict[str, Callable[[Ask], Gateway | None]] = {
-    Provider.STRIPE: _stripe,
-    Provider.RAZORPAY: _razorpay,
-}
-"""Made anew from the settings each time: an object is cheap."""
+    return _GATEWAYS.get(provider) or _with_keys(provider, ask)
 
 
 def orders_at(provider: str) -> Orders | None:
     """Where to pay; None at the sandbox, which is a page of ours, and where keys are missing."""
-    if provider == Provider.STRIPE and settings.STRIPE_SECRET_KEY:
-        from bookings.gateways.stripe_orders import StripeOrders
+    return _with_keys(provider, once)
 
-        return StripeOrders(
+
+def _with_keys(provider: str, ask: Ask) -> StripeGateway | RazorpayGateway | None:
+    """Made anew from the settings each time: an object is cheap."""
+    read_seconds = settings.PROVIDER_TIMEOUT.total_seconds()
+    if provider == Provider.STRIPE and settings.STRIPE_SECRET_KEY:
+        from bookings.gateways.stripe import StripeGateway  # a large package; few sites have both
+
+        return StripeGateway(
             api_base=settings.STRIPE_API_BASE,
             secret_key=settings.STRIPE_SECRET_KEY,
-            read_seconds=settings.PROVIDER_TIMEOUT.total_seconds(),
+            read_seconds=read_seconds,
+            ask=ask,
         )
     if provider == Provider.RAZORPAY and settings.RAZORPAY_KEY_ID:
-        from bookings.gateways.razorpay_orders import RazorpayOrders
+        from bookings.gateways.razorpay import RazorpayGateway
 
-        return RazorpayOrders(
+        return RazorpayGateway(
             api_base=settings.RAZORPAY_API_BASE,
             key_id=settings.RAZORPAY_KEY_ID,
             key_secret=settings.RAZORPAY_KEY_SECRET,
-            read_seconds=settings.PROVIDER_TIMEOUT.total_seconds(),
+            read_seconds=read_seconds,
+            ask=ask,
         )
     return None
 

@@ -89,17 +89,10 @@ def kept_open(at_most: int) -> Iterator[Ask]:
         yield ask
 
 
-def exchange(
-    method: str,
-    url: str,
-    *,
-    headers: Mapping[str, str],
-    body: str | bytes | None = None,
-    read_seconds: float = READ_SECONDS,
-) -> Reply:
+def exchange(method: str, url: str, **options: Any) -> Reply:
     """One call over a connection of its own."""
     with kept_open(1) as ask:
-        return ask(method, url, headers=headers, body=body, read_seconds=read_seconds)
+        return ask(method, url, **options)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from bookings.gateways.port import Answer, ListedRefund, MadeRefund, RefundRequest, Status
+from bookings.gateways.port import (
+    Answer,
+    Dispute,
+    ListedRefund,
+    MadeRefund,
+    RefundRequest,
+    Status,
+    answer_of,
+)
 from bookings.models import SandboxRefund
 
 SETTLES_AFTER = timedelta(seconds=15)
@@ -34,11 +42,11 @@ class SandboxGateway:
         )
         if is_new and "silent" in request.payment_ref:
             raise TimeoutError("The sandbox took the refund and lost its answer.")
-        return _answer(entry, now)
+        return answer_of(_listed(entry, now), request)
 
     def find(self, request: RefundRequest, *, now: datetime) -> Answer | None:
         entry = SandboxRefund.objects.filter(idempotency_key=request.idempotency_key).first()
-        return _answer(entry, now) if entry else None
+        return answer_of(_listed(entry, now), request) if entry else None
 
     def list_refunds(self, payment_ref: str, *, now: datetime) -> list[ListedRefund]:
         entries = SandboxRefund.objects.filter(payment_ref=payment_ref).order_by("-pk")
@@ -48,29 +56,22 @@ class SandboxGateway:
         """Its books are in our database: there is nothing it could know and we do not."""
         yield []
 
-
-def _answer(entry: SandboxRefund, now: datetime) -> Answer:
-    is_settled = entry.settles_at is not None and now >= entry.settles_at
-    status = Status(entry.status)
-    if is_settled:
-        status = Status.REVERSED if "returns" in entry.payment_ref else Status.SUCCEEDED
-    return Answer(
-        status,
-        provider_refund_id=f"sbx_{entry.pk}",
-        reference=f"SBX{entry.pk:08d}" if status == Status.SUCCEEDED else "",
-        message="The account is closed." if status == Status.REVERSED else "",
-    )
+    def fetch_dispute(self, dispute_id: str, *, currency: str) -> Dispute | None:
+        """No bank disputes what was never paid."""
+        return None
 
 
 def _listed(entry: SandboxRefund, now: datetime) -> ListedRefund:
-    answer = _answer(entry, now)
+    status = Status(entry.status)
+    if entry.settles_at is not None and now >= entry.settles_at:
+        status = Status.REVERSED if "returns" in entry.payment_ref else Status.SUCCEEDED
     return ListedRefund(
-        provider_refund_id=answer.provider_refund_id,
+        provider_refund_id=f"sbx_{entry.pk}",
         amount_minor=entry.amount_minor,
         currency=entry.currency,
-        status=answer.status,
+        status=status,
         refund_uuid=entry.refund_uuid,
         idempotency_key=entry.idempotency_key,
-        reference=answer.reference,
-        message=answer.message,
+        reference=f"SBX{entry.pk:08d}" if status == Status.SUCCEEDED else "",
+        message="The account is closed." if status == Status.REVERSED else "",
     )

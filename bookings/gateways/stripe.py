@@ -1,14 +1,19 @@
-"""Refunds through Stripe: the SDK over our own HTTP client, its retries and telemetry off.
+"""Stripe, by its SDK over our own HTTP client, with the SDK's retries and telemetry off.
 
-`payment_ref` is a payment intent (`pi_…`) or a charge (`ch_…`, `py_…`). States, codes and the
-meaning of the idempotency key are described in docs/providers.md.
+Refunds: `payment_ref` is a payment intent (`pi_…`) or a charge (`ch_…`, `py_…`). States, codes and
+the meaning of the idempotency key are described in docs/providers.md.
+
+Paying: one Checkout session for one call, by card, captured at once. Cards only (and the wallets
+that stand for one): ways to pay that take days would keep a time from everybody else, and may fail
+after the call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import stripe
@@ -21,18 +26,31 @@ from bookings.gateways.exchange import (
     is_replayed,
     retry_after,
 )
-from bookings.gateways.listing import answer_of, find_in, if_behind, live_minor
 from bookings.gateways.port import (
     MOST_PAGES_MADE,
     Answer,
+    Dispute,
+    DisputeStatus,
     Doubt,
     ListedRefund,
     MadeRefund,
+    NotTaken,
+    Opened,
+    Order,
+    Paid,
     RefundRequest,
     Status,
+    answer_of,
+    find_in,
+    if_behind,
+    live_minor,
 )
-from bookings.gateways.references import is_charge
-from bookings.gateways.stripe_wire import Wire
+from bookings.gateways.requirements import why_not
+from bookings.gateways.webhooks import INQUIRIES
+from bookings.models import Provider
+
+stripe.enable_telemetry = False
+logging.getLogger("stripe").setLevel(logging.WARNING)  # else a line or two for each call
 
 _STATUS = {
     "pending": Status.ACCEPTED,
@@ -48,8 +66,18 @@ _REFUSALS = {
     "payment_intent_unexpected_state": "The payment was never captured.",
     "amount_too_small": "The amount is too small to be refunded.",
 }
+_DISPUTES: dict[str, DisputeStatus] = {
+    "needs_response": "open",
+    "under_review": "open",
+    "won": "won",
+    "prevented": "won",
+    "lost": "lost",
+}
 _PAGE = 100
 _MOST_PAGES = 20
+OPEN_FOR = timedelta(hours=1)
+"""How long a session can be paid. Stripe asks for 30 minutes at least, and counts from when it gets
+to hear of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,15 +88,17 @@ class StripeGateway:
     ask: Ask = exchange
     is_remote = True
 
+    # --- refunds ----------------------------------------------------------------------------------
+
     def send(self, request: RefundRequest, *, now: datetime) -> Answer:
-        wire = Wire(self.read_seconds, self.ask)
+        wire = _Wire(self)
         params: Any = {
             **_payment(request.payment_ref),
             "amount": request.amount_minor,
             "metadata": {"refund_uuid": request.refund_uuid, "key": request.idempotency_key},
         }
         try:
-            refund = self._client(wire).v1.refunds.create(
+            refund = wire.services.refunds.create(
                 params, {"idempotency_key": request.idempotency_key}
             )
         except stripe.StripeError as error:
@@ -78,7 +108,7 @@ class StripeGateway:
         return answer_of(_listed(refund.to_dict()), request, is_new=True)
 
     def find(self, request: RefundRequest, *, now: datetime) -> Answer | None:
-        wire = Wire(self.read_seconds, self.ask)
+        wire = _Wire(self)
         try:
             listed = self._list(request.payment_ref, wire)
         except stripe.StripeError as error:
@@ -90,14 +120,13 @@ class StripeGateway:
         return if_behind(listed, self._returned_minor(request.payment_ref))
 
     def list_refunds(self, payment_ref: str, *, now: datetime) -> list[ListedRefund]:
-        return self._list(payment_ref, Wire(self.read_seconds, self.ask))
+        return self._list(payment_ref, _Wire(self))
 
-    def _list(self, payment_ref: str, wire: Wire) -> list[ListedRefund]:
-        client = self._client(wire)
+    def _list(self, payment_ref: str, wire: _Wire) -> list[ListedRefund]:
         params: Any = {**_payment(payment_ref), "limit": _PAGE}
         found: list[ListedRefund] = []
         for _ in range(_MOST_PAGES):
-            page = _page_of(client.v1.refunds.list(params))
+            page = _page_of(wire.services.refunds.list(params))
             found += [_listed(entry) for entry in page["data"]]
             if not page["has_more"]:
                 return found
@@ -110,17 +139,13 @@ class StripeGateway:
             "limit": _PAGE,
         }
         for _ in range(MOST_PAGES_MADE):
-            client = self._client(Wire(self.read_seconds, self.ask))
-            page = _page_of(client.v1.refunds.list(params))
+            page = _page_of(_Wire(self).services.refunds.list(params))
             made = [_made(entry) for entry in page["data"]]
             yield made
             if not page["has_more"]:
                 return
             params["starting_after"] = made[-1].provider_refund_id
         raise ValueError("Stripe's list of refunds does not end.")
-
-    def _client(self, wire: Wire) -> stripe.StripeClient:
-        return wire.client(api_base=self.api_base, secret_key=self.secret_key)
 
     def _refused(
         self, request: RefundRequest, error: stripe.StripeError, reply: Reply, *, now: datetime
@@ -141,17 +166,17 @@ class StripeGateway:
         return Answer(Status.UNKNOWN, message=f"Stripe refused it. ({said})"[:400], doubt=doubt)
 
     def _captured_minor(self, ref: str) -> int:
-        services = self._client(Wire(self.read_seconds, self.ask)).v1
-        if is_charge(ref):
+        services = _Wire(self).services
+        if _is_charge(ref):
             return services.charges.retrieve(ref).amount_captured
         return services.payment_intents.retrieve(ref).amount_received
 
     def _returned_minor(self, ref: str) -> int:
         """What the charge itself says went back; 0 when it cannot be read. It is more than is
         needed: without it an absence is believed by its age alone."""
-        services = self._client(Wire(self.read_seconds, self.ask)).v1
+        services = _Wire(self).services
         try:
-            if is_charge(ref):
+            if _is_charge(ref):
                 return services.charges.retrieve(ref).amount_refunded
             params: Any = {"expand": ["latest_charge"]}
             intent = services.payment_intents.retrieve(ref, params).to_dict()
@@ -159,9 +184,86 @@ class StripeGateway:
         except Exception:  # an old list is no reason to stop
             return 0
 
+    # --- disputes ---------------------------------------------------------------------------------
+
+    def fetch_dispute(self, dispute_id: str, *, currency: str) -> Dispute | None:
+        found = _Wire(self).services.disputes.retrieve(dispute_id).to_dict()
+        if found.get("object") != "dispute":
+            raise ValueError("Stripe's answer is not a dispute.")
+        if found["status"] in INQUIRIES:
+            return None
+        return Dispute.read(
+            (found.get("payment_intent"), found.get("charge")),
+            _DISPUTES[found["status"]],
+            found["amount"],
+            is_ours=found["currency"].upper() == currency,
+        )
+
+    # --- being paid -------------------------------------------------------------------------------
+
+    def open(self, order: Order) -> Opened:
+        if refused := why_not(Provider.STRIPE, order.amount_minor, order.currency):
+            raise NotTaken(refused)
+        metadata = {"checkout": order.key}
+        price = {
+            "currency": order.currency.lower(),
+            "unit_amount": order.amount_minor,
+            "product_data": {"name": order.title},
+        }
+        params: Any = {
+            "mode": "payment",
+            "payment_method_types": ["card"],
+            "line_items": [{"price_data": price, "quantity": 1}],
+            "customer_email": order.email,
+            "client_reference_id": order.key,
+            "metadata": metadata,
+            "payment_intent_data": {"metadata": metadata},
+            "success_url": order.success_url,
+            "cancel_url": order.cancel_url,
+            "expires_at": int((order.created_at + OPEN_FOR).timestamp()),
+        }
+        try:
+            session = _Wire(self).services.checkout.sessions.create(
+                params, {"idempotency_key": f"co_{order.key}"}
+            )
+        except stripe.InvalidRequestError as error:
+            raise NotTaken(f"{error.code or 'no code'}: {error.user_message}") from error
+        if not (session.url or "").startswith(("https://", "http://")):
+            raise ValueError("Stripe's session has no page to pay on.")
+        return Opened(session.id, str(session.url))
+
+    def paid(self, provider_ref: str) -> list[Paid]:
+        services = _Wire(self).services
+        session = services.checkout.sessions.retrieve(provider_ref).to_dict()
+        if session.get("object") != "checkout.session":
+            raise ValueError("Stripe's answer is not a session.")
+        if session["payment_status"] != "paid" or not session["payment_intent"]:
+            return []
+        params: Any = {"expand": ["latest_charge"]}
+        intent = services.payment_intents.retrieve(session["payment_intent"], params).to_dict()
+        if intent["status"] != "succeeded":
+            return []
+        return [
+            Paid(
+                provider_ref=intent["id"],
+                amount_minor=intent["amount_received"],
+                currency=intent["currency"].upper(),
+                method=_method(intent.get("latest_charge")),
+                paid_at=datetime.fromtimestamp(intent["created"], tz=UTC),
+            )
+        ]
+
+    def close(self, provider_ref: str) -> None:
+        _Wire(self).services.checkout.sessions.expire(provider_ref)
+
 
 def _payment(ref: str) -> dict[str, str]:
-    return {"charge" if is_charge(ref) else "payment_intent": ref}
+    return {"charge" if _is_charge(ref) else "payment_intent": ref}
+
+
+def _is_charge(ref: str) -> bool:
+    """Whatever is not a payment intent."""
+    return not ref.startswith("pi_")
 
 
 def _code(error: stripe.StripeError) -> str:
@@ -222,3 +324,49 @@ def _listed(refund: dict[str, Any]) -> ListedRefund:
         reference=way.get("reference") or "",
         message=str(why),
     )
+
+
+def _method(charge: Any) -> str:
+    details = charge.get("payment_method_details") if isinstance(charge, dict) else None
+    card = (details or {}).get("card") or {}
+    if not card.get("last4"):
+        return "Card"
+    return f"{str(card.get('brand') or 'card').title()} ending {card['last4']}"[:60]
+
+
+class _Wire(stripe.HTTPClient):
+    """Our HTTP call under the SDK, so that time-outs and sizes are ours. For one thread. It keeps
+    the reply: the SDK drops the headers of an HTML one."""
+
+    name = "urllib3"
+
+    def __init__(self, gateway: StripeGateway) -> None:
+        super().__init__()
+        self.ask, self.read_seconds = gateway.ask, gateway.read_seconds
+        self.reply: Reply | None = None
+        client = stripe.StripeClient(
+            gateway.secret_key,
+            base_addresses={"api": gateway.api_base},
+            max_network_retries=0,
+            http_client=self,
+        )
+        self.services = client.v1
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        post_data: Any = None,
+        *,
+        _usage: list[str] | None = None,
+    ) -> tuple[str, int, Mapping[str, str]]:
+        self.reply = None
+        try:
+            self.reply = self.ask(
+                method, url, headers=headers or {}, body=post_data, read_seconds=self.read_seconds
+            )
+        except Exception as error:
+            message = f"{type(error).__name__}: {error}"
+            raise stripe.APIConnectionError(message) from error  # type: ignore[no-untyped-call]
+        return self.reply.body.decode(errors="replace"), self.reply.status, self.reply.headers

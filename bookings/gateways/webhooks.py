@@ -1,7 +1,8 @@
-"""Is this webhook really from the provider? One answer for all that may be wrong with it.
+"""Webhooks: whether one is really from its provider, and what it is about.
 
-The caller has made sure that the body is at most `MOST_BYTES`. What is returned is only a hint
-that something happened: the object is fetched again before anything is believed.
+An event is signed, but it may be old, out of order or come twice. It is only a reason to ask:
+nothing is read out of it but the names of payments, orders, checkouts and disputes. Any shape is
+taken; what is not understood names nothing.
 """
 
 from __future__ import annotations
@@ -9,11 +10,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from bookings.gateways.port import printable
+from bookings.models import Provider
+
 MOST_BYTES = 256 * 1024
+"""The caller has made sure that a body is no longer."""
 TOLERANCE_SECONDS = 300
 
 
@@ -40,7 +47,7 @@ def verify_stripe(
         _check(stamp.encode() + b"." + body, given, secrets)
         if abs(now().timestamp() - int(stamp)) > TOLERANCE_SECONDS:
             raise BadSignature("too old, or from the future")
-        return _object(body)
+        return _parsed(body)
     except Exception as error:  # whatever fails while verifying, fails closed
         raise BadSignature(str(error)) from error
 
@@ -52,7 +59,7 @@ def verify_razorpay(
     the event id of the header is not signed: a replay is found by the body's hash."""
     try:
         _check(body, _header(headers, "X-Razorpay-Signature"), secrets)
-        return _object(body)
+        return _parsed(body)
     except Exception as error:
         raise BadSignature(str(error)) from error
 
@@ -72,7 +79,7 @@ def _check(signed: bytes, given: Sequence[str], secrets: Sequence[str]) -> None:
     raise BadSignature("no signature fits")
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def _parsed(body: bytes) -> dict[str, Any]:
     found = json.loads(body.decode("utf-8"), parse_constant=_refuse)
     if not isinstance(found, dict):
         raise BadSignature("not an object")
@@ -81,3 +88,92 @@ def _object(body: bytes) -> dict[str, Any]:
 
 def _refuse(word: str) -> None:
     raise BadSignature(f"{word} is not JSON")
+
+
+# --- what it is about -----------------------------------------------------------------------------
+
+
+INQUIRIES = ("warning_needs_response", "warning_under_review", "warning_closed")
+"""Stripe's words for a dispute in which a bank only asks: none takes money, and a refund is the
+best answer to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Names that an event mentions."""
+
+    payments: frozenset[str]
+    orders: frozenset[str]
+    """Stripe calls them sessions, Razorpay orders."""
+    checkouts: frozenset[str]
+    """Keys of ours, out of metadata or notes."""
+    dispute: str
+    """The one that the event is about; empty for other events."""
+    may_take_money: bool
+    """Whether what unsent refunds there are should wait while the provider cannot be asked about
+    the dispute. Of the whole event only this is believed: that the bank has just a question."""
+
+
+def kind_of(provider: str, event: dict[str, Any]) -> str:
+    """As in refund.updated or payment.captured."""
+    return printable(event.get("type" if provider == Provider.STRIPE else "event"))[:80]
+
+
+def hint_of(provider: str, event: dict[str, Any]) -> Hint:
+    is_of = kind_of(provider, event).startswith
+    if provider == Provider.STRIPE:
+        about = _object(_object(event, "data"), "object")
+        return _of_stripe(about, is_dispute=is_of("charge.dispute."))
+    payload = _object(event, "payload")
+    parts = {name: _object(part, "entity") for name, part in payload.items()}
+    return _of_razorpay(parts, is_dispute=is_of("payment.dispute."))
+
+
+def _of_stripe(about: dict[str, Any], *, is_dispute: bool) -> Hint:
+    own_id = printable(about.get("id"))
+    kind = about.get("object")
+    payments = [_name(about.get("payment_intent")), _name(about.get("charge"))]
+    payments += [own_id] if kind in ("payment_intent", "charge") else []
+    return _hint(
+        payments,
+        orders=[own_id] if kind == "checkout.session" else [],
+        notes=[about.get("metadata")],
+        dispute=own_id if is_dispute else "",
+        may_take_money=printable(about.get("status")) not in INQUIRIES,
+    )
+
+
+def _of_razorpay(parts: dict[str, dict[str, Any]], *, is_dispute: bool) -> Hint:
+    payment, order = parts.get("payment", {}), parts.get("order", {})
+    payments = [printable(payment.get("id"))]
+    payments += [printable(part.get("payment_id")) for part in parts.values()]
+    return _hint(
+        payments,
+        orders=[printable(order.get("id")), printable(payment.get("order_id"))],
+        notes=[payment.get("notes"), order.get("notes")],
+        dispute=printable(parts.get("dispute", {}).get("id")) if is_dispute else "",
+        may_take_money=True,
+    )
+
+
+def _hint(
+    payments: list[str], *, orders: list[str], notes: list[Any], dispute: str, may_take_money: bool
+) -> Hint:
+    keys = [printable(note.get("checkout")) for note in notes if isinstance(note, dict)]
+    return Hint(
+        payments=frozenset(filter(None, payments)),
+        orders=frozenset(filter(None, orders)),
+        checkouts=frozenset(filter(None, keys)),
+        dispute=dispute if re.fullmatch(r"[A-Za-z0-9_]+", dispute) else "",
+        may_take_money=may_take_money,
+    )
+
+
+def _object(holder: Any, name: str) -> dict[str, Any]:
+    found = holder.get(name) if isinstance(holder, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _name(value: Any) -> str:
+    """The id of what may be named or written out."""
+    return printable(value.get("id") if isinstance(value, dict) else value)

@@ -6,8 +6,9 @@ refused with TransitionNotAllowed. What may follow what is in `states.TABLE`, th
 """
 
 from bookings.lifecycle.completion import contest, decide, mark_completed
-from bookings.lifecycle.deadlines import run_deadline, run_deadlines
-from bookings.lifecycle.locking import Own
+from bookings.lifecycle.ending import cancel, refund_now, undo
+from bookings.lifecycle.engine import Own, run_deadline, run_deadlines
+from bookings.lifecycle.no_show import report_no_show, withdraw_report
 from bookings.lifecycle.offers import (
     move_instead,
     offer_reschedule,
@@ -16,26 +17,3 @@ from bookings.lifecycle.offers import (
     resend_offer,
     withdraw_offer,
 )
-from bookings.lifecycle.refunding import cancel, refund_now
-from bookings.lifecycle.reports import report_no_show, withdraw_report
-from bookings.lifecycle.undoing import undo
-
-__all__ = [
-    "Own",
-    "cancel",
-    "contest",
-    "decide",
-    "mark_completed",
-    "move_instead",
-    "offer_reschedule",
-    "pick_time",
-    "refund_instead",
-    "refund_now",
-    "report_no_show",
-    "resend_offer",
-    "run_deadline",
-    "run_deadlines",
-    "undo",
-    "withdraw_offer",
-    "withdraw_report",
-]

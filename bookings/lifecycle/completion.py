@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from bookings import compiled, links, rules
-from bookings.lifecycle import refunding
-from bookings.lifecycle.cases import close_cases
-from bookings.lifecycle.engine import tell, transition, verb
+from bookings.lifecycle import ending
+from bookings.lifecycle.engine import close_cases, tell, transition, verb
 from bookings.models import Booking, CompletionMark, Contest, NoShowReport, Offer
 from bookings.prepared import sent_together
 from bookings.states import Actor, State, TransitionNotAllowed, Verb
@@ -62,7 +61,7 @@ def mark_completed(
         )
         compiled.insert([mark])
         links.issue(booking, contest, now=now, by=event, and_revoke=[pick])
-        tell(event, booking, now=now)
+        tell([event], now=now)
 
 
 def _check_mark(
@@ -102,7 +101,7 @@ def contest(booking: Booking, *, actor: Actor, now: datetime, reason: str) -> No
         booking=booking, attempt=booking.attempt, reason=reason, contested_at=now
     )
     links.mark_used(booking, links.Purpose.CONTEST, now=now)
-    tell(event, booking, now=now)
+    tell([event], now=now)
 
 
 @verb(Verb.DECIDE)
@@ -120,7 +119,7 @@ def decide(
     if not reason.strip():
         raise TransitionNotAllowed("reason_missing", "Give a written reason.")
     if decision == Contest.Decision.REFUNDED:
-        refunding.end_with_refund(
+        ending.end_with_refund(
             [booking],
             Verb.DECIDE,
             actor=actor,
@@ -140,7 +139,7 @@ def decide(
             note=reason,
             data={"decision": decision},
         )
-        tell(event, booking, now=now)
+        tell([event], now=now)
     else:
         raise TransitionNotAllowed("details_missing", "Choose a decision.")
     booking.contests.filter(attempt=booking.attempt).update(

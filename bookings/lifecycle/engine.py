@@ -1,4 +1,5 @@
-"""How every verb runs: lock, check, change, append, queue; again after a deadlock.
+"""How every verb runs: find and lock the booking, check, change, append, queue; again after a
+deadlock. And what happens by itself when a deadline has passed.
 
 Lock order everywhere: expert (only where a slot is claimed), booking, payment, refund.
 """
@@ -15,10 +16,13 @@ from typing import Any, TypeVar
 from django.db import IntegrityError, OperationalError, transaction
 
 from bookings import clocks, compiled, emails, rules, tasks, timeline
-from bookings.lifecycle.locking import BookingRef, acted_before, lock
-from bookings.models import Booking, TimelineEvent
+from bookings.compiled import Compiled
+from bookings.models import Booking, Expert, NoShowReport, Offer, TimelineEvent
+from bookings.models.booking import BookingQuerySet
 from bookings.states import (
+    SYSTEM,
     TABLE,
+    WAITING,
     Actor,
     ActorKind,
     State,
@@ -30,6 +34,24 @@ from bookings.states import (
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 Ask = Callable[[Booking], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """The booking of this code, if it is this expert's; its payment is loaded, too."""
+
+    expert: Expert
+    code: str
+
+    def find(self, *, to_lock: bool = False) -> Booking | None:
+        booking = (_OWN_LOCKED if to_lock else _OWN).first(self.expert.pk, self.code)
+        if booking is not None:
+            booking.expert = self.expert
+        return booking
+
+
+BookingRef = int | Own
+"""The id of a booking, or what a page knows of it: one statement finds and locks it."""
 
 TRIES = 3
 WORTH_ANOTHER_TRY = {"40001", "40P01", "55P03"}
@@ -66,7 +88,7 @@ def verb(
             try:
                 return in_transaction(once, name)
             except TransitionNotAllowed:
-                acted = acted_before(booking_ref, actor)
+                acted = _acted_before(booking_ref, actor)
                 if acted is None:
                     raise
                 if TABLE[name].to and acted.state not in TABLE[name].to:
@@ -115,6 +137,54 @@ def _refused_by_database(error: IntegrityError) -> Exception:
     if any(name in text for name in _SOMEBODY_WAS_FASTER):
         return changed_meanwhile()
     return error
+
+
+# --- finding and locking --------------------------------------------------------------------------
+
+
+def lock(booking_ref: BookingRef, *, claims_slot: bool = False) -> Booking:
+    """The row, locked on PostgreSQL; SQLite has one writer, and `transition` checks anyway."""
+    if claims_slot:
+        experts = Expert.objects.select_for_update(no_key=True)
+        if isinstance(booking_ref, Own):
+            experts.filter(pk=booking_ref.expert.pk).first()
+        else:
+            of_one = Booking.objects.filter(pk=booking_ref)
+            experts.filter(pk__in=of_one.values("expert_id")).first()
+    booking = _find(booking_ref, to_lock=True)
+    if booking is None:
+        raise TransitionNotAllowed("not_yours", "There is no such booking.")
+    return booking
+
+
+def _acted_before(booking_ref: BookingRef, actor: Actor) -> Booking | None:
+    """The same form sent twice: the first one acted, the second one shows the result."""
+    booking = _find(booking_ref) if actor.request_key else None
+    acted = booking and booking.events.filter(request_key=actor.request_key).exists()
+    return booking if acted else None
+
+
+def _find(booking_ref: BookingRef, *, to_lock: bool = False) -> Booking | None:
+    if isinstance(booking_ref, Own):
+        return booking_ref.find(to_lock=to_lock)
+    rows = Booking.objects.with_people().filter(pk=booking_ref)
+    return (_locked(rows) if to_lock else rows).first()
+
+
+def _own(expert_id: int, code: str) -> BookingQuerySet:
+    own = Booking.objects.filter(expert_id=expert_id, code=code)
+    return own.select_related("follower", "payment")
+
+
+def _locked(rows: BookingQuerySet) -> BookingQuerySet:
+    return rows.select_for_update(of=("self",), no_key=True)
+
+
+_OWN = Compiled(_own, 1, "TM-0000000")
+_OWN_LOCKED = Compiled(lambda expert_id, code: _locked(_own(expert_id, code)), 1, "TM-0000000")
+
+
+# --- changing the state ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,15 +289,80 @@ def not_before(booking: Booking, now: datetime) -> datetime:
     return booking.undo_until or now
 
 
-def tell(event: TimelineEvent, booking: Booking, *, now: datetime) -> None:
-    """Queue the e-mails this change of state promises."""
-    tell_all([event], [booking], now=now)
+def tell(events: Sequence[TimelineEvent], *, now: datetime) -> None:
+    """Queue the e-mails that these changes of state promise, all of them of the same verb."""
+    emails.queue_for(events, now=now, not_before=not_before(events[0].booking, now))
 
 
-def tell_all(
-    events: Sequence[TimelineEvent], bookings: Sequence[Booking], *, now: datetime
+def close_cases(
+    by: Sequence[TimelineEvent],
+    *,
+    now: datetime,
+    report: NoShowReport.Outcome | None = None,
+    offer: Offer.Outcome | None = None,
 ) -> None:
-    """The same for many, all of them with the same verb of the same actor."""
-    emails.queue_for_all(
-        zip(events, bookings, strict=True), now=now, not_before=not_before(bookings[0], now)
-    )
+    """Close the open report and the open offer of these events' bookings, each with its outcome;
+    None leaves it open. The state they came from says whether there was one."""
+    offered = [event for event in by if event.from_state == State.RESCHEDULE_OFFERED]
+    reported = [event for event in by if event.from_state == State.NO_SHOW_REPORTED]
+    for model, outcome, events in (
+        (NoShowReport, report, [*reported, *offered]),
+        (Offer, offer, offered),
+    ):
+        if outcome and events:
+            compiled.update(
+                model,
+                {"booking_id__in": [event.booking_id for event in events], "outcome": "open"},
+                {
+                    "outcome": outcome,
+                    "closed_at": now,
+                    "closed_by": timeline.of_its_booking(events),
+                },
+            )
+
+
+# --- when a deadline has passed -------------------------------------------------------------------
+
+Body = Callable[..., None]
+AT_DEADLINE: dict[Verb, Body] = {}
+
+
+def at_deadline(name: Verb) -> Callable[[Body], Body]:
+    """Make `body(bookings, *, actor, now)` what a passed deadline does; the sweep asks for it."""
+
+    def make(body: Body) -> Body:
+        AT_DEADLINE[name] = body
+        return body
+
+    return make
+
+
+def deadline_verb(name: Verb) -> Callable[..., Booking]:
+    """The same as a verb of one booking."""
+
+    def alone(booking: Booking, *, actor: Actor, now: datetime) -> None:
+        AT_DEADLINE[name]([booking], actor=actor, now=now)
+
+    return verb(name)(alone)
+
+
+def run_deadline(booking_id: int, *, state: str, now: datetime) -> Booking:
+    """Do what the passed deadline of a booking in `state` asks for; refused if it has not."""
+    return deadline_verb(WAITING[State(state)].at_deadline)(booking_id, actor=SYSTEM, now=now)
+
+
+def run_deadlines(bookings: Sequence[Booking], *, now: datetime) -> int:
+    """The same for all of these, which the caller has locked; how many have moved.
+
+    One that is not due by its own limits stays as it is. Nobody is woken: the sweep itself
+    drives what this has made.
+    """
+    moved = 0
+    for state, waiting in WAITING.items():
+        name = waiting.at_deadline
+        of_state = [booking for booking in bookings if booking.state == state]
+        ready = [b for b in of_state if rules.allows(b, name, SYSTEM, now=now)]
+        if ready:
+            AT_DEADLINE[name](ready, actor=SYSTEM, now=now)
+            moved += len(ready)
+    return moved

@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from bookings import clocks, emails, links, rules, slots, tasks, timeline
-from bookings.lifecycle import refunding
-from bookings.lifecycle.cases import close_cases
+from bookings.lifecycle import ending
 from bookings.lifecycle.engine import (
+    BookingRef,
     Step,
+    at_deadline,
+    close_cases,
     in_transaction,
+    lock,
     not_before,
     tell,
-    tell_all,
     transition,
     transition_all,
     verb,
 )
-from bookings.lifecycle.locking import BookingRef, lock
 from bookings.models import Booking, NoShowReport, Offer, OfferedSlot, TimelineEvent
 from bookings.states import Actor, State, TransitionNotAllowed, Verb
 
@@ -75,7 +76,7 @@ def offer_reschedule(
         OfferedSlot(offer=offer, starts_at=start) for start in sorted(set(listed))
     )
     links.issue(booking, links.Purpose.PICK, now=now, by=event)
-    tell(event, booking, now=now)
+    tell([event], now=now)
 
 
 def latest_listed(now: datetime) -> datetime:
@@ -121,7 +122,7 @@ def withdraw_offer(booking: Booking, *, actor: Actor, now: datetime) -> None:
     (event,) = _resume([booking], Verb.WITHDRAW_OFFER, actor=actor, now=now)
     close_cases([event], now=now, offer=Offer.Outcome.WITHDRAWN)
     links.revoke(links.Purpose.PICK, now=now, by=[event])
-    tell(event, booking, now=now)
+    tell([event], now=now)
 
 
 @verb(Verb.PICK_TIME, claims_slot=True)
@@ -178,25 +179,26 @@ def _move_to(
     )
     links.mark_used(booking, links.Purpose.PICK, now=now)
     links.revoke(links.Purpose.REPORT, links.Purpose.CONTEST, now=now, by=[event])
-    tell(event, booking, now=now)
+    tell([event], now=now)
 
 
 @verb(Verb.REFUND_INSTEAD)
 def refund_instead(booking: Booking, *, actor: Actor, now: datetime) -> None:
     """The follower takes the money back rather than a new time."""
-    refunding.end_with_refund([booking], Verb.REFUND_INSTEAD, actor=actor, now=now)
+    ending.end_with_refund([booking], Verb.REFUND_INSTEAD, actor=actor, now=now)
 
 
+@at_deadline(Verb.OFFER_LAPSED)
 def lapse(bookings: Sequence[Booking], *, actor: Actor, now: datetime) -> None:
     """Nobody picked: the money goes back after a report, else nothing has changed."""
     reported = [booking for booking in bookings if booking.has_open_report]
     unasked = [booking for booking in bookings if not booking.has_open_report]
     if reported:
-        refunding.end_with_refund(reported, Verb.OFFER_LAPSED, actor=actor, now=now)
+        ending.end_with_refund(reported, Verb.OFFER_LAPSED, actor=actor, now=now)
     if unasked:
         events = _resume(unasked, Verb.OFFER_LAPSED, actor=actor, now=now)
         close_cases(events, now=now, offer=Offer.Outcome.LAPSED)
-        tell_all(events, unasked, now=now)
+        tell(events, now=now)
 
 
 def _resume(
@@ -239,7 +241,7 @@ def resend_offer(booking_ref: BookingRef, *, actor: Actor, now: datetime) -> Boo
                 "too_often", "The link was sent a few minutes ago. Try again in ten minutes."
             )
         event = timeline.append(booking, "link_resent", actor=actor, at=now)
-        tell(event, booking, now=now)
+        tell([event], now=now)
         tasks.wake(booking)
         return booking
 

@@ -3,8 +3,8 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+import bookings.models.money
 import bookings.models.people
-import bookings.models.provider_events
 
 
 class Migration(migrations.Migration):
@@ -75,7 +75,7 @@ class Migration(migrations.Migration):
                 (
                     "key",
                     models.CharField(
-                        default=bookings.models.provider_events.new_key,
+                        default=bookings.models.money.new_key,
                         editable=False,
                         max_length=40,
                         unique=True,

@@ -1,4 +1,4 @@
-"""The tables, by subject: people, schedule, booking, cases, money, records."""
+"""The tables, by subject: people, booking, cases, money, records."""
 
 from bookings.models.booking import BookedFollower, Booking, as_code, new_code, site_host
 from bookings.models.cases import (
@@ -9,9 +9,26 @@ from bookings.models.cases import (
     OfferedSlot,
     PrivateLink,
 )
-from bookings.models.money import Payment, Provider, Refund, RefundState, SandboxRefund
-from bookings.models.people import Clock, Expert, Follower, User, validate_time_zone
-from bookings.models.provider_events import Checkout, CheckoutState, ProviderEvent
+from bookings.models.money import (
+    Checkout,
+    CheckoutState,
+    Payment,
+    Provider,
+    ProviderEvent,
+    Refund,
+    RefundState,
+    SandboxRefund,
+)
+from bookings.models.people import (
+    Clock,
+    DateOverride,
+    Expert,
+    Follower,
+    Service,
+    User,
+    WeeklyHours,
+    validate_time_zone,
+)
 from bookings.models.records import (
     Heartbeat,
     HelpFeedback,
@@ -22,42 +39,3 @@ from bookings.models.records import (
     SupportRequest,
     TimelineEvent,
 )
-from bookings.models.schedule import DateOverride, Service, WeeklyHours
-
-__all__ = [
-    "BookedFollower",
-    "Booking",
-    "Checkout",
-    "CheckoutState",
-    "Clock",
-    "CompletionMark",
-    "Contest",
-    "DateOverride",
-    "Expert",
-    "Follower",
-    "Heartbeat",
-    "HelpFeedback",
-    "NoShowReport",
-    "Offer",
-    "OfferedSlot",
-    "OutboxEmail",
-    "OutboxState",
-    "Payment",
-    "PrivateLink",
-    "Provider",
-    "ProviderEvent",
-    "Refund",
-    "RefundState",
-    "SandboxRefund",
-    "Service",
-    "SetAside",
-    "StoredMessage",
-    "SupportRequest",
-    "TimelineEvent",
-    "User",
-    "WeeklyHours",
-    "as_code",
-    "new_code",
-    "site_host",
-    "validate_time_zone",
-]

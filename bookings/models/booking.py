@@ -6,6 +6,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -13,11 +14,28 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.functional import cached_property
 
-from bookings.models.due import DueQuerySet
-from bookings.models.people import Expert, Follower, first_word
-from bookings.models.schedule import Service
+from bookings.models.people import Expert, Follower, Service, first_word
 from bookings.policy import Policy, unreadable
 from bookings.states import State
+
+M = TypeVar("M", bound=models.Model, covariant=True)
+
+
+class DueQuerySet(models.QuerySet[M]):
+    """Rows that fall due: a column says when, and is empty when there is nothing more to do."""
+
+    def ids(self, at_most: int | None = None) -> list[int]:
+        return list(self.values_list("pk", flat=True)[:at_most])
+
+    def due(self, now: datetime) -> Self:
+        return self.due_by("next_attempt_at", now)
+
+    def due_by(self, column: str, now: datetime) -> Self:
+        """The longest due first. Each such column has an index of the rows where it is not empty,
+        which is used because that is said here."""
+        due = self.filter(**{f"{column}__isnull": False, f"{column}__lte": now})
+        return due.order_by(column, "id")
+
 
 CODE_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """Without 0 O 1 I: a code is read out on the phone."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from bookings.models.booking import Booking
-from bookings.models.due import DueQuerySet
+from bookings.models.booking import Booking, DueQuerySet
 from bookings.models.people import Expert
 from bookings.states import ActorKind
 
@@ -53,11 +50,6 @@ class OutboxState(models.TextChoices):
     FAILED = "failed", "Failed"
 
 
-class OutboxQuerySet(DueQuerySet["OutboxEmail"]):
-    def due(self, now: datetime) -> OutboxQuerySet:
-        return self.due_by("next_attempt_at", now)
-
-
 class OutboxEmail(models.Model):
     """An e-mail to be sent, written in the transaction that caused it.
 
@@ -90,7 +82,7 @@ class OutboxEmail(models.Model):
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
 
-    objects = OutboxQuerySet.as_manager()
+    objects = DueQuerySet["OutboxEmail"].as_manager()
 
     class Meta:
         verbose_name = "outgoing e-mail"
@@ -142,11 +134,6 @@ class Heartbeat(models.Model):
         return f"{self.name}: {self.finished_at:%Y-%m-%d %H:%M:%S}"
 
 
-class SetAsideQuerySet(DueQuerySet["SetAside"]):
-    def due(self, now: datetime) -> SetAsideQuerySet:
-        return self.due_by("next_attempt_at", now)
-
-
 class SetAside(models.Model):
     """A booking with which the sweep could not do what was due: left out, so that it neither
     stops nor slows the others, and tried again alone. Gone when that has worked."""
@@ -162,7 +149,7 @@ class SetAside(models.Model):
     next_attempt_at = models.DateTimeField()
     last_error = models.CharField(max_length=500)
 
-    objects = SetAsideQuerySet.as_manager()
+    objects = DueQuerySet["SetAside"].as_manager()
 
     class Meta:
         verbose_name_plural = "bookings set aside"

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from bookings import addresses, formats, links, slots
 from bookings.formats import hue, initials
-from bookings.gateways.razorpay_orders import HOSTED_CHECKOUT
+from bookings.gateways.razorpay import HOSTED_CHECKOUT
 from bookings.models import Checkout, CheckoutState, Expert, Provider, Service
 from bookings.presenters.follower_pages import room_url
 from bookings.states import State

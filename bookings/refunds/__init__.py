@@ -6,13 +6,13 @@ might differ; `hear_of_dispute` asks what a bank dispute does to them. The rest 
 do with a refund that needs them.
 """
 
-from bookings.refunds.breaker import continue_all
 from bookings.refunds.disputes import disputed, hear_of_dispute
-from bookings.refunds.driving import drive, execute
+from bookings.refunds.planning import Wanted, lock_payments, request_all, void
 from bookings.refunds.reconciling import reconcile, refetch
-from bookings.refunds.requesting import Wanted, lock_payments, request_all, void
+from bookings.refunds.sending import drive
 from bookings.refunds.staff import (
     StaffVerb,
+    continue_all,
     fit,
     hold,
     record_paid_by_hand,
@@ -20,24 +20,3 @@ from bookings.refunds.staff import (
     release,
     retry,
 )
-
-__all__ = [
-    "StaffVerb",
-    "Wanted",
-    "continue_all",
-    "disputed",
-    "drive",
-    "execute",
-    "fit",
-    "hear_of_dispute",
-    "hold",
-    "lock_payments",
-    "reconcile",
-    "record_paid_by_hand",
-    "refetch",
-    "refusal",
-    "release",
-    "request_all",
-    "retry",
-    "void",
-]

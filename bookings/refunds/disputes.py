@@ -10,21 +10,19 @@ from datetime import datetime
 
 from django.db import transaction
 
-from bookings import timeline
-from bookings.gateways import ListedRefund, gateway_of
-from bookings.gateways.disputes import Dispute, DisputeStatus, fetch_dispute
+from bookings.gateways import Dispute, DisputeStatus, Gateway, ListedRefund, gateway_of
 from bookings.models import Payment, Refund
 from bookings.refunds import holds
-from bookings.refunds.external import (
+from bookings.refunds.reconciling import (
     LISTS_LOST_ONES,
     external_minor,
-    is_unsent,
-    lock_refunds,
+    hold_unsent,
+    lock,
     make_room,
+    note,
     tell_if_too_much,
     tell_staff,
 )
-from bookings.states import SYSTEM
 
 
 def hear_of_dispute(
@@ -35,14 +33,19 @@ def hear_of_dispute(
     False when that is known already. Raises when the provider could not be asked.
     """
     payment = Payment.objects.get(pk=payment_id)
+    gateway = gateway_of(payment.provider)
+    if gateway is None:
+        return False
     try:
-        found = _ask(payment, dispute_id)
+        found = _ask(gateway, payment, dispute_id)
         # One that has ended may be followed by another. Asked again, so that it is not an
         # answer from before the end.
-        again = bool(found and found.status == "open" and _has_ended(payment_id))
-        found = _ask(payment, dispute_id) if again else found
+        ended = Payment.objects.filter(pk=payment_id, dispute_ended_at__isnull=False)
+        is_another = bool(found and found.status == "open" and ended.exists())
+        if is_another:
+            found = _ask(gateway, payment, dispute_id)
         is_lost = bool(found and found.status == "lost")
-        listed = _refunds_of(payment, now=now) if is_lost else None
+        listed = gateway.list_refunds(payment.provider_ref, now=now) if is_lost else None
     except Exception:
         if may_take_money:
             disputed(payment_id, status="open", now=now)
@@ -54,24 +57,15 @@ def hear_of_dispute(
         status=found.status,
         amount_minor=found.amount_minor,
         listed=listed,
-        is_another=again,
+        is_another=is_another,
         now=now,
     )
 
 
-def _ask(payment: Payment, dispute_id: str) -> Dispute | None:
+def _ask(gateway: Gateway, payment: Payment, dispute_id: str) -> Dispute | None:
     """None for a dispute of some other payment."""
-    found = fetch_dispute(payment.provider, dispute_id, currency=payment.currency)
+    found = gateway.fetch_dispute(dispute_id, currency=payment.currency)
     return found if found and payment.provider_ref in found.payment_refs else None
-
-
-def _refunds_of(payment: Payment, *, now: datetime) -> list[ListedRefund] | None:
-    gateway = gateway_of(payment.provider)
-    return gateway.list_refunds(payment.provider_ref, now=now) if gateway else None
-
-
-def _has_ended(payment_id: int) -> bool:
-    return Payment.objects.filter(pk=payment_id, dispute_ended_at__isnull=False).exists()
 
 
 def disputed(
@@ -90,10 +84,11 @@ def disputed(
     for a person to close.
     """
     with transaction.atomic():
-        rows = lock_refunds(payment_id)
-        payment = Payment.objects.select_for_update(no_key=True).get(pk=payment_id)
+        rows, payment = lock(payment_id)
         is_first = payment.dispute_ended_at is None
-        lost = _lost_minor(payment, amount_minor) if status == "lost" else 0
+        # A dispute is about the whole payment unless the provider says otherwise.
+        whole = payment.captured_minor if amount_minor is None else amount_minor
+        lost = whole if status == "lost" else 0
         if status == "open":
             is_news = not payment.is_disputed and (is_first or is_another)
         else:
@@ -112,15 +107,14 @@ def disputed(
                 "is_disputed", "dispute_ended_at", "dispute_lost_minor", "returned_external_minor",
             ]
         )  # fmt: skip
-        _note(payment, status, now=now)
+        verb = {"open": "dispute_opened", "won": "dispute_won", "lost": "dispute_lost"}[status]
+        note(payment, verb, payment.dispute_lost_minor, now=now)
         if status == "lost":
             make_room(payment, rows, now=now)
             tell_if_too_much(payment, now=now)
             tell_staff(payment.booking, now=now, why=f"dispute lost, {lost}")
         if _waits(payment, status):
-            for row in lock_refunds(payment_id):
-                if is_unsent(row) and not row.hold_reason:
-                    holds.hold(row, holds.DISPUTE, now=now)
+            hold_unsent(payment_id, holds.DISPUTE, now=now)
         elif is_first:
             holds.let_go(holds.DISPUTE, now=now, note=f"Dispute {status}.", payment_id=payment_id)
     return True
@@ -141,14 +135,3 @@ def _waits(payment: Payment, status: DisputeStatus) -> bool:
     """Whether what is unsent and still fits is for a person to let go: while a dispute is open,
     and where it cannot be told for certain which entry of a list a lost one is."""
     return status == "open" or (status == "lost" and payment.provider in LISTS_LOST_ONES)
-
-
-def _lost_minor(payment: Payment, amount_minor: int | None) -> int:
-    """A dispute is about the whole payment unless the provider says otherwise."""
-    return payment.captured_minor if amount_minor is None else amount_minor
-
-
-def _note(payment: Payment, status: str, *, now: datetime) -> None:
-    verb = {"open": "dispute_opened", "won": "dispute_won", "lost": "dispute_lost"}[status]
-    data = {"amount_minor": payment.dispute_lost_minor, "currency": payment.currency}
-    timeline.append(payment.booking, verb, actor=SYSTEM, at=now, data=data)

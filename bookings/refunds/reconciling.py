@@ -2,7 +2,8 @@
 
 Webhooks, the nightly comparison and `manage.py reconcile` all come here, so that order,
 duplicates and losses of events make no difference. Refunds made without us, in the provider's
-dashboard or through a lost dispute, are added up on the payment.
+dashboard or through a lost dispute, are added up on the payment, and our unsent refunds give way
+to them.
 """
 
 from __future__ import annotations
@@ -10,19 +11,20 @@ from __future__ import annotations
 import logging
 import math
 import time
+import uuid
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
 
-from bookings import clocks
+from bookings import clocks, emails, timeline
 from bookings.gateways import Answer, ListedRefund, Status, gateway_of, is_counted_alike
-from bookings.gateways.listing import find_in
-from bookings.models import Payment, Refund, RefundState
-from bookings.refunds import timing
-from bookings.refunds.external import is_paid_by_hand, settle, tell_staff
-from bookings.refunds.frozen import to_look_for
-from bookings.refunds.recording import alert, as_read, record
+from bookings.gateways.port import find_in
+from bookings.models import Booking, Payment, Refund, RefundState
+from bookings.models.money import NOT_LIVE
+from bookings.refunds import holds, timing
+from bookings.refunds.answers import alert, as_read, record, tell
+from bookings.refunds.planning import Wanted, plan, to_look_for
+from bookings.states import SYSTEM
 
 logger = logging.getLogger(__name__)
 
@@ -44,18 +46,6 @@ def refetch(payment_id: int, *, now: datetime) -> int:
     if not is_counted_alike(payment.provider, payment.currency):
         return changed  # amounts that cannot be added to ours: a person compares them
     return changed + settle(payment_id, listed, now=now)
-
-
-def touched_since(since: datetime) -> list[int]:
-    """Payments made or refunded since, the ones that were compared longest ago first."""
-    recent = Payment.objects.filter(
-        Q(paid_at__gte=since)
-        | Q(refunds__created_at__gte=since)
-        | Q(refunds__finished_at__gte=since)
-    )
-    order = F("reconciled_at").asc(nulls_first=True)
-    # Grouped here, not in the database: one payment has several refunds.
-    return list(dict.fromkeys(recent.order_by(order, "pk").values_list("pk", flat=True)))
 
 
 def reconcile(
@@ -162,3 +152,158 @@ def tell_of_old(*, now: datetime) -> int:
         except Exception:  # the others are told of all the same
             logger.exception("staff could not be told of refund %s", refund.uuid)
     return told
+
+
+# --- what went back without us, and what that leaves for our refunds ------------------------------
+
+LISTS_LOST_ONES = ("razorpay",)
+"""Providers that list a lost dispute as a refund, sooner or later. It is counted at once all the
+same, and only once: nothing may be sent meanwhile."""
+
+
+def settle(payment_id: int, listed: list[ListedRefund], *, now: datetime) -> int:
+    """Write down what went back without us, and make our unsent refunds fit what is left."""
+    with transaction.atomic():
+        rows, payment = lock(payment_id)
+        if payment.reconciled_at and payment.reconciled_at > now:
+            return 0  # a later list has been read already
+        external = external_minor(payment, listed, rows)
+        more = external - payment.returned_external_minor
+        Payment.objects.filter(pk=payment_id).update(
+            reconciled_at=now, returned_external_minor=external
+        )
+        payment.returned_external_minor = external
+        lost = _lost_ones(listed, rows)
+        if more > 0:
+            names = {holds.LOST_ONES: lost} if lost else {}
+            note(payment, "returned_elsewhere", more, now=now, **names)
+        if more < 0 and _has_failed(listed, rows):
+            note(payment, "came_back_elsewhere", -more, now=now)
+            tell_staff(payment.booking, now=now, why=f"{-more} came back, {external} left outside")
+        voided = make_room(payment, rows, now=now) if more else 0
+        if more > 0 and lost:
+            hold_unsent(payment_id, holds.LOST, instead_of=("", holds.RESTORE), now=now)
+        tell_if_too_much(payment, now=now)
+    return voided + bool(more)
+
+
+def lock(payment_id: int) -> tuple[list[Refund], Payment]:
+    """Refunds before their payment, in the order in which the triggers lock them."""
+    rows = _lock_refunds(payment_id)
+    return rows, Payment.objects.select_for_update(no_key=True).get(pk=payment_id)
+
+
+def _lock_refunds(payment_id: int) -> list[Refund]:
+    rows = Refund.objects.select_for_update(no_key=True, of=("self",)).filter(payment=payment_id)
+    return list(rows.select_related("booking", "payment").order_by("pk"))
+
+
+def external_minor(payment: Payment, listed: list[ListedRefund], rows: list[Refund]) -> int:
+    """All that is listed and is not the one entry of a live refund of ours, and what a lost
+    dispute took, unless that is one of the entries."""
+    ours = {row.uuid.hex for row in rows if row.state not in NOT_LIVE and not is_paid_by_hand(row)}
+    amounts = []
+    for entry in listed:
+        if not entry.is_live:
+            continue
+        if (name := _hex(entry.refund_uuid)) in ours:
+            ours.discard(name)
+        else:
+            amounts.append(entry.amount_minor)
+    lost = payment.dispute_lost_minor
+    is_listed = payment.provider in LISTS_LOST_ONES and lost in amounts
+    return sum(amounts) + (0 if is_listed else lost)
+
+
+def _lost_ones(listed: list[ListedRefund], rows: list[Refund]) -> list[str]:
+    """Refunds that this site has made and does not know: the database is older than they are."""
+    known = {row.uuid.hex for row in rows}
+    marked = [entry for entry in listed if entry.is_live and _hex(entry.refund_uuid)]
+    return [e.provider_refund_id for e in marked if _hex(e.refund_uuid) not in known]
+
+
+def _has_failed(listed: list[ListedRefund], rows: list[Refund]) -> bool:
+    """A refund that was made without us came to nothing."""
+    ours = {row.uuid.hex for row in rows}
+    return any(not entry.is_live and _hex(entry.refund_uuid) not in ours for entry in listed)
+
+
+def _hex(text: str) -> str:
+    try:
+        return uuid.UUID(text).hex
+    except ValueError:  # written by somebody else
+        return ""
+
+
+def note(
+    payment: Payment, verb: str, amount_minor: int, *, now: datetime, **more: list[str]
+) -> None:
+    """One line in the booking's history about its payment."""
+    data = {"amount_minor": amount_minor, "currency": payment.currency, **more}
+    timeline.append(payment.booking, verb, actor=SYSTEM, at=now, data=data)
+
+
+def make_room(payment: Payment, rows: list[Refund], *, now: datetime) -> int:
+    """Refunds that nobody has sent give way to money that has gone: they shrink or are void."""
+    unsent = [row for row in rows if _is_unsent(row)]
+    sent = sum(row.amount_minor for row in rows if row.state not in NOT_LIVE and row not in unsent)
+    room = payment.captured_minor - payment.returned_external_minor - sent
+    voided = 0
+    for row in unsent:
+        if row.amount_minor > room and as_read(row, state=RefundState.VOID, next_attempt_at=None):
+            tell(row, "refund_voided", now=now)
+            if room > 0:
+                again_smaller(row, room, now=now)
+            room, voided = 0, voided + 1
+        else:
+            room -= row.amount_minor
+    return voided
+
+
+def hold_unsent(
+    payment_id: int, reason: str, *, now: datetime, instead_of: tuple[str, ...] = ("",)
+) -> None:
+    """What nobody has sent waits for a person; a hold for any other reason stays as it is."""
+    for row in _lock_refunds(payment_id):
+        if _is_unsent(row) and row.hold_reason in instead_of:
+            holds.hold(row, reason, now=now)
+
+
+def _is_unsent(refund: Refund) -> bool:
+    waits = refund.state in (RefundState.DUE, RefundState.MANUAL_DUE)
+    return waits and refund.first_sent_at is None
+
+
+def again_smaller(refund: Refund, amount_minor: int, *, now: datetime) -> None:
+    """The amount of a refund never changes, so a smaller one takes its place."""
+    event = timeline.append(
+        refund.booking,
+        "refund_reduced",
+        actor=SYSTEM,
+        at=now,
+        data={"refund_minor": amount_minor, "currency": refund.currency},
+    )
+    plan(
+        Wanted(refund.payment, refund.booking, event, amount_minor),
+        now=now,
+        not_before=refund.next_attempt_at or now,
+        hold_reason=refund.hold_reason,
+    ).save(force_insert=True)
+
+
+def tell_if_too_much(payment: Payment, *, now: datetime) -> None:
+    """More went back than came in: nobody can undo that but a person."""
+    fresh = Payment.objects.select_related("booking").get(pk=payment.pk)
+    if fresh.captured_minor >= fresh.reserved_minor + fresh.returned_external_minor:
+        Payment.objects.filter(pk=payment.pk).exclude(alerted_at=None).update(alerted_at=None)
+    elif Payment.objects.filter(pk=payment.pk, alerted_at=None).update(alerted_at=now):
+        too_much = fresh.reserved_minor + fresh.returned_external_minor
+        tell_staff(fresh.booking, now=now, why=f"{too_much} returned")
+
+
+def tell_staff(booking: Booking, *, now: datetime, why: str) -> None:
+    emails.queue("staff_money_differs", booking=booking, now=now, dedupe=why)
+
+
+def is_paid_by_hand(refund: Refund) -> bool:
+    return refund.state == RefundState.SUCCEEDED and not refund.provider_refund_id

@@ -8,13 +8,11 @@ from typing import Any, Literal
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from bookings import emails, formats, rules, timeline
-from bookings.models import Clock, Payment, Refund, RefundState
+from bookings import formats, rules
+from bookings.models import Clock, Heartbeat, Payment, Refund, RefundState
 from bookings.models.money import FAILED, IN_HAND
-from bookings.refunds import external, holds, outcomes, timing
-from bookings.refunds.frozen import freeze
-from bookings.refunds.recording import watch
-from bookings.states import Actor, ActorKind, TransitionNotAllowed
+from bookings.refunds import answers, holds, planning, reconciling, timing
+from bookings.states import Actor, TransitionNotAllowed
 
 StaffVerb = Literal["retry", "hold", "release", "paid_by_hand", "fit"]
 RETURNED_OTHERWISE = "The money of this refund has been returned in another way."
@@ -95,14 +93,14 @@ def _refused_by_hand(refund: Refund, now: datetime) -> TransitionNotAllowed | No
     since, lasts = None, timing.KEY_LIFE
     match RefundState(refund.state):
         case RefundState.UNKNOWN:
-            if refund.absent_at is not None or outcomes.is_old(refund, now=now):
+            if refund.absent_at is not None or answers.is_old(refund, now=now):
                 return None
             since = refund.first_sent_at or refund.created_at
         case RefundState.SENDING:  # what was sent long ago is only looked for
-            if refund.first_sent_at is not None and outcomes.is_old(refund, now=now):
+            if refund.first_sent_at is not None and answers.is_old(refund, now=now):
                 return None
         case RefundState.ACCEPTED:
-            if outcomes.is_slow(refund, now=now):
+            if answers.is_slow(refund, now=now):
                 return None
             since, lasts = refund.accepted_at, timing.SLOW_BANK
     if since is None:
@@ -127,7 +125,7 @@ def retry(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund
     changes: dict[str, Any] = {"next_attempt_at": now}
     is_set_aside = refund.hold_reason == holds.SET_ASIDE
     if is_set_aside:  # what could not be read is written anew; it is looked for before it is sent
-        changes |= {"hold_reason": "", "request": freeze(refund)}
+        changes |= {"hold_reason": "", "request": planning.freeze(refund)}
     is_left = _waits_for_a_person(refund) or _is_missed(refund)
     if refund.state in FAILED or is_left or is_set_aside:
         changes |= {
@@ -157,10 +155,15 @@ def release(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refu
     refund = _allowed(refund_id, "release", actor, reason, now=now)
     if refund.hold_reason == holds.DISPUTE:  # a person has decided that a refund still helps
         Payment.objects.filter(pk=refund.payment_id).update(is_disputed=False)
-    is_by_hand = refund.state == RefundState.MANUAL_DUE
-    due_at = max(now, refund.booking.undo_until or now)  # the expert may still undo it
-    changes = {"hold_reason": "", "next_attempt_at": None if is_by_hand else due_at}
+    changes = holds.released(refund, now=now)
     return _change(refund, "refund_released", changes, actor=actor, now=now, reason=reason)
+
+
+def continue_all(*, actor: Actor, now: datetime, reason: str) -> int:
+    """Staff has looked: everything the breaker holds goes on, and its count starts again."""
+    rules.check_staff(actor, reason)
+    Heartbeat.objects.update_or_create(name=planning.CONTINUED, defaults={"finished_at": now})
+    return holds.let_go(holds.BREAKER, now=now, note=reason, actor=actor)
 
 
 def record_paid_by_hand(
@@ -187,15 +190,14 @@ def fit(refund_id: int, *, actor: Actor, now: datetime, reason: str) -> Refund:
     left of the payment is refunded in its place."""
     refund = _allowed(refund_id, "fit", actor, reason, now=now)
     with transaction.atomic():
-        external.lock_refunds(refund.payment_id)
-        payment = Payment.objects.select_for_update(no_key=True).get(pk=refund.payment_id)
+        _, payment = reconciling.lock(refund.payment_id)
         left = payment.refundable_minor
         changes = {"state": RefundState.VOID, "next_attempt_at": None}
         closed = _change(refund, "refund_voided", changes, actor=actor, now=now, reason=reason)
         if left >= refund.amount_minor:
             raise TransitionNotAllowed("changed", "This refund has changed while you looked.")
         if left > 0:
-            external.again_smaller(closed, left, now=now)
+            reconciling.again_smaller(closed, left, now=now)
     return closed
 
 
@@ -203,10 +205,7 @@ def _allowed(
     refund_id: int, verb: StaffVerb, actor: Actor, reason: str, *, now: datetime
 ) -> Refund:
     """As it was read; `_change` sees to it that it still is so."""
-    if actor.kind != ActorKind.STAFF:
-        raise TransitionNotAllowed("not_yours", "Only staff may do this.")
-    if not reason.strip():
-        raise TransitionNotAllowed("reason_missing", "Give a reason.")
+    rules.check_staff(actor, reason)
     refund = Refund.objects.select_related("booking__expert", "payment").get(pk=refund_id)
     if refused := refusal(refund, verb, actor, now):
         raise refused
@@ -234,21 +233,10 @@ def _change(
             if not changed:
                 raise TransitionNotAllowed("changed", "This refund has changed while you looked.")
             refund.refresh_from_db()
-            watch([refund], now=now)
-            event = timeline.append(
-                refund.booking,
-                verb,
-                actor=actor,
-                at=now,
-                note=reason,
-                data={
-                    "refund": str(refund.uuid),
-                    "amount_minor": refund.amount_minor,
-                    "currency": refund.currency,
-                    "reference": refund.reference,
-                },
+            answers.watch([refund], now=now)
+            answers.tell(
+                refund, verb, now=now, note=reason, reference=refund.reference, actor=actor
             )
-            emails.queue_for(event, booking=refund.booking, now=now, not_before=now)
     except IntegrityError as error:
         raise TransitionNotAllowed("bad_amount", RETURNED_OTHERWISE) from error
     return refund

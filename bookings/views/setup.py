@@ -26,7 +26,7 @@ from bookings.forms.fields import AddressField, NameField, Styled
 from bookings.gateways import selling_with
 from bookings.models import Expert, Provider, Service, User
 from bookings.views.accounts import PASSWORD_HINT
-from bookings.views.pick import DEVICE_COOKIE
+from bookings.views.pick import device_of
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ def become_expert(request: HttpRequest) -> HttpResponse:
         return redirect("services")
     if not form.is_valid():
         return _overview(request, form, status=422)
-    setup.make_expert(user, form.cleaned_data["name"], zone=request.COOKIES.get(DEVICE_COOKIE, ""))
+    setup.make_expert(user, form.cleaned_data["name"], zone=device_of(request))
     messages.success(request, "You can sell calls now. Add what you sell first.")
     return redirect("add_service")
 

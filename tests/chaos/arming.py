@@ -118,14 +118,14 @@ def _use_a_fresh_key_per_try() -> None:
 def _take_the_next_key_at_once() -> None:
     """Without the bound of epochs: the second error of the provider's own brings the next key,
     however young the absence is, and as often as it takes."""
-    from bookings.refunds import outcomes
+    from bookings.refunds import answers
 
     def repeated(refund: Any, *, at_most: int, now: datetime) -> dict[str, Any]:
         if refund.stored_failure_at is None:
             return {"stored_failure_at": now}
         return {"epoch": refund.epoch + 1}
 
-    outcomes._repeated = repeated
+    answers._repeated = repeated
 
 
 def _set_the_clock_ahead(offset: timedelta) -> None:

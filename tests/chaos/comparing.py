@@ -18,7 +18,7 @@ from bookings.models import (
     TimelineEvent,
 )
 from bookings.models.money import IN_HAND
-from bookings.refunds.external import is_paid_by_hand
+from bookings.refunds.reconciling import is_paid_by_hand
 from bookings.states import State
 
 

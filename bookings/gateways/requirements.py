@@ -1,4 +1,5 @@
-"""How a provider counts a currency, by its own list.
+"""What a provider requires: how it counts a currency, by its own list, and what the references of
+its payments look like.
 
 We keep an amount in the decimals that people write it with (CLDR's, as `formats` shows them) and
 hand it to the provider as it is. Where the provider counts otherwise, our 5000 would be 50.00
@@ -6,6 +7,8 @@ there. It is not converted but refused: no call is sold so, and no refund is sen
 """
 
 from __future__ import annotations
+
+import re
 
 from babel.numbers import get_currency_precision
 
@@ -52,3 +55,22 @@ def why_not(provider: str, amount_minor: int, currency: str) -> str:
     if is_thousandths and amount_minor % 10:
         return f"{Provider(provider).label} takes {currency} only in steps of 0.010."
     return ""
+
+
+_PREFIXES = {Provider.STRIPE: ("pi_", "ch_", "py_"), Provider.RAZORPAY: ("pay_",)}
+"""A payment intent of Stripe, or a charge, which begins with py_ where no card was charged. A
+checkout session, an invoice, an order or a client secret is none of these."""
+_EXAMPLE = "Nq7RsT8uV9wXyZ"
+
+
+def why_no_reference(provider: str, ref: str) -> str:
+    """Why this cannot be the id of a payment there; empty when it can. For staff."""
+    prefixes = _PREFIXES.get(Provider(provider))
+    if prefixes is None or re.fullmatch(f"(?:{'|'.join(prefixes)})[A-Za-z0-9]+", ref):
+        return ""
+    *others, last = prefixes
+    beginning = f"{', '.join(others)} or {last}" if others else last
+    return (
+        f"{Provider(provider).label} cannot refund by this. The id of a payment there is "
+        f"{beginning} followed by letters and digits, such as {prefixes[0]}{_EXAMPLE}."
+    )

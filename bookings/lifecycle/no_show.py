@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from bookings import clocks, links
-from bookings.lifecycle.cases import close_cases
-from bookings.lifecycle.engine import tell, transition, verb
+from bookings.lifecycle.engine import close_cases, tell, transition, verb
 from bookings.models import Booking, NoShowReport, Offer
 from bookings.states import Actor, State, TransitionNotAllowed, Verb
 
@@ -43,7 +42,7 @@ def report_no_show(
     )
     links.revoke(links.Purpose.PICK, now=now, by=[event])
     links.mark_used(booking, links.Purpose.REPORT, now=now)
-    tell(event, booking, now=now)
+    tell([event], now=now)
 
 
 @verb(Verb.WITHDRAW_REPORT)
@@ -58,4 +57,4 @@ def withdraw_report(booking: Booking, *, actor: Actor, now: datetime) -> None:
     )
     close_cases([event], now=now, report=NoShowReport.Outcome.WITHDRAWN)
     links.revoke(links.Purpose.PICK, now=now, by=[event])
-    tell(event, booking, now=now)
+    tell([event], now=now)
