@@ -157,3 +157,22 @@ def test_a_booking_shows_the_follower_as_its_buyer() -> None:
         path.name for path in sorted(BOOKINGS.rglob("*.py")) if stored.search(path.read_text())
     ]
     assert found == ["booking.py"]
+
+
+def named_in_the_page() -> list[tuple[str, str]]:
+    """What docs/architecture.md names as `file: function`, or as a file alone."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    found = re.findall(r"`((?:bookings|topmate)/[\w/]+(?:\.py|/))(?:: (\w+))?`", page)
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize(("file", "name"), named_in_the_page())
+def test_what_the_page_on_architecture_names_is_there(file: str, name: str) -> None:
+    assert (ROOT / file).exists()
+    if name:
+        defined = {
+            getattr(target, "id", "")
+            for node in ast.parse((ROOT / file).read_text()).body
+            for target in [*getattr(node, "targets", []), getattr(node, "target", None)]
+        } | {getattr(node, "name", "") for node in ast.parse((ROOT / file).read_text()).body}
+        assert name in defined
