@@ -44,6 +44,11 @@ def is_still_the_printed_one(user: User) -> bool:
     return any(_is_password(password, user.password) for password in printed)
 
 
+def lets_in(user: User) -> bool:
+    """Whether nobody can sign in as them by reading the manual, or that is meant."""
+    return work_here() or not is_still_the_printed_one(user)
+
+
 def of_this_site() -> list[DemoAccount]:
     """Those that are there, where they open something."""
     if not work_here():

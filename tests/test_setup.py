@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from bookings import setup
+from bookings import printed_passwords, setup
 from bookings.models import Expert, Heartbeat, User
 from tests.addresses import FOR_THE_OWNER, path, routes_of
 from tests.builders import make_expert, make_staff, make_user
@@ -69,6 +69,22 @@ def test_an_owner_who_came_by_the_command_line_counts(client: Client) -> None:
     assert client.get(owner_link()).status_code == 410
     with pytest.raises(CommandError, match="has an owner already"):
         call_command("setup_link")
+
+
+def test_the_demo_has_staff_and_a_site_that_was_one_has_not(settings: Any) -> None:
+    account = next(one for one in printed_passwords.accounts() if "staff" in one.email)
+    User.objects.create_superuser(account.email, account.password)
+    settings.DEMO_INBOX, settings.IS_PUBLIC = True, False
+    assert setup.has_owner()
+    settings.DEMO_INBOX = False
+    assert not setup.has_owner()
+
+
+def test_an_owner_who_is_gone_is_not_replaced_by_an_old_link(owner: Client) -> None:
+    """It may stand in a log for years. `manage.py createsuperuser` is the way then."""
+    User.objects.update(is_active=False)
+    assert Client().get(owner_link()).status_code == 410
+    assert Client().post(owner_link(), FORM).status_code == 410
 
 
 @pytest.mark.parametrize("token", ["x", "x" * 43, "owner", "x.y"])
