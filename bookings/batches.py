@@ -69,9 +69,6 @@ def _together(step: Step, ids: Sequence[int], *, now: datetime) -> int:
         return sum(_alone(step, pk, now=now) for pk in ids)
     try:
         return _in_one_transaction(step, ids, now=now)
-    except (OperationalError, InterfaceError):
-        logger.exception("%s: the database did not do it; the next sweep tries again", step.column)
-        return 0
     except Exception as error:
         logger.warning("%s of %s at once failed (%r), now in halves", step.column, len(ids), error)
     half = len(ids) // 2
@@ -84,8 +81,6 @@ def _alone(step: Step, pk: int, *, now: datetime) -> int:
         return _in_one_transaction(step, [pk], now=now)
     except TransitionNotAllowed as refused:  # somebody was faster
         logger.debug("booking %s: %s", pk, refused)
-    except (OperationalError, InterfaceError):
-        logger.exception("%s of %s failed; the next sweep tries again", step.column, pk)
     except Exception as error:
         logger.exception("%s of booking %s failed", step.column, pk)
         set_aside(pk, step.column, error, now=now)
@@ -104,7 +99,11 @@ def _in_one_transaction(step: Step, ids: Sequence[int], *, now: datetime) -> int
                 raise ValueError(f"These limits of the booking cannot be read: {names}.")
         return step.act(bookings, now=now) if bookings else 0
 
-    return in_transaction(once, step.column)
+    try:
+        return in_transaction(once, step.column)
+    except (OperationalError, InterfaceError):
+        logger.exception("%s: the database did not do it; the next sweep tries again", step.column)
+        return 0
 
 
 # --- what could not be done -----------------------------------------------------------------------

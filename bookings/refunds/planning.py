@@ -176,8 +176,8 @@ def freeze(refund: Refund) -> dict[str, Any]:
 
 
 def request_of(refund: Refund) -> RefundRequest:
-    """The words frozen when the refund was planned, and the key of this epoch."""
-    check_words(refund)
+    """The words frozen when the refund was planned, and the key of this epoch; `check_words` has
+    been asked before."""
     return RefundRequest(idempotency_key=refund.idempotency_key, **refund.request)
 
 
@@ -187,6 +187,7 @@ def to_look_for(refund: Refund) -> RefundRequest:
 
 
 def check_provider(refund: Refund) -> None:
+    """Raises Unreadable where this release cannot even ask about it."""
     provider = refund.payment.provider
     if provider not in Provider.values:
         raise Unreadable(f"This release does not know the provider {provider!r}.")
@@ -194,7 +195,6 @@ def check_provider(refund: Refund) -> None:
 
 def check_words(refund: Refund) -> None:
     """Raises Unreadable where the frozen request is not what this release would send."""
-    check_provider(refund)
     frozen, ours = refund.request, freeze(refund)
     if not isinstance(frozen, dict):
         raise Unreadable("The frozen request is not an object.")
