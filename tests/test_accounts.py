@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from bookings import emails, sign_in_limits, sweeps
 from bookings.models import Expert, OutboxEmail, User
-from tests.builders import PASSWORD, make_staff, make_user
+from tests.builders import PASSWORD, make_expert, make_staff, make_user
 
 pytestmark = pytest.mark.django_db
 NEW = "seven quiet lanterns"
@@ -53,6 +53,7 @@ def test_the_spelling_of_the_address_does_not_matter(client: Client, maya: Exper
 
 
 def test_staff_without_an_expert_lands_in_the_admin(client: Client) -> None:
+    make_expert()
     make_staff("staff@example.com")
     response = sign_in(client, "staff@example.com")
     assert client.get(response.url).url == reverse("admin:index")

@@ -28,7 +28,7 @@ def words(response: Any) -> str:
 def test_the_front_page_greets_visitors_and_sends_the_others_to_work(
     client: Client, maya: Expert
 ) -> None:
-    assert "Nobody has to chase anybody" in words(client.get("/"))
+    assert "Nobody has to chase anyone" in words(client.get("/"))
     client.force_login(maya.user)
     assert client.get("/").url == reverse("need_action")
 
