@@ -16,11 +16,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import reverse
 
-from bookings import clocks, compiled, timeline
+from bookings import clocks, timeline
+from bookings.database import kept_statements
 from bookings.models import Booking, PrivateLink, TimelineEvent
 
 Purpose = PrivateLink.Purpose
-_OF_KEY = compiled.Compiled(
+_OF_KEY = kept_statements.KeptQuery(
     lambda key, purpose: PrivateLink.objects.select_related(
         "booking__expert", "booking__follower", "booking__payment"
     ).filter(key=key, purpose=purpose),
@@ -49,7 +50,7 @@ def issue(
         expires_at=clocks.after(now, SHOWN_FOR),
         made_by=by,
     )
-    compiled.insert([link])
+    kept_statements.insert([link])
     return link
 
 
@@ -117,7 +118,7 @@ def revoke(*purposes: str, now: datetime, by: Sequence[TimelineEvent]) -> None:
 
 def _supersede(bookings: Sequence[int], purposes: Sequence[str], *, now: datetime, by: Any) -> None:
     current = {"booking_id__in": bookings, "purpose__in": purposes, "superseded_at__isnull": True}
-    compiled.update(PrivateLink, current, {"superseded_at": now, "superseded_by": by})
+    kept_statements.update(PrivateLink, current, {"superseded_at": now, "superseded_by": by})
 
 
 def bring_back(undone: TimelineEvent) -> None:

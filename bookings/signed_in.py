@@ -17,14 +17,14 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from bookings import database_time, printed_passwords
-from bookings.compiled import Compiled
+from bookings.database.kept_statements import KeptQuery
 from bookings.models import User
 from topmate.proxies import client_ip
 
 logger = logging.getLogger(__name__)
 
-_BY_ID = Compiled(lambda pk: User.objects.filter(pk=pk), 1)
-_BY_KEY = Compiled(lambda key: Session.objects.filter(session_key=key), "0")
+_BY_ID = KeptQuery(lambda pk: User.objects.filter(pk=pk), 1)
+_BY_KEY = KeptQuery(lambda key: Session.objects.filter(session_key=key), "0")
 
 
 class SessionStore(DatabaseSessions):

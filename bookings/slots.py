@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from django.db.models import Q, QuerySet
 
 from bookings import clocks, zones
-from bookings.compiled import Compiled
+from bookings.database.kept_statements import KeptQuery
 from bookings.free_times import Availability, Interval, Spell, free_starts
 from bookings.models import (
     Booking,
@@ -29,7 +29,7 @@ NO_ROW = 0
 """No row has this id."""
 
 
-_WEEKLY = Compiled(
+_WEEKLY = KeptQuery(
     lambda expert_id: (
         WeeklyHours.objects.filter(expert_id=expert_id)
         .order_by()
@@ -37,7 +37,7 @@ _WEEKLY = Compiled(
     ),
     1,
 )
-_DAYS = Compiled(
+_DAYS = KeptQuery(
     lambda expert_id, since: (
         DateOverride.objects.filter(expert_id=expert_id, date__gte=since)
         .order_by()
@@ -150,7 +150,7 @@ def _calls(
 
 
 _DATES = [datetime(2000, 1, day, tzinfo=UTC) for day in (1, 2, 3, 4)]
-_BUSY = Compiled(
+_BUSY = KeptQuery(
     lambda expert_id, ends_after, busy_after, starts_before, now, apart_from: (
         _calls(expert_id, ends_after, busy_after, starts_before)
         .filter(Q(state__in=KEEPS_THE_EXPERT_BUSY) | Q(undo_until__gt=now))
@@ -163,7 +163,7 @@ _BUSY = Compiled(
 )
 """Times of an expert's calls. A call that was cancelled or refunded keeps its time while that can
 be undone. A call that is moved, `apart_from`, does not stand in its own way."""
-_HELD = Compiled(
+_HELD = KeptQuery(
     lambda expert_id, ends_after, starts_before, now, apart_from: (
         Checkout.objects.holding(now)
         .filter(expert_id=expert_id, ends_at__gt=ends_after, starts_at__lt=starts_before)

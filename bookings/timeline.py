@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import OuterRef, Subquery
 
-from bookings import compiled
+from bookings.database import kept_statements
 from bookings.models import Booking, TimelineEvent
 from bookings.states import Actor
 
@@ -55,7 +55,7 @@ def append_all(lines: Sequence[Line], *, actor: Actor, at: datetime) -> list[Tim
         )
         for line in lines
     ]
-    return list(compiled.insert(events))
+    return list(kept_statements.insert(events))
 
 
 def of_its_booking(events: Sequence[TimelineEvent]) -> TimelineEvent | Subquery:

@@ -252,9 +252,9 @@ def provider(request: pytest.FixtureRequest, server: StandIn, settings: Any) -> 
 @pytest.fixture(autouse=True)
 def everything_is_kept() -> Iterator[None]:
     """A statement that falls back to the ORM is right but slow, and no other test would see it."""
-    from bookings import orm_watch
+    from bookings.database import kept_statements
 
-    reported = orm_watch.reported
+    reported = kept_statements.reported
     before = len(reported)
     yield
     assert reported[before:] == []
@@ -263,8 +263,8 @@ def everything_is_kept() -> Iterator[None]:
 @pytest.fixture
 def surprises(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
     """What surprised the kept statements; in this test it may."""
-    from bookings import orm_watch
+    from bookings.database import kept_statements
 
     reported: list[Exception] = []
-    monkeypatch.setattr(orm_watch, "reported", reported)
+    monkeypatch.setattr(kept_statements, "reported", reported)
     return reported

@@ -139,7 +139,7 @@ GUARDS = (
     ),
     Guard(
         "M08", "The lease is taken in one conditional update",
-        "bookings/leases.py",
+        "bookings/database/leases.py",
         "taken = due.filter(pk__in=pks).update(",
         "taken = due.model._default_manager.filter(pk__in=pks).update(",
         "tests/test_refunds.py"

@@ -78,7 +78,7 @@ ACCESS: tuple[tuple[str, str, str, str, str, str], ...] = (
     (
         "A03", "also in a session of the days of the demo",
         "bookings/signed_in.py",
-        "printed_passwords.work_here() or not printed_passwords.is_still_the_printed_one(user)",
+        "printed_passwords.lets_in(user)",
         "True",
         "tests/test_attacks_printed_password.py::test_a_session_of_the_days_of_the_demo_is_over",
     ),

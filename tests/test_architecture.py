@@ -20,10 +20,10 @@ LEVELS: dict[str, int] = {
     name: level
     for level, names in enumerate(
         [
-            "states policy free_times fan_out prepared orm_watch folding instants zones"
-            " plain_text addresses rate_limits",
-            "compiled models",
-            "clocks formats timeline gateways demo_inbox leases database_time printed_passwords"
+            "states policy free_times fan_out zones plain_text addresses rate_limits",
+            "models",
+            "database",
+            "clocks formats timeline gateways demo_inbox database_time printed_passwords"
             " unreadable",
             "links slots rules calendar intake lists",
             "wording",

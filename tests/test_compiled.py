@@ -10,9 +10,9 @@ import pytest
 from django.db import IntegrityError, connections, transaction
 from django.db.models import F, Model, QuerySet
 
-from bookings import compiled
 from bookings import links as links_module
-from bookings.compiled import Compiled
+from bookings.database import kept_statements
+from bookings.database.kept_statements import KeptQuery
 from bookings.models import Booking, DateOverride, Expert, OutboxEmail, PrivateLink, TimelineEvent
 from bookings.states import State
 from tests.builders import DAY, NOW, make_in_state
@@ -39,7 +39,7 @@ def columns(row: Model | None) -> dict[str, Any]:
 
 
 def test_rows_and_what_belongs_to_them_are_the_same(django_assert_num_queries: Any) -> None:
-    kept_events, kept_own = Compiled(events, 1), Compiled(own, 1, "TM-0000000")
+    kept_events, kept_own = KeptQuery(events, 1), KeptQuery(own, 1, "TM-0000000")
     for state in State:
         booking = make_in_state(state)
         plain = list(events(booking.pk))
@@ -61,7 +61,7 @@ def test_rows_and_what_belongs_to_them_are_the_same(django_assert_num_queries: A
 
 
 def test_every_value_counts() -> None:
-    kept = Compiled(own, 1, "TM-0000000")
+    kept = KeptQuery(own, 1, "TM-0000000")
     mine, other = make_in_state(State.SCHEDULED), make_in_state(State.COMPLETED)
     assert kept.first(mine.expert_id, mine.code) == mine
     assert kept.first(other.expert_id, other.code) == other
@@ -73,7 +73,7 @@ def test_a_name_that_is_the_same_each_time_stands_in_the_text(
     surprises: list[Exception], django_assert_num_queries: Any
 ) -> None:
     """A partial index is only used for what stands there."""
-    kept = Compiled(lambda pk: Booking.objects.filter(pk=pk, state="scheduled"), 1)
+    kept = KeptQuery(lambda pk: Booking.objects.filter(pk=pk, state="scheduled"), 1)
     mine, other = make_in_state(State.SCHEDULED), make_in_state(State.COMPLETED)
     assert (kept(mine.pk), kept(other.pk)) == ([mine], [])
     with django_assert_num_queries(1) as asked:
@@ -89,9 +89,9 @@ def test_a_statement_with_another_constant_is_not_kept(
     constant: Any, surprises: list[Exception]
 ) -> None:
     kept = (
-        Compiled(lambda pk: Booking.objects.filter(pk=pk).exclude(price_minor=constant), 1)
+        KeptQuery(lambda pk: Booking.objects.filter(pk=pk).exclude(price_minor=constant), 1)
         if (isinstance(constant, int))
-        else Compiled(lambda pk: Booking.objects.filter(pk=pk).exclude(buyer_name=constant), 1)
+        else KeptQuery(lambda pk: Booking.objects.filter(pk=pk).exclude(buyer_name=constant), 1)
     )
     mine = make_in_state(State.SCHEDULED)
     for _ in range(2):
@@ -100,7 +100,7 @@ def test_a_statement_with_another_constant_is_not_kept(
 
 
 def test_a_value_that_is_not_asked_for_is_not_kept(surprises: list[Exception]) -> None:
-    kept = Compiled(lambda pk, _: Booking.objects.filter(pk=pk), 1, 2)
+    kept = KeptQuery(lambda pk, _: Booking.objects.filter(pk=pk), 1, 2)
     mine = make_in_state(State.SCHEDULED)
     assert kept(mine.pk, 5) == [mine]
     assert ["are not the values" in str(no) for no in surprises] == [True]
@@ -120,7 +120,7 @@ def test_rows_of_values_and_instants_are_the_same(
     expert = Expert.objects.latest("id")
     for number in range(3):
         expert.date_overrides.create(date=NOW.date() + number * DAY)
-    kept_times, kept_days = Compiled(times, NOW), Compiled(days, NOW.date())
+    kept_times, kept_days = KeptQuery(times, NOW), KeptQuery(days, NOW.date())
     for number in (0, 1, 2):
         before, since = max(starts) + number * DAY, NOW.date() + number * DAY
         expected = list(times(before)), list(days(since))
@@ -133,7 +133,7 @@ def test_rows_of_values_and_instants_are_the_same(
 def test_a_statement_that_finds_nothing_is_kept_and_its_first_rows_are_checked(
     surprises: list[Exception], monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
 ) -> None:
-    kept = Compiled(own, 1, "TM-0000000")
+    kept = KeptQuery(own, 1, "TM-0000000")
     made: list[int] = []
     monkeypatch.setattr(kept, "_make", lambda *values: made.append(1) or own(*values))
     for _ in range(3):
@@ -148,7 +148,7 @@ def test_a_statement_that_finds_nothing_is_kept_and_its_first_rows_are_checked(
 
 @pytest.mark.django_db(transaction=True)
 def test_each_thread_asks_through_its_own_connection() -> None:
-    kept = Compiled(own, 1, "TM-0000000")
+    kept = KeptQuery(own, 1, "TM-0000000")
     booking = make_in_state(State.SCHEDULED)
     assert kept.first(booking.expert_id, booking.code) == booking
     found = []
@@ -181,7 +181,7 @@ def test_a_row_is_inserted_as_bulk_create_inserts_it() -> None:
 
     booking.links.all().delete()
     for kept, plain in ((link("pick"), link("contest")), (event(), event())):
-        inserted = compiled.insert([kept])
+        inserted = kept_statements.insert([kept])
         type(plain)._default_manager.bulk_create([plain])
         assert inserted == [kept]
         assert not kept._state.adding
@@ -195,20 +195,20 @@ def test_a_row_is_inserted_as_bulk_create_inserts_it() -> None:
 def test_no_row_or_several_are_inserted_too() -> None:
     booking = make_in_state(State.SCHEDULED)
     at_first = booking.events.count()
-    assert list(compiled.insert([])) == []
+    assert list(kept_statements.insert([])) == []
     one = TimelineEvent(booking=booking, verb="note", actor_kind="system", at=NOW)
-    assert len(compiled.insert([one, copy(one)])) == 2
+    assert len(kept_statements.insert([one, copy(one)])) == 2
     assert booking.events.count() == at_first + 2
 
 
 def test_a_refused_row_takes_its_transaction_back() -> None:
     booking = make_in_state(State.SCHEDULED)
     event = TimelineEvent(booking=booking, verb="x", actor_kind="system", request_key="k", at=NOW)
-    compiled.insert([event])
+    kept_statements.insert([event])
     again = copy(event)
     again.pk = None
     with pytest.raises(IntegrityError), transaction.atomic():
-        compiled.insert([again])
+        kept_statements.insert([again])
     assert booking.events.filter(request_key="k").count() == 1
 
 
@@ -243,7 +243,7 @@ def test_rows_are_changed_as_the_orm_changes_them(name: str) -> None:
         transaction.set_rollback(True)
     for _ in range(2):  # put together, then kept
         with transaction.atomic():
-            assert (compiled.update(PrivateLink, own, values), links()) == expected
+            assert (kept_statements.update(PrivateLink, own, values), links()) == expected
             transaction.set_rollback(True)
         assert links() == before
 
@@ -252,7 +252,10 @@ def test_a_row_of_another_event_is_named_by_its_id() -> None:
     booking = make_in_state(State.COMPLETED)
     event = booking.events.latest("id")
     where = {"booking_id__in": [booking.pk]}
-    assert compiled.update(PrivateLink, where, {"superseded_by": event}) == booking.links.count()
+    assert (
+        kept_statements.update(PrivateLink, where, {"superseded_by": event})
+        == booking.links.count()
+    )
     assert {link.superseded_by for link in booking.links.all()} == {event}
 
 
@@ -261,10 +264,10 @@ def test_a_condition_on_nothing_is_refused() -> None:
     for wanted in ("report", None, None):
         where = {"purpose": wanted}
         if wanted:
-            compiled.update(PrivateLink, where, {"used_at": NOW})
+            kept_statements.update(PrivateLink, where, {"used_at": NOW})
         else:
             with pytest.raises(ValueError, match="write __isnull"):
-                compiled.update(PrivateLink, where, {"used_at": NOW})
+                kept_statements.update(PrivateLink, where, {"used_at": NOW})
 
 
 def test_what_is_there_already_is_not_inserted_again() -> None:
@@ -278,11 +281,11 @@ def test_what_is_there_already_is_not_inserted_again() -> None:
         )
 
     first, again, among_others = mail(1), mail(2), mail(3)
-    compiled.insert([first], once="dedupe_key")
-    compiled.insert([again], once="dedupe_key")
+    kept_statements.insert([first], once="dedupe_key")
+    kept_statements.insert([again], once="dedupe_key")
     other = mail(4)
     other.dedupe_key = "other"
-    compiled.insert([among_others, other], once="dedupe_key")
+    kept_statements.insert([among_others, other], once="dedupe_key")
     assert first.pk == again.pk == among_others.pk
     assert OutboxEmail.objects.get(dedupe_key="one").message_id == "1"
     assert OutboxEmail.objects.count() == 2

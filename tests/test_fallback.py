@@ -15,10 +15,9 @@ from django.db.models import query
 from django.test import Client
 from django.urls import reverse
 
-from bookings import compiled
-from bookings.compiled import Compiled
+from bookings.database import kept_statements
+from bookings.database.kept_statements import KeptQuery, Seen
 from bookings.models import Booking, Expert, PrivateLink, TimelineEvent
-from bookings.orm_watch import Seen
 from bookings.states import State
 from tests.builders import HOUR, NOW, make_booking, report
 
@@ -51,9 +50,9 @@ SURPRISES = {
 }
 
 
-def kept_by_modules() -> list[Compiled[Any]]:
+def kept_by_modules() -> list[KeptQuery[Any]]:
     modules = [module for name, module in sys.modules.items() if name.startswith("bookings")]
-    return [kept for one in modules for kept in vars(one).values() if isinstance(kept, Compiled)]
+    return [kept for one in modules for kept in vars(one).values() if isinstance(kept, KeptQuery)]
 
 
 @pytest.fixture
@@ -66,8 +65,8 @@ def begin_anew(monkeypatch: pytest.MonkeyPatch, surprises: list[Exception]) -> A
             monkeypatch.setattr(kept, "_is_text_checked", False)
             monkeypatch.setattr(kept, "_is_reading_checked", False)
             monkeypatch.setattr(kept, "_is_given_up", False)
-        monkeypatch.setattr(compiled, "_INSERTS", {})
-        monkeypatch.setattr(compiled, "_UPDATES", {})
+        monkeypatch.setattr(kept_statements, "_INSERTS", {})
+        monkeypatch.setattr(kept_statements, "_UPDATES", {})
         surprises.clear()
 
     return begin
@@ -77,7 +76,7 @@ def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [
         record.getMessage()
         for record in caplog.records
-        if record.name == "bookings.orm_watch" and record.levelno >= logging.WARNING
+        if record.name == "bookings.database.kept_statements" and record.levelno >= logging.WARNING
     ]
 
 
@@ -103,7 +102,7 @@ def test_a_page_stays_as_it_is_and_one_warning_is_written(
         expected = see(desk, booking)
         assert (see(desk, booking), surprises) == (expected, [])
         begin_anew()
-        monkeypatch.setattr(compiled, "orm_query", SURPRISES[name])
+        monkeypatch.setattr(kept_statements, "orm_query", SURPRISES[name])
         assert [see(desk, booking) for _ in range(3)] == [expected] * 3
     assert len(surprises) >= 1
     [warning] = warnings_of(caplog)
@@ -113,7 +112,7 @@ def test_a_page_stays_as_it_is_and_one_warning_is_written(
 def test_a_surprise_after_the_first_row_gives_the_orms_rows_too(
     monkeypatch: pytest.MonkeyPatch, surprises: list[Exception]
 ) -> None:
-    kept = Compiled(lambda pk: Booking.objects.filter(pk=pk).select_related("follower"), 1)
+    kept = KeptQuery(lambda pk: Booking.objects.filter(pk=pk).select_related("follower"), 1)
     booking = make_booking()
     assert [kept.first(booking.pk) for _ in range(2)] == [booking] * 2
     assert surprises == []
@@ -168,14 +167,16 @@ def test_what_is_written_stays_as_it_is_and_one_warning_is_written(
     with monkeypatch.context() as patched:
         patched.setattr(Seen, "only", surprise)
         assert written() == expected
-    assert set(compiled._INSERTS.values()) == set(compiled._UPDATES.values()) == {None}
+    assert (
+        set(kept_statements._INSERTS.values()) == set(kept_statements._UPDATES.values()) == {None}
+    )
     assert len(surprises) >= 3
     assert len(warnings_of(caplog)) == 1
 
 
 def test_an_answer_that_cannot_be_watched_is_the_orms(surprises: list[Exception]) -> None:
     """Its rows went by unseen: nothing can be compared, so nothing is kept."""
-    kept = Compiled(lambda pk: Booking.objects.filter(pk=pk), 1)
+    kept = KeptQuery(lambda pk: Booking.objects.filter(pk=pk), 1)
     booking = make_booking()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Seen, "_share_rows", lambda self, cursor: None)

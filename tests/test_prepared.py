@@ -17,9 +17,10 @@ from django.db import (
 )
 from django.test.utils import CaptureQueriesContext
 
-from bookings import compiled, links, lists, prepared
+from bookings import links, lists
+from bookings.database import kept_statements, prepared
+from bookings.database.prepared import sent_together
 from bookings.models import Booking, Expert, PrivateLink
-from bookings.prepared import sent_together
 from bookings.states import State
 from tests.builders import DAY, NOW, make_booking, make_in_state, report
 
@@ -60,7 +61,7 @@ def test_rows_are_the_same_either_way(settings: Any, is_on: bool) -> None:
         assert found.deadline_at is not None
         assert found.deadline_at.tzinfo is UTC
         assert found.policy == booking.policy
-        assert compiled.update(Booking, {"id": booking.pk}, {"updated_at": NOW}) == 1
+        assert kept_statements.update(Booking, {"id": booking.pk}, {"updated_at": NOW}) == 1
 
 
 def test_watchers_and_errors_are_djangos() -> None:
@@ -161,8 +162,8 @@ def test_what_is_sent_together_is_written_and_its_ids_are_known_afterwards() -> 
         with transaction.atomic():
             link = new_link(booking)
             with sent_together(), sent_together():
-                compiled.insert([link])
-                compiled.update(PrivateLink, of_status, {"superseded_at": NOW})
+                kept_statements.insert([link])
+                kept_statements.update(PrivateLink, of_status, {"superseded_at": NOW})
                 assert Booking.objects.filter(pk=booking.pk).exists()
             assert booking.links.get(purpose="contest") == link
             assert "status" not in current_links(booking)
@@ -179,8 +180,8 @@ def test_an_error_among_what_is_sent_together_takes_all_of_it_back(is_read_insid
     def write() -> None:
         booking.events.create(verb="note", actor_kind="system", at=NOW)
         with sent_together():
-            compiled.update(PrivateLink, of_status, {"superseded_at": NOW})
-            compiled.insert([new_link(booking)])
+            kept_statements.update(PrivateLink, of_status, {"superseded_at": NOW})
+            kept_statements.insert([new_link(booking)])
             if is_read_inside:
                 Booking.objects.filter(pk=booking.pk).exists()
 

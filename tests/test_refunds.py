@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.db.models import F
 
-from bookings import gateways, leases, lifecycle, refunds, sweeps
+from bookings import gateways, lifecycle, refunds, sweeps
+from bookings.database import leases
 from bookings.gateways import Answer, RefundRequest, Status
 from bookings.models import Booking, OutboxEmail, Payment, Refund, RefundState, SandboxRefund
 from bookings.refunds import timing

@@ -17,7 +17,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import F
 
-from bookings import clocks, fan_out, leases
+from bookings import clocks, fan_out
+from bookings.database import leases
 from bookings.emails.letter import MailCase
 from bookings.emails.mailing import Connections, Rendered, Unsendable
 from bookings.emails.outbox import queue

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from bookings import addresses, compiled, links, rules
+from bookings import addresses, links, rules
+from bookings.database import kept_statements
 from bookings.emails.registry import KINDS, kinds_after
 from bookings.models import (
     Booking,
@@ -77,7 +78,7 @@ def queue_all(
     ]
     links.ensure_all(needed, now=now)
     rows = [_row(one, now=now, not_before=not_before) for one in wanted]
-    return list(compiled.insert(rows, once="dedupe_key"))
+    return list(kept_statements.insert(rows, once="dedupe_key"))
 
 
 def queue_again(kind: str, bookings: Sequence[Booking], *, not_before: datetime) -> None:

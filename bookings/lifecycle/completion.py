@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from bookings import compiled, links, rules
+from bookings import links, rules
+from bookings.database import kept_statements
+from bookings.database.prepared import sent_together
 from bookings.lifecycle import ending
 from bookings.lifecycle.engine import close_cases, tell, transition, verb
 from bookings.models import Booking, CompletionMark, Contest, NoShowReport, Offer
-from bookings.prepared import sent_together
 from bookings.states import Actor, State, TransitionNotAllowed, Verb
 
 
@@ -59,7 +60,7 @@ def mark_completed(
             report=NoShowReport.Outcome.COMPLETED,
             offer=Offer.Outcome.CLOSED,
         )
-        compiled.insert([mark])
+        kept_statements.insert([mark])
         links.issue(booking, contest, now=now, by=event, and_revoke=[pick])
         tell([event], now=now)
 

@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 
 from django.db import IntegrityError, OperationalError, transaction
 
-from bookings import clocks, compiled, emails, rules, tasks, timeline
-from bookings.compiled import Compiled
+from bookings import clocks, emails, rules, tasks, timeline
+from bookings.database import kept_statements
+from bookings.database.kept_statements import KeptQuery
 from bookings.models import Booking, Expert, NoShowReport, Offer, TimelineEvent
 from bookings.models.booking import BookingQuerySet
 from bookings.states import (
@@ -180,8 +181,8 @@ def _locked(rows: BookingQuerySet) -> BookingQuerySet:
     return rows.select_for_update(of=("self",), no_key=True)
 
 
-_OWN = Compiled(_own, 1, "TM-0000000")
-_OWN_LOCKED = Compiled(lambda expert_id, code: _locked(_own(expert_id, code)), 1, "TM-0000000")
+_OWN = KeptQuery(_own, 1, "TM-0000000")
+_OWN_LOCKED = KeptQuery(lambda expert_id, code: _locked(_own(expert_id, code)), 1, "TM-0000000")
 
 
 # --- changing the state ---------------------------------------------------------------------------
@@ -236,7 +237,7 @@ def transition_all(
     for (from_state, version, columns), bookings in alike.items():
         ids = [booking.pk for booking in bookings]
         as_read = {"id__in": ids, "state": from_state, "version": version}
-        if compiled.update(Booking, as_read, dict(columns)) != len(bookings):
+        if kept_statements.update(Booking, as_read, dict(columns)) != len(bookings):
             raise changed_meanwhile()
         for booking in bookings:
             for column, value in columns:
@@ -310,7 +311,7 @@ def close_cases(
         (Offer, offer, offered),
     ):
         if outcome and events:
-            compiled.update(
+            kept_statements.update(
                 model,
                 {"booking_id__in": [event.booking_id for event in events], "outcome": "open"},
                 {

@@ -20,8 +20,8 @@ from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import DateTimeField, Model
 from django.db.models.base import ModelState
 
-from bookings import prepared
-from bookings.folding import LOWER
+from bookings.database import prepared
+from bookings.database.connections import LOWER
 from bookings.models import Booking, Expert, Follower, Payment
 from bookings.policy import Policy, unreadable
 

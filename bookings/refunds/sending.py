@@ -21,7 +21,8 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import Case, F, Value, When
 from django.db.models.functions import Coalesce
 
-from bookings import fan_out, leases
+from bookings import fan_out
+from bookings.database import leases
 from bookings.gateways import Answer, Ask, Gateway, Status, gateway_of, kept_open, why_not
 from bookings.models import Heartbeat, Payment, Refund, RefundState
 from bookings.models.money import IN_HAND, RefundQuerySet

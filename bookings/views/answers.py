@@ -17,7 +17,7 @@ from django_htmx.http import reswap, retarget, trigger_client_event
 
 from bookings import lists
 from bookings.access import ExpertRequest, own_booking
-from bookings.compiled import Compiled
+from bookings.database.kept_statements import KeptQuery
 from bookings.models import Booking, OutboxEmail, TimelineEvent
 from bookings.presenters import groups, row_html
 from bookings.presenters.booking_page import detail
@@ -79,7 +79,7 @@ def _events(pk: int, audience: str) -> QuerySet[TimelineEvent]:
     return events.annotate(mail=Subquery(mails.values("state")[:1]))
 
 
-EVENTS: Compiled[TimelineEvent] = Compiled(_events, 1, OutboxEmail.Audience.FOLLOWER.value)
+EVENTS: KeptQuery[TimelineEvent] = KeptQuery(_events, 1, OutboxEmail.Audience.FOLLOWER.value)
 
 
 def booking_page(

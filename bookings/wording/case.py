@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from bookings import clocks, formats, unreadable
-from bookings.compiled import Compiled
+from bookings.database.kept_statements import KeptQuery
 from bookings.models import (
     BookedFollower,
     Booking,
@@ -32,7 +32,7 @@ from bookings.wording.labels import CHANNELS
 from bookings.wording.next_step import at_stake, if_nobody_acts
 from bookings.wording.reader import Reader
 
-_LAST_OFFER = Compiled(
+_LAST_OFFER = KeptQuery(
     lambda booking_id, undone: (
         Offer.objects.filter(booking_id=booking_id).exclude(outcome=undone).order_by("-id")[:1]
     ),

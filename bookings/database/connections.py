@@ -1,7 +1,10 @@
-"""Instants out of PostgreSQL in a tenth of the time, for every query.
+"""What each new connection to the database is taught. Loaded by the app's configuration.
 
-Django replaces psycopg's compiled reader by one in Python, to set the zone. Python reads what the
-server writes by itself: every connection of Django's has the zone UTC.
+On SQLite lower case of every alphabet: its own LOWER knows A to Z.
+
+On PostgreSQL to read instants in a tenth of the time, for every query: Django replaces psycopg's
+compiled reader by one in Python, to set the zone. Python reads what the server writes by itself:
+every connection of Django's has the zone UTC. To remove it, take `_read_fast` away.
 """
 
 from __future__ import annotations
@@ -12,6 +15,16 @@ from typing import Any
 
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
+
+LOWER = {"sqlite": "LOWER_UNICODE", "postgresql": "LOWER"}
+"""The function's name by the database's."""
+
+
+@receiver(connection_created)
+def _teach(connection: Any, **_: Any) -> None:
+    if connection.vendor == "sqlite":
+        name = LOWER["sqlite"]
+        connection.connection.create_function(name, 1, str.lower, deterministic=True)
 
 
 @receiver(connection_created)
