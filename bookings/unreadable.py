@@ -17,15 +17,21 @@ LIMITS = (
 
 def for_expert(booking: Booking) -> list[str]:
     """The frame around an expert's pages says it of their own zone."""
-    name, zone = booking.buyer.first_name, booking.buyer.time_zone
-    place = f"{name}’s time zone, “{zone}”, is not known here. Times for {name} are shown in UTC."
-    return [*_unless_known(zone, place), *_limits(booking)]
+    follower, found = booking.buyer, []
+    if not zones.is_known(follower.time_zone):
+        name = follower.first_name
+        found.append(
+            f"{name}’s time zone, “{follower.time_zone}”, is not known here. "
+            f"Times for {name} are shown in UTC."
+        )
+    return [*found, LIMITS] if booking.unreadable_limits else found
 
 
 def for_follower(booking: Booking) -> list[str]:
-    zone = booking.buyer.time_zone
-    place = f"Your time zone, “{zone}”, is not known here. All times are shown in UTC."
-    return [*_unless_known(zone, place), *_limits(booking)]
+    zone, found = booking.buyer.time_zone, []
+    if not zones.is_known(zone):
+        found.append(f"Your time zone, “{zone}”, is not known here. All times are shown in UTC.")
+    return [*found, LIMITS] if booking.unreadable_limits else found
 
 
 def for_staff(booking: Booking) -> list[str]:
@@ -43,11 +49,3 @@ def for_staff(booking: Booking) -> list[str]:
             "The limits of today are used instead."
         )
     return found
-
-
-def _unless_known(zone: str, sentence: str) -> list[str]:
-    return [] if zones.is_known(zone) else [sentence]
-
-
-def _limits(booking: Booking) -> list[str]:
-    return [LIMITS] if booking.unreadable_limits else []

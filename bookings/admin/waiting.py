@@ -83,7 +83,7 @@ class OutboxAdmin(CodeSearch[OutboxEmail], NameSearch[OutboxEmail], ActingAdmin[
 @admin.register(Heartbeat)
 class HeartbeatAdmin(ReadOnlyAdmin[Heartbeat]):
     list_display = ("name", "finished", "age_now", "counts")
-    fields = ("name", "finished", "age_now", "counts")
+    fields = list_display
 
     finished = Column(moment, "finished_at")
     age_now = Column(age, "finished_at", description="age")
@@ -119,7 +119,7 @@ class SetAsideAdmin(CodeSearch[SetAside], ActingAdmin[SetAside]):
     list_display = ("booking", "step", "set_aside_at", "attempts", "next_try", "last_error")
     list_filter = ("step",)
     search_help_text = "The code of the booking."
-    fields = ("booking", "step", "set_aside_at", "attempts", "next_try", "last_error")
+    fields = list_display
 
     set_aside_at = Column(moment, "since", description="since")
     next_try = Column(moment, "next_attempt_at")

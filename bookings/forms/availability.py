@@ -209,13 +209,8 @@ BUFFERS = [0, 5, 10, 15, 20, 30, 45, 60, 90, 120]
 NOTICES = [0, 30, 60, 120, 240, 480, 720, 1440, 2880, 4320, 10080]
 
 
-def duration_words(minutes: int) -> str:
-    """45 minutes, 2 hours, 3 days."""
-    for size, word in ((1440, "day"), (60, "hour"), (1, "minute")):
-        if minutes and minutes % size == 0:
-            count = minutes // size
-            return f"{count} {word}{'' if count == 1 else 's'}"
-    return "None"
+def _spelled(minutes: int) -> str:
+    return formats.duration(timedelta(minutes=minutes), days_from=1) if minutes else "None"
 
 
 class BookingRulesForm(Styled, forms.ModelForm[Expert]):
@@ -241,7 +236,13 @@ class BookingRulesForm(Styled, forms.ModelForm[Expert]):
             self.fields[name] = forms.TypedChoiceField(
                 label=label,
                 coerce=int,
-                choices=[(m, duration_words(m)) for m in sorted({*options, current})],
+                choices=[
+                    (
+                        size,
+                        formats.duration(timedelta(minutes=size), days_from=1) if size else "None",
+                    )
+                    for size in sorted({*options, current})
+                ],
             )
             style(self.fields[name])
 

@@ -290,20 +290,35 @@ def taken(starts_at: datetime, zone: str, clock: str) -> str:
 
 
 def new_time(booking: Booking, zone: str, clock: str) -> str:
-    day = formats.long_day(booking.starts_at, zone)
-    at = formats.time_of_day(booking.starts_at, zone, clock)
-    place = formats.zone_place(zone)
-    return f"Your new time is set. {day}, {at} ({place}). A calendar file comes by e-mail."
+    at = _picked(booking, zone, clock)
+    return f"Your new time is set. {at}. A calendar file comes by e-mail."
 
 
 def picked_before(booking: Booking, zone: str, clock: str) -> str:
     """The form was sent twice, with another time each time: the first one counted."""
+    at = _picked(booking, zone, clock)
+    return f"You had picked a time already: {at}. It was not changed again."
+
+
+def _picked(booking: Booking, zone: str, clock: str) -> str:
+    """Thursday 20 November, 18:00 (Berlin)."""
     day = formats.long_day(booking.starts_at, zone)
     at = formats.time_of_day(booking.starts_at, zone, clock)
-    return (
-        f"You had picked a time already: {day}, {at} ({formats.zone_place(zone)}). "
-        "It was not changed again."
-    )
+    return f"{day}, {at} ({formats.zone_place(zone)})"
+
+
+_ENDED = {
+    Verb.PICK_TIME.value: "You picked a new time on {day}, so this link is done.",
+    Verb.MOVE_INSTEAD.value: "You picked a new time on {day}, so this link is done.",
+    Verb.OFFER_LAPSED.value: "This link to pick a new time ended on {day}.",
+    Verb.WITHDRAW_OFFER.value: "{expert} withdrew the offer of a new time on {day}.",
+    Verb.REFUND_INSTEAD.value: "You chose a refund on {day}, so this link is done.",
+    Verb.REPORT_NO_SHOW.value: "You reported the call on {day}, so this link is done.",
+    Verb.MARK_COMPLETED.value: "{expert} marked the call as completed on {day}.",
+    Verb.NO_ANSWER.value: "The time to answer ended on {day}.",
+    Verb.REFUND_NOW.value: "The call was refunded on {day}.",
+    Verb.CANCEL.value: "The call was cancelled on {day}.",
+}
 
 
 def link_ended(case: Case, link: PrivateLink) -> str:
@@ -322,20 +337,6 @@ def unused_pick(link: PrivateLink) -> str:
     if link.purpose == PrivateLink.Purpose.PICK and link.used_at is None:
         return "This link to pick a new time has ended."
     return ""
-
-
-_ENDED = {
-    Verb.PICK_TIME.value: "You picked a new time on {day}, so this link is done.",
-    Verb.MOVE_INSTEAD.value: "You picked a new time on {day}, so this link is done.",
-    Verb.OFFER_LAPSED.value: "This link to pick a new time ended on {day}.",
-    Verb.WITHDRAW_OFFER.value: "{expert} withdrew the offer of a new time on {day}.",
-    Verb.REFUND_INSTEAD.value: "You chose a refund on {day}, so this link is done.",
-    Verb.REPORT_NO_SHOW.value: "You reported the call on {day}, so this link is done.",
-    Verb.MARK_COMPLETED.value: "{expert} marked the call as completed on {day}.",
-    Verb.NO_ANSWER.value: "The time to answer ended on {day}.",
-    Verb.REFUND_NOW.value: "The call was refunded on {day}.",
-    Verb.CANCEL.value: "The call was cancelled on {day}.",
-}
 
 
 # --- where the money is ---------------------------------------------------------------------------

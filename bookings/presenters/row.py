@@ -63,6 +63,7 @@ class Row(NamedTuple):
 def row(booking: Booking, reader: Reader, *, source: str) -> Row:
     """`booking` comes from `lists`, which adds the columns that are read here."""
     buyer, columns = booking.buyer, booking.__dict__
+    name = buyer.name
     starts_at = reader.local(booking.starts_at)
     is_settled = source in WITH_DEADLINE and booking.state != WITH_DEADLINE[source]
     actions = _actions(booking, reader, source, () if is_settled else VERBS[source])
@@ -79,9 +80,9 @@ def row(booking: Booking, reader: Reader, *, source: str) -> Row:
             said = str(NoShowReport.Reason(reason).label)
     return Row(
         code=booking.code,
-        name=buyer.name,
+        name=name,
         first_name=buyer.first_name,
-        initials=formats.initials(buyer.name),
+        initials=formats.initials(name),
         hue=formats.hue(booking.follower_id),
         what=f"{booking.service_title}, {booking.duration_minutes} min",
         when=reader.moment(starts_at),

@@ -243,28 +243,29 @@ def _request_key(request: ExpertRequest) -> str:
 
 
 def shown_unless_posted(
-    view: Callable[[ExpertRequest, str], HttpResponse],
+    view: Callable[[ExpertRequest, str, datetime], HttpResponse],
 ) -> Callable[[ExpertRequest, str], HttpResponse]:
     """For a button without a form to open: who comes back from signing in sees the booking."""
 
     @require_http_methods(METHODS)
     @wraps(view)
     def wrapped(request: ExpertRequest, code: str) -> HttpResponse:
-        if request.method == "POST":
-            return view(request, code)
-        return redirect("booking", own_booking(request.expert, code).code)
+        if request.method != "POST":
+            return redirect("booking", own_booking(request.expert, code).code)
+        now = database_time.now()
+        try:
+            return view(request, code, now)
+        except TransitionNotAllowed as refusal:
+            return refused(request, code, refusal, now=now)
 
     return wrapped
 
 
 @expert_required
 @shown_unless_posted
-def undo(request: ExpertRequest, code: str) -> HttpResponse:
-    booking, now = own_booking(request.expert, code), database_time.now()
-    try:
-        booking = lifecycle.undo(booking.pk, actor=answers.actor_of(request), now=now)
-    except TransitionNotAllowed as refusal:
-        return refused(request, code, refusal, now=now)
+def undo(request: ExpertRequest, code: str, now: datetime) -> HttpResponse:
+    found = own_booking(request.expert, code)
+    booking = lifecycle.undo(found.pk, actor=answers.actor_of(request), now=now)
     verb = str(booking.events.latest("id").data.get("verb", ""))
     result = dialogs.undone(verb, booking, Reader.of(request.expert, now=now))
     return answers.acted(request, booking, result, now=now, is_row=True)
@@ -272,12 +273,9 @@ def undo(request: ExpertRequest, code: str) -> HttpResponse:
 
 @expert_required
 @shown_unless_posted
-def resend_offer(request: ExpertRequest, code: str) -> HttpResponse:
-    own, now = lifecycle.Own(request.expert, code), database_time.now()
-    try:
-        booking = lifecycle.resend_offer(own, actor=answers.actor_of(request), now=now)
-    except TransitionNotAllowed as refusal:
-        return refused(request, code, refusal, now=now)
+def resend_offer(request: ExpertRequest, code: str, now: datetime) -> HttpResponse:
+    own = lifecycle.Own(request.expert, code)
+    booking = lifecycle.resend_offer(own, actor=answers.actor_of(request), now=now)
     result = dialogs.Result(f"{booking.buyer.name} gets the link again", code=booking.code)
     return answers.acted(request, booking, result, now=now, is_row=True)
 

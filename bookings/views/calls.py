@@ -168,7 +168,9 @@ def _page(
     after, search, problems = form.value("after"), form.value("q"), form.problems()
     count = len(found.bookings)
     total = count + int(form.value("shown") or 0) if after else count
-    more = {**form.kept(), "after": found.after, "shown": total}
+    more_url = ""
+    if found.after:
+        more_url = f"?{urlencode({**form.kept(), 'after': found.after, 'shown': total})}"
     context = {
         "groups": groups.grouped(
             found.bookings,
@@ -177,7 +179,7 @@ def _page(
             csrf_token=SimpleLazyObject(lambda: get_token(request)),
         ),
         "count": total,
-        "more_url": f"?{urlencode(more)}" if found.after else "",
+        "more_url": more_url,
         "looked_through": f"{lists.SEARCHED_AT_ONCE:,}" if found.is_cut_short else "",
         "is_continued": bool(after),
         "q": search,

@@ -30,7 +30,6 @@ from bookings.views.private import (
     private,
     read_or_404,
     redirect_to,
-    refused,
     wanted,
     where_it_stands,
 )
@@ -90,11 +89,11 @@ def _report_sent(visit: Visit) -> HttpResponse:
             reason=form.cleaned_data["reason"],
             text=form.cleaned_data["text"],
         )
-    except TransitionNotAllowed as no:
+    except TransitionNotAllowed:
         visit.booking.refresh_from_db()
         if visit.booking.has_open_report:
             return redirect(visit.address("report"))
-        return refused(visit, no.sentence)
+        raise
     messages.success(visit.request, present.thanks(for_follower(booking, now=visit.now)))
     return redirect(visit.address("report"))
 
@@ -108,10 +107,7 @@ def withdraw_report(visit: Visit) -> HttpResponse:
         return page(visit, "withdraw.html", form=ActForm())
     form = ActForm(visit.request.POST)
     form.is_valid()
-    try:
-        lifecycle.withdraw_report(visit.booking.pk, actor=form.actor, now=visit.now)
-    except TransitionNotAllowed as no:
-        return refused(visit, no.sentence)
+    lifecycle.withdraw_report(visit.booking.pk, actor=form.actor, now=visit.now)
     messages.success(visit.request, "Your report is withdrawn.")
     return redirect_to(visit.booking, Purpose.STATUS, now=visit.now)
 
@@ -119,9 +115,8 @@ def withdraw_report(visit: Visit) -> HttpResponse:
 @private(Purpose.REPORT, methods=("POST",))
 def move_instead(visit: Visit) -> HttpResponse:
     """Only opens the calendar; the call moves when a time is confirmed there."""
-    no = visit.refusal(Verb.MOVE_INSTEAD)
-    if no is not None:
-        return refused(visit, no.sentence)
+    if no := visit.refusal(Verb.MOVE_INSTEAD):
+        raise no
     return redirect_to(visit.booking, Purpose.PICK, now=visit.now)
 
 
@@ -141,12 +136,9 @@ def _contest_sent(visit: Visit) -> HttpResponse:
         return (
             _contest_form(visit, form, status=422) if visit.allows(Verb.CONTEST) else outcome(visit)
         )
-    try:
-        booking = lifecycle.contest(
-            visit.booking.pk, actor=form.actor, now=visit.now, reason=form.cleaned_data["reason"]
-        )
-    except TransitionNotAllowed as no:
-        return refused(visit, no.sentence)
+    booking = lifecycle.contest(
+        visit.booking.pk, actor=form.actor, now=visit.now, reason=form.cleaned_data["reason"]
+    )
     messages.success(visit.request, "Thank you. Our team looks at it and writes to you.")
     return redirect_to(booking, Purpose.STATUS, now=visit.now)
 

@@ -22,7 +22,7 @@ from bookings.models import Booking, Clock, Offer
 from bookings.presenters import follower_pages as present
 from bookings.presenters.picker import Call, Choice, picker, reach, usual_clock, why_not_free
 from bookings.states import State, TransitionNotAllowed, Verb
-from bookings.views.private import Purpose, Visit, outcome, page, private, redirect_to, refused
+from bookings.views.private import Purpose, Visit, outcome, page, private, redirect_to
 from bookings.wording.limits import BANK_TAKES
 
 UNKNOWN_ZONE = "UTC"
@@ -94,7 +94,7 @@ def _submitted(visit: Visit) -> HttpResponse:
         booking = move(visit.booking.pk, actor=form.actor, now=visit.now, starts_at=starts_at)
     except TransitionNotAllowed as no:
         if no.code != "taken" or not visit.may_pick():
-            return refused(visit, no.sentence)
+            raise
         return _calendar(visit, choice, status=409, refused=starts_at)
     if booking.starts_at != starts_at:
         messages.error(visit.request, present.picked_before(booking, choice.zone, choice.clock))
@@ -122,10 +122,7 @@ def refund_instead(visit: Visit) -> HttpResponse:
         return page(visit, "refund_instead.html", form=ActForm(), bank_takes=BANK_TAKES)
     form = ActForm(visit.request.POST)
     form.is_valid()
-    try:
-        booking = lifecycle.refund_instead(visit.booking.pk, actor=form.actor, now=visit.now)
-    except TransitionNotAllowed as no:
-        return refused(visit, no.sentence)
+    booking = lifecycle.refund_instead(visit.booking.pk, actor=form.actor, now=visit.now)
     return redirect_to(booking, Purpose.STATUS, now=visit.now)
 
 

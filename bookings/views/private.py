@@ -60,7 +60,8 @@ def private(
     """Turn `view(visit)` into a page behind links of one purpose.
 
     Malformed, unknown and wrong purpose are one and the same 404. A link that was superseded or
-    has expired answers 410 with where the booking stands; it never acts.
+    has expired answers 410 with where the booking stands; it never acts. A verb that refuses what
+    was sent is answered with its sentence.
     """
 
     def decorate(view: Callable[[Visit], HttpResponse]) -> Callable[..., HttpResponse]:
@@ -71,7 +72,10 @@ def private(
             visit = Visit(request, link, token, database_time.now())
             if not links.is_live(link, now=visit.now):
                 return gone(visit)
-            return view(visit)
+            try:
+                return view(visit)
+            except TransitionNotAllowed as no:
+                return refused(visit, no.sentence)
 
         return wrapped
 

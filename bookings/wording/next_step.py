@@ -155,18 +155,38 @@ _OVER_CONTESTED = _Told(
 )
 
 
+class _Situation(NamedTuple):
+    """What is said while the clock runs, also with the deadline in it, and once it has ended."""
+
+    running: _Told
+    dated: _Told
+    over: _Told
+
+
+_SITUATIONS: dict[tuple[State, bool], _Situation] = {
+    (State.NO_SHOW_REPORTED, False): _Situation(_REPORTED, _REPORTED_UNTIL, _OVER_REPORTED),
+    (State.RESCHEDULE_OFFERED, True): _Situation(
+        _OFFERED_AFTER_A_REPORT, _OFFERED_AFTER_A_REPORT_UNTIL, _OVER_OFFERED_AFTER_A_REPORT
+    ),
+    (State.RESCHEDULE_OFFERED, False): _Situation(_OFFERED, _OFFERED_UNTIL, _OVER_OFFERED),
+    (State.CONTESTED, False): _Situation(_CONTESTED, _CONTESTED, _OVER_CONTESTED),
+}
+"""By the state of a waiting booking, and whether a new time was offered after a report."""
+
+
 def if_nobody_acts(
     booking: Booking, reader: Reader, *, state: State | None = None, until: str = ""
 ) -> str:
     """What silence comes to; empty in a state without a clock. Once the deadline has passed: what
     happens now. `state` is another one than the booking's where a dialog says what would be; with
     `until` the sentence names the deadline."""
-    if state is None and clocks.has_passed(booking.deadline_at, reader.now):
-        told = _over(booking)
-    else:
-        told = _situation(booking, state or State(booking.state), is_dated=bool(until))
-    if told is None:
+    is_over = state is None and clocks.has_passed(booking.deadline_at, reader.now)
+    state = state or State(booking.state)
+    is_after_a_report = state == State.RESCHEDULE_OFFERED and booking.has_open_report
+    situation = _SITUATIONS.get((state, is_after_a_report))
+    if situation is None:
         return ""
+    told = situation.over if is_over else situation.dated if until else situation.running
     money = at_stake(booking)
     silence: Silence = getattr(told, reader.audience) or told.expert
     limits = booking.limits
@@ -178,32 +198,6 @@ def if_nobody_acts(
         no_show_window=formats.duration(limits.no_show_window),
         decide_window=formats.duration(limits.decide_window),
     )
-
-
-def _over(booking: Booking) -> _Told | None:
-    match State(booking.state):
-        case State.NO_SHOW_REPORTED:
-            return _OVER_REPORTED
-        case State.RESCHEDULE_OFFERED if booking.has_open_report:
-            return _OVER_OFFERED_AFTER_A_REPORT
-        case State.RESCHEDULE_OFFERED:
-            return _OVER_OFFERED
-        case State.CONTESTED:
-            return _OVER_CONTESTED
-    return None
-
-
-def _situation(booking: Booking, state: State, *, is_dated: bool) -> _Told | None:
-    match state:
-        case State.NO_SHOW_REPORTED:
-            return _REPORTED_UNTIL if is_dated else _REPORTED
-        case State.RESCHEDULE_OFFERED if booking.has_open_report:
-            return _OFFERED_AFTER_A_REPORT_UNTIL if is_dated else _OFFERED_AFTER_A_REPORT
-        case State.RESCHEDULE_OFFERED:
-            return _OFFERED_UNTIL if is_dated else _OFFERED
-        case State.CONTESTED:
-            return _CONTESTED
-    return None
 
 
 # --- the line at the top of a history -------------------------------------------------------------
