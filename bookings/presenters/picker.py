@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from babel import Locale
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation.trans_real import parse_accept_lang_header
 
 from bookings import formats, zones
@@ -57,8 +57,7 @@ def picker(
     is_listed: bool = False,
 ) -> dict[str, Any]:
     """`starts` are the free instants, sorted; there is at least one."""
-    days = groupby(starts, key=lambda start: formats.local(start, choice.zone).date())
-    by_day = {day: list(group) for day, group in days}
+    by_day = _by_day(starts, choice.zone)
     day = _chosen_day(by_day, choice)
     around = pages(list(by_day), day)
     at = choice.slot if choice.slot in by_day[day] else None
@@ -94,6 +93,19 @@ def _chosen_day(by_day: dict[date, list[datetime]], choice: Choice) -> date:
             if choice.slot in starts:
                 return day
     return choice.day if choice.day in by_day else next(iter(by_day))
+
+
+def _by_day(starts: Iterable[datetime], zone: str) -> dict[date, list[datetime]]:
+    """The local day is worked out once for each day, not for each of its hundreds of times."""
+    found: dict[date, list[datetime]] = {}
+    day, ends = date.min, datetime.min.replace(tzinfo=UTC)
+    for start in starts:
+        if start >= ends:
+            day = formats.local(start, zone).date()
+            midnight = datetime.combine(day + ONE_DAY, time(), zones.zone_info(zone))
+            ends = midnight.astimezone(UTC)
+        found.setdefault(day, []).append(start)
+    return found
 
 
 def _parts(starts: list[datetime], choice: Choice) -> list[dict[str, Any]]:
@@ -196,8 +208,8 @@ _NOT_FREE = (
     '<span aria-hidden="true">{}{}</span><span class="vh">{}, no free times</span></span></td>'
 )
 _MONTH = '<span class="mon">{}</span>'
-_WITH_MONTH, _TODAY = SafeString(' class="has-mon"'), SafeString(' class="today"')
-_CHOSEN = SafeString(' aria-current="date"')
+_WITH_MONTH, _TODAY = ' class="has-mon"', ' class="today"'
+_CHOSEN = ' aria-current="date"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,23 +242,21 @@ def rows(
     """
     first = _monday(shown[0])
     weeks = (_monday(shown[-1]) - first).days // 7 + 1
+    view = escape(view)  # all else is digits and names of days and months
 
-    def cell(number: int) -> SafeString:
+    def cell(number: int) -> str:
         day = first + number * ONE_DAY
         month, iso = formats.MONTHS[day.month - 1], day.isoformat()
         name = f"{formats.WEEKDAYS[number % 7]} {day.day} {month}"
-        mark = format_html(_MONTH, month[:3]) if number == 0 or day.day == 1 else ""
+        mark = _MONTH.format(month[:3]) if number == 0 or day.day == 1 else ""
         if day not in free:
-            return format_html(_NOT_FREE, _WITH_MONTH if mark else "", mark, day.day, name)
+            return _NOT_FREE.format(_WITH_MONTH if mark else "", mark, day.day, name)
         looks = _WITH_MONTH if mark else _TODAY if day == today else ""
         current = _CHOSEN if day == chosen else ""
-        return format_html(_FREE, iso, iso, view, looks, current, mark, day.day, name)
+        return _FREE.format(iso, iso, view, looks, current, mark, day.day, name)
 
-    return format_html_join(
-        "",
-        "<tr>{}{}{}{}{}{}{}</tr>",
-        (map(cell, range(7 * week, 7 * week + 7)) for week in range(weeks)),
-    )
+    lines = ("".join(map(cell, range(7 * week, 7 * week + 7))) for week in range(weeks))
+    return mark_safe("".join(f"<tr>{line}</tr>" for line in lines))
 
 
 def _monday(day: date) -> date:
