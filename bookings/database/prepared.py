@@ -62,7 +62,8 @@ def sent_together() -> Iterator[None]:
     until then the ids of new rows are not known, nor how many rows were changed: -1. Saves 4 of
     the 13 waits of an action (2026-11-30). To remove it, take its `with` lines away.
     """
-    if connection.vendor != "postgresql" or not connection.in_atomic_block or _unread.get():
+    is_within = _unread.get() is not None
+    if is_within or not connection.in_atomic_block or not _has_pipeline():
         yield
         return
     driver: Any = connection.connection
@@ -80,6 +81,14 @@ def sent_together() -> Iterator[None]:
     for cursor, put in rows:
         with cursor:
             put(cursor.fetchone()[0])
+
+
+def _has_pipeline() -> bool:
+    if connection.vendor != "postgresql":
+        return False
+    import psycopg
+
+    return psycopg.Pipeline.is_supported()  # since libpq 14
 
 
 def _prepares() -> bool:
