@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import time_machine
 from django.test import Client
+from django.urls import reverse
 
 from bookings import formats, lifecycle, rules
 from bookings.emails.letter import MailCase
@@ -14,6 +16,7 @@ from bookings.models import Booking, Payment, RefundState
 from bookings.states import ActorKind, State, TransitionNotAllowed
 from bookings.wording import history, next_step, refund
 from bookings.wording.case import for_follower
+from bookings.wording.limits import BANK_DAYS
 from bookings.wording.reader import Audience, Reader
 from tests.builders import (
     DAY,
@@ -30,6 +33,7 @@ from tests.builders import (
 from tests.follower_pages import status
 from tests.outbox_rows import rendered
 
+ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.django_db
 AUDIENCES = tuple(Audience.values)
 
@@ -183,3 +187,11 @@ def test_page_and_mail_say_the_same_about_the_money(
         assert sentence in mailed
         if state != RefundState.VOID:
             assert sentence in page
+
+
+def test_how_long_banks_take_is_written_once(client: Client) -> None:
+    for name in ("help_no_shows", "help_followers"):
+        assert BANK_DAYS in client.get(reverse(name)).content.decode()
+    texts = [*ROOT.glob("templates/**/*.html"), *ROOT.glob("bookings/**/*.py")]
+    named = [path.name for path in texts if "working days" in path.read_text()]
+    assert sorted(named) == ["limits.py", "refund.py"], "refund.py says it in a comment"

@@ -25,7 +25,7 @@ from bookings.states import State, Verb
 from bookings.wording import history, limits
 from bookings.wording import refund as money
 from bookings.wording.case import Case
-from bookings.wording.limits import BANK_TAKES
+from bookings.wording.limits import BANK_AT_MOST, BANK_TAKES
 from bookings.wording.next_step import if_nobody_acts
 from bookings.wording.reader import Reader
 from bookings.wording.refund import Chip, Place
@@ -353,7 +353,7 @@ class Step:
 
 
 def _progress(case: Case, refund: Refund, payment: Payment, where: Place) -> dict[str, Any]:
-    title = "If you cannot see it after ten working days"
+    title = f"If you cannot see it after {BANK_AT_MOST}"
     if refund.state == RefundState.SUCCEEDED:
         title = "If you cannot find it"
     write_to = ""

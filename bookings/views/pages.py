@@ -26,7 +26,7 @@ from bookings.addresses import mailto
 from bookings.forms.fields import ParagraphsField, Styled
 from bookings.models import Expert, HelpFeedback, User
 from bookings.policy import Policy
-from bookings.wording.limits import figures
+from bookings.wording.limits import BANK_DAYS, figures
 
 logger = logging.getLogger(__name__)
 
@@ -164,6 +164,7 @@ def _article(
     context = {
         "shell": "base.html" if expert_of(request) else "public.html",
         "policy": figures(Policy.in_force()),
+        "bank_days": BANK_DAYS,
         "stage": stage,
         "form": form or CommentForm(),
         "feedback_url": reverse(f"{name}_feedback"),

@@ -11,7 +11,8 @@ from bookings.models import Booking
 from bookings.policy import Policy
 from bookings.wording.reader import Audience, Reader
 
-BANK_DAYS = "5 to 10 working days"
+BANK_AT_MOST = "10 working days"
+BANK_DAYS = f"5 to {BANK_AT_MOST}"
 """Until a provider names a date."""
 BANK_TAKES = f"usually {BANK_DAYS}"
 
