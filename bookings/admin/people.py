@@ -181,11 +181,19 @@ class WeeklyHoursRows(ExpertsRows):
     formset = WeekFormSet
 
 
+class ServiceRowForm(PricedForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        price = self.fields["price"]
+        price.label, price.help_text = "Price, as 25.00", ""  # the table has no room for a hint
+        price.widget.attrs["aria-label"] = "Price"
+
+
 class ServiceRows(ExpertsRows):
     """A service that is not sold any more is switched off: bookings point to it."""
 
     model = Service
-    form = PricedForm
+    form = ServiceRowForm
     fields = ("title", "duration_minutes", "price", "currency", "place", "is_active")
     can_delete = False
 
