@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
 
@@ -69,6 +70,8 @@ def _together(step: Step, ids: Sequence[int], *, now: datetime) -> int:
         return sum(_alone(step, pk, now=now) for pk in ids)
     try:
         return _in_one_transaction(step, ids, now=now)
+    except SoftTimeLimitExceeded:
+        raise
     except Exception as error:
         logger.warning("%s of %s at once failed (%r), now in halves", step.column, len(ids), error)
     half = len(ids) // 2
@@ -81,6 +84,8 @@ def _alone(step: Step, pk: int, *, now: datetime) -> int:
         return _in_one_transaction(step, [pk], now=now)
     except TransitionNotAllowed as refused:  # somebody was faster
         logger.debug("booking %s: %s", pk, refused)
+    except SoftTimeLimitExceeded:
+        raise  # it is not the booking's fault
     except Exception as error:
         logger.exception("%s of booking %s failed", step.column, pk)
         set_aside(pk, step.column, error, now=now)

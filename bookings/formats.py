@@ -42,18 +42,21 @@ def typed_money(minor: int, currency: str) -> str:
     return f"{whole}.{rest:0{precision}d}" if precision else str(whole)
 
 
-LARGEST_AMOUNT = 10**12
-"""Minor units. Nobody means more."""
+LARGEST_AMOUNT = 999_999_999_999
+"""Minor units. Providers take no more in any currency."""
 
 
 def read_money(text: str, currency: str) -> int | None:
     """What somebody typed, in minor units: 59.5, 59,50 or 1,234.00. None where it is no amount.
 
-    In a currency with three decimals only a full stop begins them: 1,200 may be either.
+    In a currency with three decimals only a full stop begins them, and 1,200 is refused: it may be
+    either.
     """
     precision: int = get_currency_precision(currency)
     found = _typed(precision).fullmatch(text.strip())
     if found is None:
+        return None
+    if precision == 3 and found["decimals"] is None and not found["whole"].isdecimal():
         return None
     decimals = (found["decimals"] or "").ljust(precision, "0")
     minor = int(re.sub(r"\D", "", found["whole"]) + decimals)
@@ -67,8 +70,8 @@ def _typed(precision: int) -> re.Pattern[str]:
     decimals = rf"(?: (?!(?P=group)) {mark} (?P<decimals>\d{{1,{precision}}}) )?"
     return re.compile(
         r"""(?P<whole> \d+
-            | \d{1,3} (?P<group>[,.'\u2019\ \u00a0\u2009\u202f]) \d{3} (?:(?P=group)\d{3})*
-            | \d{1,2} (?:,\d\d)+ ,\d{3} )"""
+            | [1-9]\d{0,2} (?P<group>[,.'\u2019\ \u00a0\u2009\u202f]) \d{3} (?:(?P=group)\d{3})*
+            | [1-9]\d? (?:,\d\d)+ ,\d{3} )"""
         + (decimals if precision else "(?P<decimals>)"),
         re.ASCII | re.VERBOSE,
     )

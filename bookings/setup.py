@@ -6,7 +6,7 @@ from datetime import time
 
 from django.conf import settings
 from django.core import signing
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare
 from django.utils.text import slugify
@@ -23,11 +23,28 @@ WORKING_HOURS = [(weekday, (time(9), time(17))) for weekday in range(5)]
 """What a new expert begins with: Monday to Friday, 9 to 5."""
 
 
+_seen: set[str] = set()
+"""Holds MADE once an owner was seen: a site does not lose its owner again."""
+
+
 def has_owner() -> bool:
-    """Whether somebody can look after this site. The demo's staff cannot once it is no demo."""
-    staff = User.objects.filter(is_staff=True, is_active=True).order_by("-pk")[:MOST_STAFF]
-    made = Heartbeat.objects.filter(name=MADE)
-    return any(printed_passwords.lets_in(user) for user in staff) or made.exists()
+    """Whether somebody looks after this site, or once did. The demo's staff do not count once it is
+    no demo. Asked by each visit of the front page, so it is remembered."""
+    if MADE not in _seen:
+        staff = User.objects.filter(is_staff=True, is_active=True).order_by("-pk")[:MOST_STAFF]
+        made = Heartbeat.objects.filter(name=MADE)
+        if made.exists() or any(printed_passwords.lets_in(user) for user in staff):
+            if not printed_passwords.work_here():
+                _seen.add(MADE)
+            return True
+    return MADE in _seen
+
+
+def remember_owner() -> None:
+    """An owner who was made on the command line ends the link as well, for good: it may stand in a
+    log for years. The staff of a demo end nothing."""
+    if has_owner() and not printed_passwords.work_here():
+        Heartbeat.objects.get_or_create(name=MADE, defaults={"finished_at": database_time.now()})
 
 
 def link() -> str:
@@ -44,15 +61,13 @@ def is_token(text: str) -> bool:
 
 
 def make_owner(email: str, password: str) -> User | None:
-    """The first account, with every right. None when somebody was faster."""
-    if has_owner():
-        return None
-    try:
-        with transaction.atomic():
-            Heartbeat.objects.create(name=MADE, finished_at=database_time.now())
-            return User.objects.create_superuser(email, password)
-    except IntegrityError:
-        return None
+    """The first account, with every right. None when somebody was faster. Raises IntegrityError for
+    an address that has an account."""
+    with transaction.atomic():
+        _, is_first = Heartbeat.objects.get_or_create(
+            name=MADE, defaults={"finished_at": database_time.now()}
+        )
+        return User.objects.create_superuser(email, password) if is_first else None
 
 
 def make_expert(user: User, name: str, *, zone: str = "") -> Expert:

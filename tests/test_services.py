@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,9 +10,16 @@ from django.test import Client
 from django.urls import reverse
 
 from bookings.formats import read_money, typed_money
-from bookings.forms.services import usual_currency
+from bookings.forms.services import ServiceForm, usual_currency
 from bookings.models import Booking, Expert, Service
-from tests.builders import NOW, make_booking, make_expert, make_service
+from tests.builders import (
+    NOW,
+    PASSWORD,
+    make_booking,
+    make_expert,
+    make_service,
+    make_staff,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +43,15 @@ pytestmark = pytest.mark.django_db
         ("2,400", "JPY", 2400),
         ("24.00", "JPY", None),
         ("1.250", "KWD", 1250),
-        ("1,250", "KWD", 1250000),
+        ("1,250", "KWD", None),
+        ("1,250,000", "KWD", None),
+        ("1,250.000", "KWD", 1250000),
+        ("0.500", "EUR", None),
+        ("0,125", "USD", None),
+        ("000,100", "EUR", None),
+        ("0,20,000", "INR", None),
+        ("9,999,999,999.99", "EUR", 999999999999),
+        ("10,000,000,000", "EUR", None),
         ("0", "EUR", 0),
         ("0.00", "EUR", 0),
         ("", "EUR", None),
@@ -133,11 +149,13 @@ def test_a_call_that_is_booked_stays_as_it_was_bought(
     ("change", "sentence"),
     [
         ({"title": ""}, "Write a title."),
-        ({"title": "Taken"}, "You have a service with this title already."),
+        ({"title": "Taken"}, "There is a service with this title already."),
         ({"duration_minutes": "4"}, "must be at least 5"),
         ({"duration_minutes": "481"}, "must be at most 480"),
         ({"price": ""}, "Write the price as an amount"),
         ({"price": "twenty"}, "Write the price as an amount"),
+        ({"price": "0.49"}, "Write at least 0.50, or 0 for a free call."),
+        ({"price": "10,000,000,000"}, "Write the price as an amount"),
         ({"price": "24.50", "currency": "JPY"}, "Write the price as an amount"),
         ({"currency": "XXX"}, "Choose a currency from the list."),
         ({"currency": ""}, "Choose the currency."),
@@ -174,6 +192,100 @@ def test_the_money_of_the_expert_comes_first(maya: Expert) -> None:
     assert usual_currency(maya) == "USD"
     make_service(maya, currency="CHF")
     assert usual_currency(maya) == "CHF"
+
+
+def test_money_that_nobody_can_pay_in_is_not_offered_again(
+    maya: Expert, settings: Any, desk: Client
+) -> None:
+    make_service(maya, currency="ISK")
+    settings.STRIPE_SECRET_KEY, settings.RAZORPAY_KEY_ID = "sk_test_x", ""
+    assert usual_currency(maya) == "INR"
+    assert 'value="INR" selected' in desk.get("/account/services/add/").content.decode()
+
+
+def test_a_second_press_adds_nothing_and_says_the_same(desk: Client, maya: Expert) -> None:
+    pages = [desk.post("/account/services/add/", typed(), follow=True) for _ in range(2)]
+    for page in pages:
+        assert "“Portfolio review” is added." in page.content.decode()
+    assert Service.objects.count() == 1
+    other = desk.post("/account/services/add/", typed(price="26"))
+    assert other.status_code == 422
+
+
+def test_a_title_that_another_window_has_just_taken_is_said(
+    desk: Client, maya: Expert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_service(maya, title="Portfolio review")
+    monkeypatch.setattr(ServiceForm, "clean_title", lambda self: self.cleaned_data["title"])
+    response = desk.post("/account/services/add/", typed(price="30"))
+    assert response.status_code == 422
+    assert "There is a service with this title already." in response.content.decode()
+
+
+def test_what_was_typed_is_there_after_signing_in_again(client: Client, maya: Expert) -> None:
+    maya.user.set_password(PASSWORD)
+    maya.user.save()
+    form = typed(title="Typed before", price="31.50", is_active="")
+    gone = client.post("/account/services/add/", form)
+    signing_in = {"username": maya.user.email, "password": PASSWORD}
+    page = client.post(gone.url, signing_in, follow=True).content.decode()
+    assert 'value="Typed before"' in page
+    assert 'value="31.50"' in page
+    assert "checked" not in page
+
+
+def admin_rows(client: Client, expert: Expert) -> dict[str, Any]:
+    """What a browser would send from the page of an expert."""
+    page = client.get(f"/admin/bookings/expert/{expert.pk}/change/").content.decode()
+    inputs = re.findall(r"<input[^>]*>", page)
+    form = {}
+    for tag in inputs:
+        named = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
+        is_off = named.get("type") == "checkbox" and " checked" not in tag
+        if "name" in named and not is_off and named.get("type") != "submit":
+            usual = "on" if named.get("type") == "checkbox" else ""
+            form[named["name"]] = named.get("value", usual)
+    for name, options in re.findall(r'<select name="([^"]+)"(.*?)</select>', page, re.S):
+        chosen = re.search(r'value="([^"]*)" selected', options)
+        form[name] = chosen[1] if chosen else ""
+    return form
+
+
+def test_staff_who_change_a_name_leave_a_price_that_the_expert_has_just_changed(
+    client: Client, maya: Expert
+) -> None:
+    service = make_service(maya, price_minor=2500, currency="EUR", title="Old")
+    client.force_login(make_staff())
+    form = admin_rows(client, maya)
+    Service.objects.update(price_minor=9900, place="New room", is_active=False)
+    page = client.post(
+        f"/admin/bookings/expert/{maya.pk}/change/",
+        {**form, "name": "Maya F.", "services-0-title": "New"},
+        follow=True,
+    ).content.decode()
+    assert "was changed successfully" in page
+    service.refresh_from_db()
+    maya.refresh_from_db()
+    assert (maya.name, service.title) == ("Maya F.", "New")
+    assert (service.price_minor, service.place, service.is_active) == (9900, "New room", False)
+
+
+def test_staff_who_repeat_a_title_are_told(client: Client, maya: Expert) -> None:
+    make_service(maya, title="Old", price_minor=0)
+    client.force_login(make_staff())
+    row = {"duration_minutes": "30", "price": "0", "currency": "EUR"}
+
+    def sent(*titles: str) -> str:
+        form = admin_rows(client, maya)
+        for number, title in enumerate(titles, start=1):
+            form |= {f"services-{number}-{name}": value for name, value in row.items()}
+            form[f"services-{number}-title"] = title
+        address = f"/admin/bookings/expert/{maya.pk}/change/"
+        return client.post(address, form, follow=True).content.decode()
+
+    assert "There is a service with this title already." in sent("Old")
+    assert "Two services have the same title." in sent("Twice", "Twice")
+    assert Service.objects.count() == 1
 
 
 def test_a_price_that_no_provider_takes_is_refused(

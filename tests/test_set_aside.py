@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.db.models import JSONField, Value
@@ -228,3 +229,16 @@ def test_verify_names_it_and_asks_all_the_rest(how: str, capsys: Any) -> None:
     assert bad.code in out
     assert "could not be asked" not in out
     assert "ok     refunds_within_capture" in out
+
+
+def test_a_worker_that_must_end_blames_no_booking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time limit ends it in the middle of a batch: the next sweep goes on."""
+    booking = report(make_booking())
+
+    def end(*_: Any, **__: Any) -> int:
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(lifecycle, "run_deadlines", end)
+    with pytest.raises(SoftTimeLimitExceeded):
+        sweeps.run_deadlines(now=LATE)
+    assert not SetAside.objects.filter(booking=booking).exists()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import IntegrityError, OperationalError
 from django.test import Client
 from django.urls import reverse
 
@@ -24,6 +26,14 @@ FORM = {"email": "Owner@Example.org", "password": PASSWORD}
 
 def owner_link() -> str:
     return "/" + setup.link().partition("://")[2].partition("/")[2]
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> Iterator[None]:
+    """As in a new process."""
+    setup._seen.clear()
+    yield
+    setup._seen.clear()
 
 
 @pytest.fixture
@@ -52,6 +62,54 @@ def test_it_works_once(owner: Client) -> None:
         assert response.status_code == 410
         assert "This site has an owner already" in response.content.decode()
     assert User.objects.count() == 1
+
+
+def test_an_address_that_has_an_account_is_said(client: Client) -> None:
+    make_user("owner@example.org")
+    response = client.post(owner_link(), FORM)
+    assert response.status_code == 422
+    assert "There is an account with this address." in response.content.decode()
+    assert not setup.has_owner()
+    assert client.post(owner_link(), {**FORM, "email": "new@example.org"}).status_code == 302
+
+
+def test_the_front_page_asks_once_and_is_there_without_the_database(
+    client: Client, settings: Any, django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DEMO_INBOX = False
+    make_staff()
+    client.get("/")
+    with django_assert_num_queries(0):
+        assert client.get("/").status_code == 200
+    setup._seen.clear()
+
+    def away() -> bool:
+        raise OperationalError("The database is away.")
+
+    monkeypatch.setattr(setup, "has_owner", away)
+    assert client.get("/").status_code == 200
+
+
+def test_the_link_of_an_owner_from_the_command_line_is_over_for_good(
+    client: Client, settings: Any
+) -> None:
+    settings.DEMO_INBOX = False
+    make_staff()
+    assert client.get(owner_link()).status_code == 410
+    setup._seen.clear()
+    User.objects.update(is_active=False)
+    assert client.get(owner_link()).status_code == 410
+    assert client.post(owner_link(), FORM).status_code == 410
+
+
+def test_an_expert_who_is_there_already_is_no_error(
+    owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def twice(*_: Any, **__: Any) -> Any:
+        raise IntegrityError("unique")
+
+    monkeypatch.setattr(setup, "make_expert", twice)
+    assert owner.post("/setup/expert/", {"name": "Ana"}).url == "/account/services/"
 
 
 def test_of_two_at_once_one_is_the_owner(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

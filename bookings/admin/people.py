@@ -182,11 +182,32 @@ class WeeklyHoursRows(ExpertsRows):
 
 
 class ServiceRowForm(PricedForm):
+    """Writes only what was changed on this page: the expert may have changed the rest meanwhile."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.show_hidden_initial = bool(self.instance.pk)
         price = self.fields["price"]
         price.label, price.help_text = "Price, as 25.00", ""  # the table has no room for a hint
         price.widget.attrs["aria-label"] = "Price"
+
+    def clean(self) -> dict[str, Any]:
+        if self.instance.pk:
+            unchanged = set(self.cleaned_data) - set(self.changed_data)
+            if {"price", "currency"} & set(self.changed_data):
+                unchanged -= {"price", "currency"}  # an amount is read by its currency
+            for name in unchanged - {"id", "expert", "DELETE"}:
+                del self.cleaned_data[name]
+        return super().clean()
+
+
+class ServiceFormSet(BaseInlineFormSet[Any, Any, Any]):
+    def clean(self) -> None:
+        titles = [form.cleaned_data.get("title") for form in self.forms if form.has_changed()]
+        named = [title for title in titles if title]
+        if len(named) > len(set(named)):
+            raise forms.ValidationError("Two services have the same title.")
 
 
 class ServiceRows(ExpertsRows):
@@ -194,6 +215,7 @@ class ServiceRows(ExpertsRows):
 
     model = Service
     form = ServiceRowForm
+    formset = ServiceFormSet
     fields = ("title", "duration_minutes", "price", "currency", "place", "is_active")
     can_delete = False
 

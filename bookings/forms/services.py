@@ -15,6 +15,9 @@ from bookings.gateways import is_counted_alike, selling_with, why_not
 from bookings.models import Expert, Service
 
 NOT_AN_AMOUNT = "Write the price as an amount, such as 25.00, or 0 for a free call."
+SMALLEST_PRICE = 50
+"""Minor units. Less than that is what a payment costs, and providers refuse it."""
+TAKEN = "There is a service with this title already."
 
 
 class PricedForm(forms.ModelForm[Service]):
@@ -32,7 +35,16 @@ class PricedForm(forms.ModelForm[Service]):
         super().__init__(*args, **kwargs)
         service = self.instance
         if service.pk:
-            self.initial["price"] = typed_money(service.price_minor, service.currency)
+            shown = typed_money(service.price_minor, service.currency)
+            self.initial.setdefault("price", shown)
+
+    def clean_title(self) -> str:
+        """The database knows no two of one expert."""
+        title = str(self.cleaned_data["title"])
+        others = Service.objects.filter(expert_id=self.instance.expert_id)
+        if others.filter(title=title).exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError(TAKEN)
+        return title
 
     def clean_currency(self) -> str:
         currency = str(self.cleaned_data["currency"]).upper()
@@ -43,19 +55,25 @@ class PricedForm(forms.ModelForm[Service]):
     def clean(self) -> dict[str, Any]:
         """A call that nobody could pay for is not put on sale."""
         data = super().clean() or self.cleaned_data
-        typed, currency = data.get("price"), data.get("currency")
-        if typed is None or currency is None:
-            return data
-        minor = read_money(typed, currency)
-        if minor is None:
-            self.add_error("price", NOT_AN_AMOUNT)
-            return data
-        self.instance.price_minor = minor
-        if minor and data.get("is_active"):
-            refusals = [why_not(way, minor, currency) for way in selling_with()]
+        service = self.instance
+        currency = data.get("currency") or service.currency
+        if data.get("price") is not None and data.get("currency"):
+            self._read_price(data["price"], currency)
+        if service.price_minor and data.get("is_active", service.is_active) and not self.errors:
+            refusals = [why_not(way, service.price_minor, currency) for way in selling_with()]
             if refusals and all(refusals):
                 self.add_error("currency", " ".join(refusals))
         return data
+
+    def _read_price(self, typed: str, currency: str) -> None:
+        minor = read_money(typed, currency)
+        if minor is None:
+            self.add_error("price", NOT_AN_AMOUNT)
+        elif 0 < minor < SMALLEST_PRICE:
+            least = typed_money(SMALLEST_PRICE, currency)
+            self.add_error("price", f"Write at least {least}, or 0 for a free call.")
+        else:
+            self.instance.price_minor = minor
 
 
 class ServiceForm(Styled, PricedForm):
@@ -105,19 +123,12 @@ class ServiceForm(Styled, PricedForm):
         self.instance.expert = expert
         offered = currencies()
         if not self.instance.pk:
-            self.initial["currency"] = usual_currency(expert)
-            self.initial["duration_minutes"] = 30
+            usual: dict[str, Any] = {"currency": usual_currency(expert), "duration_minutes": 30}
+            for name, value in usual.items():
+                self.initial[name] = self.initial.get(name) or value
         elif self.instance.currency not in [code for code, _ in offered]:
             offered = [(self.instance.currency, self.instance.currency), *offered]
         self.fields["currency"].choices = offered  # type: ignore[attr-defined]
-
-    def clean_title(self) -> str:
-        """The database knows no two of one expert."""
-        title = str(self.cleaned_data["title"])
-        others = Service.objects.of_expert(self.instance.expert).exclude(pk=self.instance.pk)
-        if others.filter(title=title).exists():
-            raise forms.ValidationError("You have a service with this title already.")
-        return title
 
 
 def currencies() -> list[tuple[str, str]]:
@@ -147,9 +158,9 @@ def _currencies(ways: tuple[str, ...]) -> list[tuple[str, str]]:
 def usual_currency(expert: Expert) -> str:
     """The one they sold in last, or that of the country of their time zone."""
     last = Service.objects.of_expert(expert).order_by("-pk").values_list("currency", flat=True)
-    if last:
+    offered = dict(currencies())
+    if last and last[0] in offered:
         return str(last[0])
     territory = get_global("zone_territories").get(expert.time_zone, "")
     of_country = get_territory_currencies(territory) if territory else []
-    offered = dict(currencies())
     return next((one for one in of_country if one in offered), "USD")

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.contrib import messages
+from django.db import IntegrityError, transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 
-from bookings import formats
+from bookings import formats, unsent
 from bookings.access import ExpertRequest, expert_required, fills_in_again
-from bookings.forms.services import ServiceForm
+from bookings.forms.services import TAKEN, ServiceForm
 from bookings.models import Service
 
 MAX_SERVICES = 50
@@ -66,13 +67,35 @@ def edit_service(request: ExpertRequest, pk: int) -> HttpResponse:
 
 def _edit(request: ExpertRequest, service: Service, done: str) -> HttpResponse:
     old_title = service.title
-    form = ServiceForm(request.POST or None, instance=service, expert=request.expert)
-    if request.method == "POST" and form.is_valid():
-        form.save()
-        messages.success(request, done.format(service.title))
+    typed = unsent.show(request)
+    if typed:
+        typed["is_active"] = typed.get("is_active", "")  # an empty box is not sent
+    posted = request.POST if request.method == "POST" else None
+    form = ServiceForm(posted, instance=service, expert=request.expert, initial=typed)
+    if (form.is_valid() and _saved(form)) or _was_saved_before(form):
+        messages.success(request, done.format(str(form["title"].value()).strip()))
         return redirect("services")
     context = {"form": form, "expert": request.expert, "old_title": old_title}
     return render(request, "accounts/service.html", context, status=422 if form.errors else 200)
+
+
+def _saved(form: ServiceForm) -> bool:
+    try:
+        with transaction.atomic():
+            form.save()
+    except IntegrityError:  # another window was faster with the same title
+        form.add_error("title", TAKEN)
+        return False
+    return True
+
+
+def _was_saved_before(form: ServiceForm) -> bool:
+    """The second press of an impatient finger: what it asks for is there."""
+    if form.instance.pk or list(form.errors) != ["title"]:
+        return False
+    wanted = {name: form.cleaned_data.get(name) for name in form.Meta.fields if name != "title"}
+    wanted |= {"title": form["title"].value(), "price_minor": form.instance.price_minor}
+    return Service.objects.of_expert(form.instance.expert).filter(**wanted).exists()
 
 
 urlpatterns: list[URLPattern] = [

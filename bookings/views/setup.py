@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login, password_validation
 from django.core.mail import send_mail
+from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
@@ -20,7 +21,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
-from bookings import setup
+from bookings import addresses, setup
 from bookings.access import sign_in_required
 from bookings.forms.fields import AddressField, NameField, Styled
 from bookings.gateways import selling_with
@@ -74,14 +75,19 @@ def setup_owner(request: HttpRequest, token: str) -> HttpResponse:
     if not setup.is_token(token):
         raise Http404("Not the link of this site.")
     if setup.has_owner():
+        setup.remember_owner()
         return _is_over(request)
     form = OwnerForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
-        user = setup.make_owner(form.cleaned_data["email"], form.cleaned_data["password"])
-        if user is None:
-            return _is_over(request)
-        login(request, user, backend="bookings.signed_in.Backend")
-        return redirect("setup")
+        try:
+            user = setup.make_owner(form.cleaned_data["email"], form.cleaned_data["password"])
+        except IntegrityError:
+            form.add_error("email", "There is an account with this address. Choose another one.")
+        else:
+            if user is None:
+                return _is_over(request)
+            login(request, user, backend="bookings.signed_in.Backend")
+            return redirect("setup")
     status = 422 if form.errors else 200
     return render(request, "accounts/setup_owner.html", {"form": form}, status=status)
 
@@ -137,9 +143,9 @@ def send_test_mail(request: HttpRequest) -> HttpResponse:
             f"A test e-mail from {settings.SITE_NAME}",
             f"{settings.SITE_URL} can send e-mails. There is nothing you need to do.",
             None,
-            [address],
+            [addresses.on_the_wire(address)],
         )
-    except (OSError, smtplib.SMTPException) as error:
+    except (OSError, ValueError, smtplib.SMTPException) as error:
         logger.warning("a test e-mail could not be sent: %s", error)
         messages.error(request, f"The mail server did not take the e-mail. It said: {error}")
     else:
@@ -157,7 +163,10 @@ def become_expert(request: HttpRequest) -> HttpResponse:
         return redirect("services")
     if not form.is_valid():
         return _overview(request, form, status=422)
-    setup.make_expert(user, form.cleaned_data["name"], zone=device_of(request))
+    try:
+        setup.make_expert(user, form.cleaned_data["name"], zone=device_of(request))
+    except IntegrityError:  # pressed twice at once
+        return redirect("services")
     messages.success(request, "You can sell calls now. Add what you sell first.")
     return redirect("add_service")
 

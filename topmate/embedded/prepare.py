@@ -73,6 +73,7 @@ def describe() -> dict[str, Any]:
     except (ImportError, AttributeError):
         sign_ins = []
     has_demo = _has_demo(sign_ins)
+    setup.remember_owner()
     try:
         inbox = settings.SITE_URL + reverse("demo_inbox") if has_demo else ""
     except NoReverseMatch:

@@ -14,5 +14,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if setup.has_owner():
+            setup.remember_owner()
             raise CommandError("This site has an owner already: sign in, or reset the password.")
         self.stdout.write(setup.link())
