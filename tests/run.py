@@ -153,7 +153,8 @@ class Runner:
         self.outcome.servers.append(chromium.label)
         extra = {"REDIS_URL": redis_url, "TEST_CHROMIUM": chromium.url}
         # A file stays in one process: the journeys share a site. See conftest.py for their order.
-        dealt_out = ("--dist", "loadfile", "--no-loadscope-reorder")
+        # A worker that was ended is not replaced: pytest-xdist would wait for its tests for ever.
+        dealt_out = ("--dist", "loadfile", "--no-loadscope-reorder", "--max-worker-restart", "0")
         self.pytest("browser", "browser", parallel=dealt_out, **extra)
 
 

@@ -353,6 +353,7 @@ def test_signed_out_in_another_tab_the_note_is_there_again(
     other = desk.context.new_page()
     other.goto(f"{live_server.url}/account/")
     other.get_by_role("button", name="Sign out").last.click()
+    other.wait_for_url("**/sign-in/")  # to close a page that is on its way may take for ever
     other.close()
     desk.get_by_role("button", name="Send link").click()
     desk.wait_for_url("**/sign-in/**")

@@ -51,7 +51,7 @@ def test_an_empty_site_sells_its_first_call(browser: Any, empty: House) -> None:
     buyer.goto(owner.url)
     buyer.get_by_role("link", name="Portfolio review").click()
     assert "€25" in buyer.locator("main").inner_text()
-    buyer.locator("input[name=slot]").first.check(force=True)
+    buyer.locator("label:has(input[name=slot])").first.click()
     buyer.get_by_label("Name").fill("Bo Buyer")
     buyer.get_by_label("E-mail").fill("bo@example.org")
     buyer.get_by_role("button", name="Continue to payment").click()
