@@ -23,21 +23,22 @@ WORKING_HOURS = [(weekday, (time(9), time(17))) for weekday in range(5)]
 """What a new expert begins with: Monday to Friday, 9 to 5."""
 
 
-_seen: set[str] = set()
-"""Holds MADE once an owner was seen: a site does not lose its owner again."""
+class _Seen:
+    """A site does not lose its owner again, so a process asks until there is one."""
+
+    owner = False
 
 
 def has_owner() -> bool:
     """Whether somebody looks after this site, or once did. The demo's staff do not count once it is
-    no demo. Asked by each visit of the front page, so it is remembered."""
-    if MADE not in _seen:
-        staff = User.objects.filter(is_staff=True, is_active=True).order_by("-pk")[:MOST_STAFF]
-        made = Heartbeat.objects.filter(name=MADE)
-        if made.exists() or any(printed_passwords.lets_in(user) for user in staff):
-            if not printed_passwords.work_here():
-                _seen.add(MADE)
-            return True
-    return MADE in _seen
+    no demo. Each visit of the front page asks for it."""
+    if _Seen.owner:
+        return True
+    staff = User.objects.filter(is_staff=True, is_active=True).order_by("-pk")[:MOST_STAFF]
+    made = Heartbeat.objects.filter(name=MADE)
+    found = made.exists() or any(printed_passwords.lets_in(user) for user in staff)
+    _Seen.owner = found and not printed_passwords.work_here()
+    return found
 
 
 def remember_owner() -> None:

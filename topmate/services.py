@@ -30,6 +30,7 @@ ANYMAIL_PROVIDERS = (
     "sparkpost",
     "unisender_go",
 )
+NO_SERVER = "bookings.demo_inbox.NoMailServer"
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
 SQLITE_OPTIONS = {
     # IMMEDIATE waits for its turn; Django's default fails at once on a read that turns to a write
@@ -160,6 +161,11 @@ class Mail:
     timeout: float = 20
     anymail: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def waits(self) -> bool:
+        """Whether no mail server is named, so that e-mails stay in the outbox."""
+        return self.backend == NO_SERVER
+
     def settings(self) -> dict[str, Any]:
         """By the names this Django knows: 6.1 has MAILERS, and refuses the others beside it."""
         if django.VERSION < (6, 1):
@@ -198,7 +204,7 @@ def mail(env: Env, *, is_public: bool) -> Mail:
                 "kept in the demo inbox, and whoever opens that has the links for new passwords. "
                 "Write EMAIL_URL=smtp://user:password@host:587/?tls=1."
             )
-        return Mail() if has_demo else Mail("bookings.demo_inbox.NoMailServer", demo_inbox=False)
+        return Mail() if has_demo else Mail(NO_SERVER, demo_inbox=False)
     parts = env.url("EMAIL_URL", "", ("smtp", "smtps", "anymail", "console"))
     if not parts.scheme:
         return Mail()

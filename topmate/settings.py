@@ -114,6 +114,7 @@ SWEEP_EVERY = env.duration("SWEEP_EVERY", "60s", high=timedelta(hours=1))
 _mail = services.mail(env, is_public=IS_PUBLIC)
 globals().update(_mail.settings())  # MAILERS, or EMAIL_* before Django 6.1
 DEMO_INBOX = _mail.demo_inbox
+MAILS_WAIT = _mail.waits
 MAIL_IN_FLIGHT = env.number("MAIL_IN_FLIGHT", 8, low=1, high=100)
 ANYMAIL = _mail.anymail
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = services.sender(env, site_host=_site.hostname or "")

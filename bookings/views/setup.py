@@ -119,19 +119,12 @@ def _overview(request: HttpRequest, form: NewExpertForm, *, status: int = 200) -
         "form": form,
         "ways": ways,
         "plays_sandbox": settings.SELLS_BY_SANDBOX,
-        "mails_wait": mails_wait(),
+        "mails_wait": settings.MAILS_WAIT,
         "sender": settings.DEFAULT_FROM_EMAIL,
         "expert": expert,
         "sells": expert is not None and Service.objects.for_sale().of_expert(expert).exists(),
     }
     return render(request, "accounts/setup.html", context, status=status)
-
-
-def mails_wait() -> bool:
-    """Whether no mail server is named, so that e-mails stay in the outbox."""
-    mailers = getattr(settings, "MAILERS", None) or {"default": {}}
-    backend = mailers["default"].get("BACKEND") or getattr(settings, "EMAIL_BACKEND", "")
-    return str(backend).endswith("NoMailServer")
 
 
 @require_POST
