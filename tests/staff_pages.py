@@ -54,3 +54,19 @@ def expert_form(expert: Expert, **rows: str) -> dict[str, str]:
     for prefix in ("services", "weekly_hours"):
         form |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
     return {**form, **rows}
+
+
+def shown(client: Client, address: str) -> dict[str, Any]:
+    """What a browser would send from a page of the admin when nothing is changed on it."""
+    page = client.get(address).content.decode()
+    form = {}
+    for tag in re.findall(r"<input[^>]*>", page):
+        named = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
+        is_off = named.get("type") == "checkbox" and " checked" not in tag
+        if "name" in named and not is_off and named.get("type") != "submit":
+            usual = "on" if named.get("type") == "checkbox" else ""
+            form[named["name"]] = named.get("value", usual)
+    for name, options in re.findall(r'<select name="([^"]+)"(.*?)</select>', page, re.DOTALL):
+        chosen = re.search(r'value="([^"]*)" selected', options)
+        form[name] = chosen[1] if chosen else ""
+    return form

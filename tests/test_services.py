@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from tests.builders import (
     make_service,
     make_staff,
 )
+from tests.staff_pages import shown
 
 pytestmark = pytest.mark.django_db
 
@@ -234,29 +234,12 @@ def test_what_was_typed_is_there_after_signing_in_again(client: Client, maya: Ex
     assert "checked" not in page
 
 
-def admin_rows(client: Client, expert: Expert) -> dict[str, Any]:
-    """What a browser would send from the page of an expert."""
-    page = client.get(f"/admin/bookings/expert/{expert.pk}/change/").content.decode()
-    inputs = re.findall(r"<input[^>]*>", page)
-    form = {}
-    for tag in inputs:
-        named = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
-        is_off = named.get("type") == "checkbox" and " checked" not in tag
-        if "name" in named and not is_off and named.get("type") != "submit":
-            usual = "on" if named.get("type") == "checkbox" else ""
-            form[named["name"]] = named.get("value", usual)
-    for name, options in re.findall(r'<select name="([^"]+)"(.*?)</select>', page, re.S):
-        chosen = re.search(r'value="([^"]*)" selected', options)
-        form[name] = chosen[1] if chosen else ""
-    return form
-
-
 def test_staff_who_change_a_name_leave_a_price_that_the_expert_has_just_changed(
     client: Client, maya: Expert
 ) -> None:
     service = make_service(maya, price_minor=2500, currency="EUR", title="Old")
     client.force_login(make_staff())
-    form = admin_rows(client, maya)
+    form = shown(client, f"/admin/bookings/expert/{maya.pk}/change/")
     Service.objects.update(price_minor=9900, place="New room", is_active=False)
     page = client.post(
         f"/admin/bookings/expert/{maya.pk}/change/",
@@ -276,7 +259,7 @@ def test_staff_who_repeat_a_title_are_told(client: Client, maya: Expert) -> None
     row = {"duration_minutes": "30", "price": "0", "currency": "EUR"}
 
     def sent(*titles: str) -> str:
-        form = admin_rows(client, maya)
+        form = shown(client, f"/admin/bookings/expert/{maya.pk}/change/")
         for number, title in enumerate(titles, start=1):
             form |= {f"services-{number}-{name}": value for name, value in row.items()}
             form[f"services-{number}-title"] = title

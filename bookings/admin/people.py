@@ -28,7 +28,30 @@ from bookings.models import Clock, Expert, Follower, Service, User, WeeklyHours
 WHY = "Mailed to the address the account has now, and kept in the history."
 
 
-class PersonForm(forms.ModelForm[Any]):
+class OnlyChanges(forms.ModelForm[Any]):
+    """Writes only what was changed on this page: whose row it is may have changed the rest since it
+    was opened."""
+
+    together: ClassVar[frozenset[str]] = frozenset()
+    """Fields that mean something only together: all of them are written, or none."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.show_hidden_initial = bool(self.instance.pk)
+
+    def clean(self) -> dict[str, Any]:
+        if self.instance.pk:
+            changed = set(self.changed_data)
+            changed |= self.together if changed & self.together else set()
+            columns = {field.name for field in self._meta.model._meta.fields}
+            for name in set(self.cleaned_data) - changed - {"id"}:
+                if name in columns | self.together:
+                    del self.cleaned_data[name]
+        return super().clean() or self.cleaned_data
+
+
+class PersonForm(OnlyChanges):
     name = NameField(max_length=80)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -40,6 +63,7 @@ class PersonForm(forms.ModelForm[Any]):
                 choices=zone_choices(current=current, now=database_time.now()),
                 initial=current,
                 widget=ZoneSelect,
+                show_hidden_initial=bool(self.instance.pk),
             )
 
 
@@ -143,6 +167,11 @@ class WeekFormSet(BaseInlineFormSet[Any, Any, Any]):
             form.fields["DELETE"].widget.attrs["aria-label"] = "Delete this line"
 
     def clean(self) -> None:
+        if any("id" in form.errors for form in self.forms):
+            raise forms.ValidationError(
+                "The expert has changed these hours since you opened the page, so nothing was "
+                "saved. Open the page again."
+            )
         rows = [form.cleaned_data for form in self.forms if self._counts(form)]
         rows.sort(key=lambda row: (row["weekday"], row["starts_local"]))
         for weekday, of_day in groupby(rows, key=lambda row: row["weekday"]):
@@ -181,25 +210,14 @@ class WeeklyHoursRows(ExpertsRows):
     formset = WeekFormSet
 
 
-class ServiceRowForm(PricedForm):
-    """Writes only what was changed on this page: the expert may have changed the rest meanwhile."""
+class ServiceRowForm(OnlyChanges, PricedForm):
+    together = frozenset({"price", "currency"})  # an amount is read by its currency
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            field.show_hidden_initial = bool(self.instance.pk)
         price = self.fields["price"]
         price.label, price.help_text = "Price, as 25.00", ""  # the table has no room for a hint
         price.widget.attrs["aria-label"] = "Price"
-
-    def clean(self) -> dict[str, Any]:
-        if self.instance.pk:
-            unchanged = set(self.cleaned_data) - set(self.changed_data)
-            if {"price", "currency"} & set(self.changed_data):
-                unchanged -= {"price", "currency"}  # an amount is read by its currency
-            for name in unchanged - {"id", "expert", "DELETE"}:
-                del self.cleaned_data[name]
-        return super().clean()
 
 
 class ServiceFormSet(BaseInlineFormSet[Any, Any, Any]):
@@ -282,7 +300,7 @@ class FollowerAdmin(KeptAdmin[Follower]):
 
     def save_model(self, request: HttpRequest, obj: Follower, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        if "email" in form.changed_data:
+        if form.initial.get("email") != obj.email:
             links.replace_all(obj.bookings.all(), now=database_time.now())
 
 
