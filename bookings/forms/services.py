@@ -26,7 +26,7 @@ class PricedForm(forms.ModelForm[Service]):
 
     price = forms.CharField(
         max_length=30,
-        help_text="An amount such as 25.00. Write 0 for a free call.",
+        help_text="Such as 25.00. Write 0 if it is free.",
         error_messages={"required": NOT_AN_AMOUNT},
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
@@ -92,6 +92,7 @@ class ServiceForm(Styled, PricedForm):
     )
     currency = forms.ChoiceField(
         label="Currency",
+        help_text="What buyers pay in.",
         error_messages={
             "required": "Choose the currency.",
             "invalid_choice": "Choose a currency from the list.",
