@@ -24,6 +24,8 @@ from bookings.models.people import (
     DateOverride,
     Expert,
     Follower,
+    FormerAddress,
+    PlaceKind,
     Service,
     User,
     WeeklyHours,

@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.functional import cached_property
 
-from bookings.models.people import Expert, Follower, Service, first_word
+from bookings.models.people import NOTHING, Expert, Follower, Service, first_word
 from bookings.policy import Policy, unreadable
 from bookings.states import State
 
@@ -141,6 +141,12 @@ class Booking(models.Model):
     buyer_clock = models.CharField(max_length=2, blank=True, default="", db_default="")
     service_title = models.CharField(max_length=120)
     place = models.CharField(max_length=300, blank=True)
+    answers = models.JSONField(
+        default=list,
+        blank=True,
+        db_default=NOTHING,
+        help_text="what the buyer was asked and wrote: [question, answer] each",
+    )
     price_minor = models.PositiveBigIntegerField(help_text="minor units of the currency")
     currency = models.CharField(max_length=3)
     external_ref = models.CharField(max_length=100, blank=True, help_text="id in another system")

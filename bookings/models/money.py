@@ -15,7 +15,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from bookings.models.booking import Booking, DueQuerySet
-from bookings.models.people import Clock, Expert, Service, validate_time_zone
+from bookings.models.people import NOTHING, Clock, Expert, Service, validate_time_zone
 
 
 class Provider(models.TextChoices):
@@ -310,6 +310,8 @@ class Checkout(models.Model):
     clock = models.CharField(max_length=2, choices=Clock, default=Clock.TWENTY_FOUR)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
+    place = models.CharField(max_length=300, blank=True, default="", db_default="")
+    answers = models.JSONField(default=list, blank=True, db_default=NOTHING)
     price_minor = models.PositiveBigIntegerField(help_text="minor units of the currency")
     currency = models.CharField(max_length=3)
 

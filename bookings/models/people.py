@@ -14,6 +14,8 @@ from django.db.models.functions import Lower
 from bookings import addresses, zones
 
 M = TypeVar("M", bound=models.Model, covariant=True)
+NOTHING = Value([], models.JSONField())
+"""An empty list, as a default that the database fills in itself."""
 
 
 def first_word(name: str) -> str:
@@ -98,6 +100,19 @@ class Expert(models.Model):
     user = models.OneToOneField(User, on_delete=models.PROTECT, related_name="expert")
     name = models.CharField(max_length=80)
     slug = models.SlugField(unique=True)
+    headline = models.CharField(max_length=120, blank=True, default="", db_default="")
+    about = models.TextField(max_length=2000, blank=True, default="", db_default="")
+    photo = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="name of the photo in the site's storage, without its size and ending",
+    )
+    is_paused = models.BooleanField("takes no new bookings", default=False, db_default=False)
+    is_new = models.BooleanField(
+        "is shown the first steps", default=False, db_default=False, editable=False
+    )
     time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
     clock = models.CharField(max_length=2, choices=Clock, default=Clock.TWELVE)
     has_shortcuts = models.BooleanField("single-key shortcuts", default=True)
@@ -116,6 +131,16 @@ class Expert(models.Model):
     @property
     def first_name(self) -> str:
         return first_word(self.name)
+
+
+class FormerAddress(models.Model):
+    """A public address that an expert had before. It keeps leading to them."""
+
+    slug = models.SlugField(unique=True)
+    expert = models.ForeignKey(Expert, on_delete=models.CASCADE, related_name="former_addresses")
+
+    def __str__(self) -> str:
+        return self.slug
 
 
 class Follower(models.Model):
@@ -143,10 +168,29 @@ class Follower(models.Model):
 # --- what an expert sells, and when: local wall times plus the expert's zone ----------------------
 
 
+class PlaceKind(models.TextChoices):
+    """Where a call takes place, as a service says it."""
+
+    ADDRESS = "address", "At a meeting link or address of mine"
+    ROOM = "room", "In a video room that is made for each call"
+    CALL_BUYER = "call_buyer", "By phone: I call the buyer"
+    CALL_EXPERT = "call_expert", "By phone: the buyer calls me"
+    WRITE = "write", "I write to the buyer"
+
+    @classmethod
+    def needs_text(cls) -> tuple[PlaceKind, ...]:
+        return (cls.ADDRESS, cls.CALL_EXPERT)
+
+
 class ServiceQuerySet(models.QuerySet["Service"]):
     def for_sale(self) -> ServiceQuerySet:
-        on_sale = self.filter(is_active=True, expert__user__is_active=True)
-        return on_sale.select_related("expert").order_by("duration_minutes", "price_minor", "pk")
+        """In the expert's own order. Without a word on where the call takes place none is sold."""
+        has_place = ~models.Q(place_kind__in=PlaceKind.needs_text(), place="")
+        on_sale = self.filter(has_place, is_active=True, expert__user__is_active=True)
+        return on_sale.select_related("expert").in_order()
+
+    def in_order(self) -> ServiceQuerySet:
+        return self.order_by("position", "duration_minutes", "price_minor", "pk")
 
     def of_expert(self, expert: Expert) -> ServiceQuerySet:
         return self.filter(expert=expert)
@@ -156,10 +200,15 @@ class ServiceQuerySet(models.QuerySet["Service"]):
 
 
 class Service(models.Model):
-    """A kind of call: its title, length and price."""
+    """A kind of call: its title, length and price, and where it takes place.
+
+    `questions` are what a buyer is asked: `{"text": …, "is_required": …}` each.
+    """
 
     expert = models.ForeignKey(Expert, on_delete=models.PROTECT, related_name="services")
     title = models.CharField(max_length=120)
+    description = models.TextField(max_length=600, blank=True, default="", db_default="")
+    position = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     duration_minutes = models.PositiveSmallIntegerField(
         validators=[MinValueValidator(5), MaxValueValidator(480)]
     )
@@ -169,9 +218,17 @@ class Service(models.Model):
     currency = models.CharField(
         max_length=3, validators=[RegexValidator("^[A-Z]{3}$", "Three capital letters, as in EUR.")]
     )
-    place = models.CharField(
-        max_length=300, blank=True, help_text="A meeting link, or where the call is held."
+    place_kind = models.CharField(
+        "where the call takes place",
+        max_length=12,
+        choices=PlaceKind,
+        default=PlaceKind.WRITE,
+        db_default=PlaceKind.WRITE,
     )
+    place = models.CharField(
+        "link, address or telephone number", max_length=300, blank=True, default=""
+    )
+    questions = models.JSONField(default=list, blank=True, db_default=NOTHING)
     is_active = models.BooleanField(default=True)
 
     objects = ServiceQuerySet.as_manager()
