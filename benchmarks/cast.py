@@ -36,7 +36,8 @@ def make_cast(*, experts: int, followers: int) -> None:
     Service.objects.bulk_create(
         (
             Service(id=n, expert_id=n, title="Portfolio review", duration_minutes=15,
-                    price_minor=240000, currency="INR", place="https://meet.example.com/room")
+                    price_minor=240000, currency="INR", place_kind="address",
+                    place="https://meet.example.com/room")
             for n in numbers
         ),
         AT_ONCE,

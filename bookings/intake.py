@@ -5,13 +5,13 @@ Three rows belong together: the booking, what was paid for it, and the first lin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError, transaction
 
-from bookings import clocks
+from bookings import clocks, places
 from bookings.models import Booking, Expert, Follower, Payment, Service, TimelineEvent
 from bookings.models.booking import new_code
 from bookings.policy import Policy
@@ -63,14 +63,18 @@ def draft(
     currency: str,
     payment: PaymentFacts | None,
     external_ref: str = "",
-    place: str = "",
+    place: str | None = None,
+    answers: Sequence[tuple[str, str]] = (),
     limits: Policy | None = None,
     actor: Actor = BY_FOLLOWER,
     state: State = State.SCHEDULED,
     origin: str = "",
     buyer: BuyerFacts | None = None,
 ) -> NewBooking:
-    """Nothing is written. `state` other than scheduled is for calls whose history is elsewhere."""
+    """Nothing is written. Without a `place` the call is where the service says.
+
+    `state` other than scheduled is for calls whose history is elsewhere.
+    """
     limits = limits or Policy.in_force()
     booking = Booking(
         expert=expert,
@@ -78,7 +82,8 @@ def draft(
         **(_own_words(buyer, follower) if buyer else {}),
         service=service,
         service_title=service.title,
-        place=place or service.place,
+        place=places.of_booking(service) if place is None else place,
+        answers=[list(pair) for pair in answers],
         price_minor=price_minor,
         currency=currency,
         external_ref=external_ref,

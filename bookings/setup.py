@@ -9,9 +9,8 @@ from django.core import signing
 from django.db import transaction
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare
-from django.utils.text import slugify
 
-from bookings import database_time, hours, printed_passwords, zones
+from bookings import database_time, hours, printed_passwords, shop, zones
 from bookings.models import Expert, Heartbeat, User
 
 _SIGNER = signing.Signer(salt="bookings.setup")
@@ -75,14 +74,8 @@ def make_expert(user: User, name: str, *, zone: str = "") -> Expert:
     """An expert who can be booked in usual working hours as soon as they sell something."""
     known = zones.first_known([zone], otherwise="UTC")
     with transaction.atomic():
-        expert = Expert.objects.create(user=user, name=name, slug=free_slug(name), time_zone=known)
+        expert = Expert.objects.create(
+            user=user, name=name, slug=shop.free_address(name), time_zone=known, is_new=True
+        )
         hours.replace_week(expert, WORKING_HOURS)
     return expert
-
-
-def free_slug(name: str) -> str:
-    """The last part of the address of a public page, such as maya-fernandes or maya-fernandes-2."""
-    base = slugify(name)[:40] or "expert"
-    taken = set(Expert.objects.filter(slug__startswith=base).values_list("slug", flat=True))
-    numbers = (f"{base}-{number}" for number in range(2, len(taken) + 3))
-    return base if base not in taken else next(slug for slug in numbers if slug not in taken)

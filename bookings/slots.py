@@ -91,6 +91,14 @@ def free_of(service: Service, *, now: datetime) -> list[datetime]:
     return _free(service.expert, duration, now=now)
 
 
+def next_free(expert: Expert, minutes: set[int], *, now: datetime) -> dict[int, datetime]:
+    """The first start at which a call of each length can be bought; lengths without one are
+    missing. What an expert has and does is read once for all of them."""
+    lengths = [timedelta(minutes=length) for length in sorted(minutes)]
+    found = zip(sorted(minutes), _free_by_length(expert, lengths, now=now), strict=True)
+    return {length: starts[0] for length, starts in found if starts}
+
+
 def _free(
     expert: Expert,
     duration: timedelta,
@@ -99,20 +107,36 @@ def _free(
     until: datetime | None = None,
     apart_from: int | None = None,
 ) -> list[datetime]:
+    return _free_by_length(expert, [duration], now=now, until=until, apart_from=apart_from)[0]
+
+
+def _free_by_length(
+    expert: Expert,
+    durations: Sequence[timedelta],
+    *,
+    now: datetime,
+    until: datetime | None = None,
+    apart_from: int | None = None,
+) -> list[list[datetime]]:
     buffer = timedelta(minutes=expert.buffer_minutes)
     earliest = clocks.after(now, timedelta(minutes=expert.min_notice_minutes))
     latest = clocks.after(now, timedelta(days=expert.window_days))
     if until is not None:
         latest = min(latest, until)
-    end = latest + duration + buffer
-    return free_starts(
-        availability_of(expert, since=earliest.date() - timedelta(days=1)),
-        busy=_taken(expert, earliest, end, now=now, apart_from=apart_from),
-        duration=duration,
-        buffer=buffer,
-        earliest=earliest,
-        latest=latest,
-    )
+    hours = availability_of(expert, since=earliest.date() - timedelta(days=1))
+    end = latest + max(durations, default=timedelta()) + buffer
+    busy = _taken(expert, earliest, end, now=now, apart_from=apart_from)
+    return [
+        free_starts(
+            hours,
+            busy=busy,
+            duration=duration,
+            buffer=buffer,
+            earliest=earliest,
+            latest=latest,
+        )
+        for duration in durations
+    ]
 
 
 def _without_own(booking: Booking, starts: list[datetime]) -> list[datetime]:

@@ -14,8 +14,8 @@ from bookings.views import (
     follower,
     pages,
     pick,
-    services,
     setup,
+    shop,
     support,
     webhooks,
 )
@@ -24,7 +24,7 @@ urlpatterns: list[URLPattern] = [
     *calls.urlpatterns,
     *actions.urlpatterns,
     *availability.urlpatterns,
-    *services.urlpatterns,
+    *shop.urlpatterns,
     *setup.urlpatterns,
     *accounts.urlpatterns,
     *support.urlpatterns,

@@ -28,19 +28,4 @@
   document.body.addEventListener('change', e => {
     if (e.target.name === 'slot') document.getElementById('slot-problem')?.remove();
   });
-  const showCopyButtons = () => document.querySelectorAll('[data-copy][hidden]').forEach(b => { b.hidden = false; });
-  showCopyButtons();
-  document.body.addEventListener('htmx:afterSettle', showCopyButtons);
-  document.body.addEventListener('click', async e => {
-    const button = e.target.closest('[data-copy]');
-    if (!button) return;
-    const source = document.querySelector(button.dataset.copy);
-    try {
-      await navigator.clipboard.writeText(source.textContent);
-      button.querySelector('span').textContent = 'Copied';
-      document.getElementById('live').textContent = 'Copied';
-    } catch {
-      getSelection().selectAllChildren(source);
-    }
-  });
 })();

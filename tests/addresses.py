@@ -17,7 +17,7 @@ FOR_EVERYBODY = {
     "help_followers", "help_followers_feedback", "theme", "healthz",
     "healthz_deep", "readyz",
 }  # fmt: skip
-KEPT_BY_BROWSERS = {"time_zones"}
+KEPT_BY_BROWSERS = {"time_zones", "photo"}
 """the same for everybody, and of nobody"""
 ONLY_IN_THE_DEMO = {"demo_inbox", "demo_message", "demo_message_html", "demo_message_calendar"}
 BY_SIGNATURE = {
@@ -43,14 +43,16 @@ FOR_EXPERTS = {
     "need_action", "waiting", "need_count", "bulk_reschedule", "bulk_undo", "completed_calls",
     "upcoming",
     "availability", "save_week", "save_rules", "add_override", "remove_override", "support",
-    "services", "add_service", "edit_service",
+    "services", "add_service", "edit_service", "preview_service", "pause", "up_service",
+    "down_service", "hide_service", "show_service", "duplicate_service",
+    "profile", "preview_profile", "share", "qr_code", "end_first_steps",
     "keys",
 }  # fmt: skip
 BY_CHECKOUT_KEY = {
     "checkout", "checkout_pay", "checkout_check", "checkout_leave", "checkout_again",
     "checkout_back", "checkout_calendar",
 }  # fmt: skip
-FOR_SALE = {"shop", "buy"}
+FOR_SALE = {"shop", "buy", "embed", "photo"}
 FOR_ANYBODY_SIGNED_IN = {"account", "password_change"}
 FOR_THE_OWNER = {"setup", "send_test_mail", "become_expert"}
 GROUPS = [
@@ -79,7 +81,7 @@ def path(route: str, **values: Any) -> str:
     usual = {
         "pk": 1, "id": 1, "purpose": "pick", "token": "x" * 40, "uidb64": "MQ", "object_id": 1,
         "url": "x/", "slug": "nobody", "service_id": 1, "key": "x" * 32,
-        "content_type_id": 1, "app_label": "bookings", "name": "refund", "code": "TM-2222222",
+        "content_type_id": 1, "app_label": "bookings", "name": "refund", "size": "small", "code": "TM-2222222",
     }  # fmt: skip
     known = {**usual, **values}
     filled = re.sub(r"<(?:\w+:)?(\w+)>", lambda m: str(known[m[1]]), _without_regex(route))
@@ -102,6 +104,7 @@ EVERYTHING = {
     "subject": "s", "message": "m", "day": "2027-01-01", "kind": "off", "step_minutes": "15",
     "buffer_minutes": "0", "min_notice_minutes": "0", "window_days": "9", "name": "Walker",
     "title": "Walk", "duration_minutes": "30", "price": "5", "currency": "EUR", "place": "x",
+    "place_kind": "room", "headline": "h", "about": "a", "pause": "yes",
     "time_zone": "UTC", "clock": "24", "theme": "dark", "decision": "refunded", "confirm": "yes",
 }  # fmt: skip
 

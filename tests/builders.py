@@ -17,6 +17,7 @@ from bookings.models import (
     Expert,
     Follower,
     NoShowReport,
+    PlaceKind,
     Service,
     User,
     WeeklyHours,
@@ -70,6 +71,7 @@ def make_service(expert: Expert, **fields: Any) -> Service:
             "duration_minutes": 60,
             "price_minor": 240000,
             "currency": "INR",
+            "place_kind": PlaceKind.ADDRESS if fields.get("place") else PlaceKind.WRITE,
             **fields,
         },
     )

@@ -26,7 +26,7 @@ BUYING: tuple[tuple[str, str, str, str, str, str], ...] = (
     ),
     (
         "M17", "nor a price in one put on sale",
-        "bookings/forms/services.py",
+        "bookings/forms/shop.py",
         "if refusals and all(refusals):",
         "if False:",
         "tests/test_currencies.py"

@@ -24,10 +24,10 @@ LEVELS: dict[str, int] = {
             "models",
             "database",
             "clocks formats timeline gateways demo_inbox database_time printed_passwords"
-            " unreadable",
+            " unreadable places photos",
             "links slots rules calendar intake lists",
             "wording",
-            "emails hours",
+            "emails hours shop",
             "refunds clock_check",
             "checkouts",
             "provider_events",

@@ -12,7 +12,7 @@ from django.db import IntegrityError, OperationalError
 from django.test import Client
 from django.urls import reverse
 
-from bookings import printed_passwords, setup
+from bookings import printed_passwords, setup, shop
 from bookings.models import Expert, Heartbeat, User
 from tests.addresses import FOR_THE_OWNER, path, routes_of
 from tests.builders import make_expert, make_staff, make_user
@@ -189,7 +189,7 @@ def test_the_owner_sells_calls_in_two_steps(owner: Client) -> None:
     assert expert.weekly_hours.count() == 5
     assert 'value="EUR" selected' in response.content.decode()
     form = {"title": "First call", "duration_minutes": "30", "price": "25", "currency": "EUR",
-            "is_active": "on"}  # fmt: skip
+            "is_active": "on", "place_kind": "room"}  # fmt: skip
     owner.post("/account/services/add/", form)
     page = owner.get("/setup/").content.decode()
     assert "Your calls can be booked." in page
@@ -224,7 +224,7 @@ def test_a_name_is_asked_for(owner: Client) -> None:
 )
 def test_addresses_of_public_pages_differ(name: str, slug: str) -> None:
     make_expert("Maya Fernandes", slug="maya-fernandes")
-    assert setup.free_slug(name) == slug
+    assert shop.free_address(name) == slug
 
 
 def test_the_steps_are_the_owners_alone(client: Client) -> None:

@@ -67,7 +67,8 @@ class SecurityHeadersMiddleware:
         policy = getattr(response, "_csp_config", settings.SECURE_CSP)
         headers = response.headers
         headers.setdefault("Content-Security-Policy", build_policy(policy))
-        headers.setdefault("X-Frame-Options", settings.X_FRAME_OPTIONS)
+        if not getattr(response, "xframe_options_exempt", False):
+            headers.setdefault("X-Frame-Options", settings.X_FRAME_OPTIONS)
         headers.setdefault("X-Content-Type-Options", "nosniff")
         headers.setdefault("Referrer-Policy", settings.SECURE_REFERRER_POLICY)
         headers.setdefault("Cross-Origin-Opener-Policy", settings.SECURE_CROSS_ORIGIN_OPENER_POLICY)

@@ -4,9 +4,10 @@ mail, the site's own addresses, payment providers."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, quote, unquote
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import django
 
@@ -345,3 +346,43 @@ def razorpay_keys(env: Env) -> tuple[str, str]:
     if ":" in key_id:
         env.problem("RAZORPAY_KEY_ID has a colon in it; is it the key's id?")
     return key_id, secret
+
+
+# --- What experts sell with -----------------------------------------------------------------------
+
+
+def room_address(env: Env) -> str:
+    """The pattern of the address of a video room; `{room}` becomes something nobody can guess."""
+    default = "https://meet.jit.si/topmate-{room}"
+    pattern = env.text("ROOM_ADDRESS", default)
+    is_usable = pattern.startswith("https://") and pattern.count("{room}") == 1
+    if not is_usable or len(pattern) > 200 or any(sign.isspace() for sign in pattern):
+        env.problem(f"ROOM_ADDRESS must be a web address with {{room}} in it, such as {default}.")
+        return default
+    return pattern
+
+
+def embed_from(env: Env) -> list[str]:
+    """Where an expert's list of services may stand in a frame: origins such as https://maya.dev."""
+    origins = env.items("EMBED_FROM", [])
+    for origin in origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in ("https", "http") or f"{parts.scheme}://{parts.netloc}" != origin:
+            env.problem("EMBED_FROM must name origins, such as https://www.example.org.")
+            return []
+    return origins
+
+
+def tax(env: Env) -> tuple[str, Decimal]:
+    """Name and per cent of the tax that prices contain; an empty name means that none is said."""
+    name, rate = env.text("TAX_NAME"), env.text("TAX_PERCENT")
+    if not name and not rate:
+        return "", Decimal(0)
+    try:
+        percent = Decimal(rate)
+    except InvalidOperation:
+        percent = Decimal(-1)
+    if not name or not 0 <= percent < 100:
+        env.problem("TAX_NAME and TAX_PERCENT are set together, such as VAT and 19.")
+        return "", Decimal(0)
+    return name, percent

@@ -159,6 +159,13 @@ POLICY: dict[str, Any] = {
     "staff_reminder": _duration("POLICY_STAFF_REMINDER", "2d"),
 }
 
+# --- What experts sell with -------------------------------------------------------------------
+ROOM_ADDRESS = services.room_address(env)
+EMBED_FROM = services.embed_from(env)
+HAS_DIRECTORY = env.flag("DIRECTORY", default=True)
+RECEIPT_SELLER = env.text("RECEIPT_SELLER")
+TAX = services.tax(env)
+
 # --- Signing in -------------------------------------------------------------------------------
 AUTH_USER_MODEL = "bookings.User"
 AUTHENTICATION_BACKENDS = [
@@ -215,6 +222,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 5
 
 # --- Static files, language, time, logs -------------------------------------------------------
 FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
+MEDIA_ROOT = DATA_DIR / "media"  # photos, which a view of ours serves
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [path for path in [BASE_DIR / "static"] if path.is_dir()]

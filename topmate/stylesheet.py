@@ -37,6 +37,7 @@ PARTS = (
     "progress",
     "accounts",
     "buying",
+    "shop",
     "article",
     "landing",
     "inbox",

@@ -21,7 +21,7 @@ from bookings.admin.base import CLEANED, NONE, KeptAdmin, StrictAdmin
 from bookings.formats import local
 from bookings.forms.availability import override_rows, problem_with
 from bookings.forms.fields import NameField, ParagraphsField
-from bookings.forms.services import PricedForm
+from bookings.forms.shop import PricedForm
 from bookings.forms.zones import ZoneSelect, zone_choices
 from bookings.models import Clock, Expert, Follower, Service, User, WeeklyHours
 

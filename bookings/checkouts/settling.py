@@ -144,6 +144,8 @@ def _draft(
         if paid
         else None,
         state=state,
+        place=checkout.place or None,
+        answers=checkout.answers,
         origin=intake.CHECKOUT if state == State.SCHEDULED else "",
         buyer=intake.BuyerFacts(checkout.name, checkout.time_zone, checkout.clock),
     )

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
-from bookings import addresses, clocks, formats, slots
+from bookings import addresses, clocks, formats, places, slots
 from bookings.checkouts.settling import FIRST_ASKED_AFTER, book, close_order, let_go
 from bookings.gateways import NotTaken, Order, orders_at
 from bookings.models import (
@@ -33,10 +33,15 @@ MOST_HELD = 3
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
+    """What somebody says about themselves: `answers` to the service's questions, and the
+    telephone `number` where the expert calls it."""
+
     name: str
     email: str
     time_zone: str
     clock: str
+    answers: tuple[tuple[str, str], ...] = ()
+    number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +55,10 @@ class Wanted:
 
     def is_of(self, checkout: Checkout) -> bool:
         """Zone and clock apart: they change how a time is shown, not what is bought."""
-        who = self.buyer.name, self.buyer.email
+        who = self.buyer.name, self.buyer.email, [list(pair) for pair in self.buyer.answers]
         return (self.service.pk, self.starts_at, *who, self.provider) == (
             checkout.service_id, checkout.starts_at, checkout.name, checkout.email,
-            checkout.provider,
+            checkout.answers, checkout.provider,
         )  # fmt: skip
 
 
@@ -119,6 +124,10 @@ def _start(expert: Expert, wanted: Wanted, request_key: str, now: datetime) -> C
     service, starts_at, buyer = wanted.service, wanted.starts_at, wanted.buyer
     if starts_at not in slots.free_of(service, now=now):
         raise _taken()
+    if expert.is_paused:
+        raise TransitionNotAllowed(
+            "paused", f"{expert.first_name} takes no new bookings at the moment."
+        )
     is_free = service.price_minor == 0
     _check_pace(expert, buyer, is_free=is_free, now=now)
     # What has run out and was not swept yet no longer keeps the time.
@@ -134,6 +143,8 @@ def _start(expert: Expert, wanted: Wanted, request_key: str, now: datetime) -> C
         clock=buyer.clock,
         starts_at=starts_at,
         ends_at=clocks.after(starts_at, timedelta(minutes=service.duration_minutes)),
+        place=places.of_booking(service, number=buyer.number),
+        answers=[list(pair) for pair in buyer.answers],
         price_minor=service.price_minor,
         currency=service.currency,
         provider=wanted.provider,

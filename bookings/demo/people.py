@@ -14,6 +14,7 @@ from bookings.models import (
     Expert,
     Follower,
     HelpFeedback,
+    PlaceKind,
     Service,
     User,
     WeeklyHours,
@@ -172,6 +173,7 @@ def sells(
                 "duration_minutes": minutes,
                 "price_minor": price_minor,
                 "currency": currency,
+                "place_kind": PlaceKind.ADDRESS,
                 "place": f"https://meet.demo.example/{expert.slug}",
             },
         )

@@ -9,15 +9,18 @@ from typing import Any
 
 from django import forms
 
+from bookings import places
 from bookings.forms.fields import (
     OUR_TIME,
     AddressField,
+    LineField,
     NameField,
     ParagraphsField,
     Styled,
     check_year,
+    style,
 )
-from bookings.models import Checkout, Contest, NoShowReport, Provider
+from bookings.models import Checkout, Contest, NoShowReport, Provider, Service
 from bookings.states import Actor, ActorKind
 
 REQUEST_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
@@ -111,6 +114,8 @@ class PickForm(ActForm):
     slot = SlotField(label="Time", error_messages={"required": "Choose a time."})
 
 
+LONGEST_ANSWER = 1000
+_NUMBER = re.compile(r"\+?[0-9][0-9 ()/.-]*", re.ASCII)
 _name = Checkout._meta.get_field("name")
 
 
@@ -137,17 +142,60 @@ class BuyForm(PickForm):
         },
     )
 
-    def __init__(self, *args: Any, ways: list[Provider], **kwargs: Any) -> None:
+    number = LineField(
+        label=places.NUMBER_QUESTION,
+        max_length=40,
+        widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "tel"}),
+        error_messages={"required": "Write the telephone number at which you are called."},
+    )
+
+    def __init__(self, *args: Any, service: Service, ways: list[Provider], **kwargs: Any) -> None:
+        self.asked = service.questions
         super().__init__(*args, **kwargs)
+        if not places.asks_for_number(service):
+            del self.fields["number"]
+        for number, question in enumerate(self.asked):
+            self.fields[f"answer_{number}"] = answer = ParagraphsField(
+                label=question["text"],
+                required=question["is_required"],
+                max_length=LONGEST_ANSWER,
+                rows=2,
+                error_messages={"required": f"Answer “{question['text']}”."},
+            )
+            style(answer)
         if len(ways) < 2:
             del self.fields["way"]
         else:
             self.fields["way"].choices = [(way.value, way.label) for way in ways]  # type: ignore[attr-defined]
         self.only_way = ways[0].value if ways else ""
 
+    def clean_number(self) -> str:
+        number = str(self.cleaned_data["number"])
+        if not (_NUMBER.fullmatch(number) and sum(sign.isdigit() for sign in number) >= 6):
+            raise forms.ValidationError("Write a telephone number such as +49 30 123456.")
+        return number
+
     def renew_key(self) -> None:
         """What was sent has come to nothing: sent again, it is another purchase."""
         self.data = {**self.data.dict(), "request_key": new_request_key()}  # type: ignore[attr-defined]
+
+    @property
+    def questions(self) -> list[forms.BoundField]:
+        """What the expert asks, the telephone number included."""
+        names = ("number", *(f"answer_{number}" for number in range(len(self.asked))))
+        return [self[name] for name in names if name in self.fields]
+
+    def fill_in(self, answers: list[list[str]]) -> None:
+        """With what was written before to the same questions."""
+        written = {pair[0]: pair[1] for pair in answers}
+        for field in self.questions:
+            self.initial[field.name] = written.get(str(field.label), "")
+
+    @property
+    def answers(self) -> tuple[tuple[str, str], ...]:
+        """Each question with what was written; what was left empty is not in it."""
+        written = ((str(field.label), self.cleaned_data[field.name]) for field in self.questions)
+        return tuple((question, answer) for question, answer in written if answer)
 
     @property
     def provider(self) -> str:

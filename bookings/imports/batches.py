@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from bookings import addresses, intake
 from bookings.imports import file
 from bookings.imports.lines import Call, Problem, understand
-from bookings.models import Booking, Expert, Follower, Payment, Provider, Service
+from bookings.models import Booking, Expert, Follower, Payment, PlaceKind, Provider, Service
 from bookings.states import HOLDS_A_SLOT, SYSTEM, State
 
 BATCH = 500
@@ -145,7 +145,7 @@ class _Batch:
             currency=call.currency,
             payment=_payment_facts(call, expert),
             external_ref=call.external_ref,
-            place=call.place,
+            place=call.place or None,
             actor=SYSTEM,
             state=call.state,
             buyer=intake.BuyerFacts(call.follower_name, call.follower_time_zone),
@@ -295,6 +295,7 @@ class Services:
                     duration_minutes=call.duration_minutes,
                     price_minor=call.price_minor,
                     currency=call.currency,
+                    place_kind=PlaceKind.ADDRESS if call.place else PlaceKind.WRITE,
                     place=call.place,
                     is_active=False,  # an import sells nothing
                 )

@@ -241,6 +241,11 @@ class Service(models.Model):
     def __str__(self) -> str:
         return f"{self.title}, {self.duration_minutes} min"
 
+    @property
+    def says_where(self) -> bool:
+        """Nobody buys a call without knowing where it takes place."""
+        return bool(self.place) or self.place_kind not in PlaceKind.needs_text()
+
 
 class WeeklyHours(models.Model):
     """One spell of a weekday, in the expert's local time. An end of 00:00 is midnight."""

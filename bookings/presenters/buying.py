@@ -2,37 +2,80 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
 
-from bookings import addresses, formats, links, slots
-from bookings.formats import hue, initials
+from bookings import addresses, formats, links, places, shop, slots
+from bookings.formats import hue, initials, typed_money
 from bookings.gateways.razorpay import HOSTED_CHECKOUT
 from bookings.models import Checkout, CheckoutState, Expert, Provider, Service
-from bookings.presenters.follower_pages import room_url
 from bookings.states import State
 from bookings.wording.reader import Reader
 
 
 def host(expert: Expert) -> dict[str, Any]:
+    """The expert, as a buyer meets them. The photos are addresses, empty where there is none."""
     return {
         "name": expert.name,
+        "headline": expert.headline,
+        "about": expert.about,
+        "photo": _photo(expert, "small"),
+        "large_photo": _photo(expert, "large"),
+        "url": reverse("shop", kwargs={"slug": expert.slug}),
         "first_name": expert.first_name,
         "initials": initials(expert.name),
         "hue": hue(expert.pk),
     }
 
 
-def offered(service: Service) -> dict[str, Any]:
+def _photo(expert: Expert, size: str) -> str:
+    return reverse("photo", kwargs={"name": expert.photo, "size": size}) if expert.photo else ""
+
+
+def offered(service: Service, next_free: str = "") -> dict[str, Any]:
+    """A service. `next_free` is the first time at which it can be booked, in words."""
     address = {"slug": service.expert.slug, "service_id": service.pk}
     return {
         "title": service.title,
+        "description": service.description,
+        "where": places.said_before(service),
+        "next_free": next_free,
         "length": formats.left(timedelta(minutes=service.duration_minutes)),
         "price": formats.price(service.price_minor, service.currency),
         "url": reverse("buy", kwargs=address),
+    }
+
+
+def for_search_engines(expert: Expert, services: Iterable[Service]) -> dict[str, Any]:
+    """A public page in the words of schema.org."""
+    page = shop.public_url(expert)
+    person: dict[str, Any] = {"@type": "Person", "name": expert.name, "url": page}
+    if expert.headline:
+        person["jobTitle"] = expert.headline
+    if expert.photo:
+        person["image"] = settings.SITE_URL + _photo(expert, "large")
+    offers = [
+        {
+            "@type": "Offer",
+            "name": service.title,
+            "description": service.description or f"A call of {service.duration_minutes} minutes",
+            "price": typed_money(service.price_minor, service.currency),
+            "priceCurrency": service.currency,
+            "url": f"{page}{service.pk}/",
+        }
+        for service in services
+    ]
+    return {
+        "@context": "https://schema.org",
+        "@type": "ProfilePage",
+        "mainEntity": {
+            **person,
+            "makesOffer": offers,
+        },
     }
 
 
@@ -70,7 +113,7 @@ def purchase(checkout: Checkout, *, has_come_back: bool, now: datetime) -> dict[
         "code": booking.code if booking else "",
         "where": place.removeprefix("https://").removeprefix("http://"),
         # Given where the place is a link that one may follow.
-        "room_url": room_url(place),
+        "room_url": places.link(place),
         "status_url": _status_url(checkout),
     }
 

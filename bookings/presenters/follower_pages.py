@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
-from bookings import clocks, formats, rules
+from bookings import clocks, formats, places, rules
 from bookings.addresses import mailto
 from bookings.formats import hue, initials
 from bookings.models import (
@@ -76,7 +76,7 @@ def _scheduled(case: Case) -> Standing:
             heading,
             (f"This is your time in {case.place}.",),
             where=booking.place,
-            room_url=room_url(booking.place),
+            room_url=places.link(booking.place),
             calendar=True,
         )
     if not clocks.has_ended(booking, reader.now):
@@ -94,12 +94,6 @@ def _scheduled(case: Case) -> Standing:
     return Standing(
         Chip("Completed", "ok"), heading, ("Nobody told us that it did not happen.",), is_final=True
     )
-
-
-def room_url(place: str) -> str:
-    """`place` when it is a web address and nothing else; experts write it as they like."""
-    is_address = place.startswith(("https://", "http://")) and not any(c.isspace() for c in place)
-    return place if is_address else ""
 
 
 def _reported(case: Case) -> Standing:

@@ -3,6 +3,7 @@ has become of a form or can be taken back."""
 
 from __future__ import annotations
 
+import json
 import secrets
 from functools import lru_cache
 from typing import Any
@@ -16,7 +17,7 @@ from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import get_script_prefix
 from django.utils.html import escape, format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from bookings import database_time, lists, unsent
 from bookings.access import expert_of
@@ -24,6 +25,7 @@ from bookings.presenters import shell
 from bookings.presenters.dialogs import Undo
 
 register = template.Library()
+_UNSAFE_IN_SCRIPTS = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 
 @register.simple_tag
@@ -36,6 +38,13 @@ def icon(name: str, *, small: bool = False) -> SafeString:
         static("icons.svg"),
         name,
     )
+
+
+@register.filter
+def linked_data(facts: dict[str, Any]) -> SafeString:
+    """Facts about the page for search engines, as JSON. Browsers run nothing of it."""
+    text = json.dumps(facts, ensure_ascii=False).translate(_UNSAFE_IN_SCRIPTS)
+    return mark_safe(f'<script type="application/ld+json">{text}</script>')
 
 
 @register.filter

@@ -33,7 +33,7 @@ from bookings import (
     tasks,
 )
 from bookings.access import expert_of, sign_in_required
-from bookings.forms.fields import AddressField, NameField, Styled
+from bookings.forms.fields import AddressField, Styled
 from bookings.forms.zones import ZoneSelect, zone_choices
 from bookings.models import Clock, Expert, User
 from topmate.proxies import client_network
@@ -137,12 +137,6 @@ class ThemeForm(forms.Form):
 
 
 class AccountForm(Styled, forms.ModelForm[Expert]):
-    name = NameField(
-        max_length=80,
-        help_text="As followers see it in e-mails and on their pages.",
-        error_messages={"required": "Write your name."},
-        widget=forms.TextInput(attrs={"autocomplete": "name"}),
-    )
     time_zone = forms.ChoiceField(
         label="Time zone",
         help_text="Your pages and e-mails show times in this zone. "
@@ -159,7 +153,7 @@ class AccountForm(Styled, forms.ModelForm[Expert]):
 
     class Meta:
         model = Expert
-        fields = ("name", "time_zone", "clock", "has_shortcuts")
+        fields = ("time_zone", "clock", "has_shortcuts")
 
     def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -6,18 +6,19 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from bookings import checkouts, database_time, rate_limits, slots, tasks
+from bookings import checkouts, database_time, formats, photos, rate_limits, slots, tasks
 from bookings.calendar import Party
 from bookings.checkouts import Buyer
 from bookings.forms.follower import BuyForm
@@ -25,9 +26,12 @@ from bookings.gateways import takers_of
 from bookings.models import Checkout, Expert, Provider, Service
 from bookings.presenters import buying
 from bookings.presenters.picker import Choice, slot_value, why_not_free
+from bookings.shop import moved_to
 from bookings.states import TransitionNotAllowed
 from bookings.views.follower import calendar_file
 from bookings.views.pick import VARIES, calendar_of, choice_of, device_of, part_of
+from bookings.wording import limits
+from bookings.wording.reader import Reader
 from topmate.middleware import Policy, with_policy
 from topmate.proxies import client_network
 
@@ -43,14 +47,69 @@ NOT_SOLD = "This call cannot be paid for at the moment. Nothing was booked. Try 
 
 @require_safe
 def shop(request: HttpRequest, slug: str) -> HttpResponse:
-    expert = get_object_or_404(Expert.objects.selling(), slug=slug)
+    expert = Expert.objects.selling().filter(slug=slug).first()
+    if expert is None:
+        return _moved(slug, "shop")
+    return render(request, "buying/shop.html", _shop(request, expert))
+
+
+def _shop(request: HttpRequest, expert: Expert) -> dict[str, Any]:
+    now = database_time.now()
     services = list(Service.objects.for_sale().of_expert(expert))
-    context = {
-        "host": buying.host(expert),
-        "services": [buying.offered(service) for service in services],
-        "is_free": not any(service.price_minor for service in services),
+    zone = device_of(request) or expert.time_zone
+    lengths = set() if expert.is_paused else {service.duration_minutes for service in services}
+    reader = Reader(zone, expert.clock, now)
+    free = {
+        length: reader.moment(start)
+        for length, start in slots.next_free(expert, lengths, now=now).items()
     }
-    return render(request, "buying/shop.html", context)
+    is_free = not any(service.price_minor for service in services)
+    offered = [buying.offered(one, free.get(one.duration_minutes, "")) for one in services]
+    return {
+        "host": buying.host(expert),
+        "services": offered,
+        "is_paused": expert.is_paused,
+        "zone_place": formats.zone_place(zone),
+        "is_free": is_free,
+        "data": buying.for_search_engines(expert, services),
+    }
+
+
+def _moved(slug: str, page: str, **rest: Any) -> HttpResponse:
+    """To the address that an expert has now."""
+    if new := moved_to(slug):
+        return redirect(reverse(page, kwargs={"slug": new, **rest}))
+    raise Http404("Nobody has this address.")
+
+
+@require_safe
+def embed(request: HttpRequest, slug: str) -> HttpResponse:
+    """The list of services for a frame on a site that the owner named. Its links open a new tab:
+    in a frame of another site nobody can pay, nor should."""
+    expert = Expert.objects.selling().filter(slug=slug).first()
+    if not settings.EMBED_FROM:
+        raise Http404("This site has no frames.")
+    if expert is None:
+        return _moved(slug, "embed")
+    response = render(request, "buying/embed.html", _shop(request, expert))
+    response.xframe_options_exempt = True
+    policy = {**settings.SECURE_CSP, "frame-ancestors": ["'self'", *settings.EMBED_FROM]}
+    return with_policy(response, policy)
+
+
+@require_safe
+def photo(request: HttpRequest, name: str, size: str) -> HttpResponse:
+    """A photo that was drawn by us. Its name changes with the photo, so browsers may keep it."""
+    data = photos.read(name, size)
+    if data is None:
+        raise Http404("There is no such photo.")
+    headers = {
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Content-Disposition": "inline",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+    }
+    return HttpResponse(data, content_type="image/jpeg", headers=headers)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -58,7 +117,9 @@ def buy(request: HttpRequest, slug: str, service_id: int) -> HttpResponse:
     """The calendar; sent, it keeps the time and leads on to paying for it."""
     service = Service.objects.for_sale().at_address(slug, service_id).first()
     if service is None:
-        raise Http404
+        return _moved(slug, "buy", service_id=service_id)
+    if service.expert.is_paused:
+        return redirect("shop", slug=slug)
     return sell(request, service)
 
 
@@ -70,9 +131,10 @@ def sell(request: HttpRequest, service: Service, earlier: Checkout | None = None
     choice = _choice(request, service, earlier)
     if request.method == "POST" and not is_unpayable:
         return _submitted(request, service, ways, choice, now)
-    form = BuyForm(ways=ways)
+    form = BuyForm(service=service, ways=ways)
     if earlier:
         form.initial.update(name=earlier.name, email=earlier.email, way=earlier.provider)
+        form.fill_in(earlier.answers)
     if is_unpayable:
         logger.error("service %s cannot be sold: no provider has keys, or takes it", service.pk)
         return _calendar(request, service, form, choice, now=now, status=503, problem=NOT_SOLD)
@@ -109,6 +171,7 @@ def _calendar(
         "slot_problem": slot_problem or next(iter(form.errors.get("slot", [])), ""),
         "is_guess": is_guess and not device_of(request) and "tz" not in request.GET,
         "is_free": service.price_minor == 0,
+        "rules": limits.before_buying(service.expert, is_free=service.price_minor == 0),
         **calendar_of(request, service, starts, choice, near=(service.expert.time_zone,), now=now),
     }
     template = part_of(request, "buying/service.html") if starts else "buying/none.html"
@@ -120,7 +183,7 @@ def _calendar(
 def _submitted(
     request: HttpRequest, service: Service, ways: list[Provider], choice: Choice, now: datetime
 ) -> HttpResponse:
-    form = BuyForm(request.POST, ways=ways)
+    form = BuyForm(request.POST, service=service, ways=ways)
     if not form.is_valid():
         return _calendar(request, service, form, choice, now=now, status=422)
     try:
@@ -158,7 +221,14 @@ def _started(form: BuyForm, service: Service, choice: Choice, *, now: datetime) 
     checkout = checkouts.start(
         service,
         starts_at=data["slot"],
-        buyer=Buyer(data["name"], data["email"], choice.zone, choice.clock),
+        buyer=Buyer(
+            data["name"],
+            data["email"],
+            choice.zone,
+            choice.clock,
+            answers=form.answers,
+            number=data.get("number", ""),
+        ),
         provider=form.provider,
         request_key=form.actor.request_key,
         now=now,
@@ -267,7 +337,7 @@ def again(request: HttpRequest, found: Checkout) -> HttpResponse:
     """The calendar with what was written and chosen before. It has the address of the purchase it
     goes on from, so that this stays without scripts and shows nobody else's name."""
     service = Service.objects.for_sale().filter(pk=found.service_id).first()
-    if service is None:
+    if service is None or found.expert.is_paused:
         return redirect("shop", slug=found.expert.slug)
     return sell(request, service, found)
 
@@ -297,6 +367,8 @@ def _wake(found: Checkout) -> None:
 
 urlpatterns: list[URLPattern] = [
     path("with/<slug:slug>/", shop, name="shop"),
+    path("with/<slug:slug>/embed/", embed, name="embed"),
+    path("photos/<slug:name>-<slug:size>.jpg", photo, name="photo"),
     path("with/<slug:slug>/<int:service_id>/", buy, name="buy"),
     path("checkout/<slug:key>/", checkout, name="checkout"),
     path("checkout/<slug:key>/pay/", pay, name="checkout_pay"),

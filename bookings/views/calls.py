@@ -17,7 +17,7 @@ from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
 from django_htmx.http import trigger_client_event
 
-from bookings import database_time, formats, lists
+from bookings import database_time, formats, lists, shop
 from bookings.access import ExpertRequest, expert_required, own_booking, quiet_when_signed_out
 from bookings.forms.fields import DayField, LineField
 from bookings.models import Expert
@@ -190,6 +190,7 @@ def _page(
         "announced": groups.announcement(
             count, search, has_more=bool(found.after), problems=problems
         ),
+        "first_steps": shop.first_steps(request.expert) if request.expert.is_new else None,
         **besides,
     }
     name = f"bookings/{template}.html"

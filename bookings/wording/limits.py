@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from bookings import formats
-from bookings.models import Booking
+from bookings.models import Booking, Expert
 from bookings.policy import Policy
 from bookings.wording.reader import Audience, Reader
 
@@ -59,6 +59,32 @@ def in_force(booking: Booking, reader: Reader) -> tuple[str, ...]:
     names = {"expert": booking.expert.first_name, "follower": booking.buyer.first_name}
     sentences = _FOLLOWER if is_follower else _EXPERT
     return tuple(sentence.format(**names, **spelled) for sentence in sentences)
+
+
+_BEFORE_BUYING = (
+    "If the call does not take place, tell us from {report_opens_after} after its start until "
+    "{report_window} after its end.",
+    "{expert} then has {no_show_window} to offer you a new time or to say that the call took "
+    "place. Without an answer you get everything back that you paid.",
+    "You have {offer_window} to pick a new time, and until then you can have your money back "
+    "instead.",
+    "If {expert} says that the call took place and you do not agree, tell us within "
+    "{contest_window}. Our team decides within {decide_window}.",
+)
+_BEFORE_BOOKING = (
+    "If the call does not take place, tell us from {report_opens_after} after its start until "
+    "{report_window} after its end.",
+    "{expert} then has {no_show_window} to offer you a new time.",
+    "You have {offer_window} to pick a new time.",
+)
+
+
+def before_buying(expert: Expert, *, is_free: bool) -> tuple[str, ...]:
+    """What a buyer is promised, by the limits that a booking of this moment is made under."""
+    policy = Policy.in_force()
+    spelled = {name: formats.duration(getattr(policy, name)) for name in _LIMITS}
+    sentences = _BEFORE_BOOKING if is_free else _BEFORE_BUYING
+    return tuple(sentence.format(expert=expert.first_name, **spelled) for sentence in sentences)
 
 
 # --- for the admin --------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from bookings.emails.letter import Facts, Letter, MailCase, Sentence
 from bookings.emails.registry import EXPERT, FOLLOWER, Email
 from bookings.intake import CHECKOUT
 from bookings.models import TimelineEvent
+from bookings.plain_text import one_line
 from bookings.states import FINAL, State
 
 
@@ -30,6 +31,11 @@ def _price(case: MailCase) -> Facts:
         return (("Price", "Free"),)
     by = f", {case.payment.method}" if case.payment and case.payment.method else ""
     return (("Paid", f"{case.price}{by}"),)
+
+
+def _answers(case: MailCase) -> Facts:
+    """What the buyer was asked and wrote."""
+    return tuple((question, one_line(answer)) for question, answer in case.booking.answers)
 
 
 def if_it_does_not_happen(case: MailCase) -> Sentence:
@@ -80,7 +86,7 @@ def booked_expert(case: MailCase) -> Letter:
         preheader="Calendar file attached.",
         heading=f"{who} booked your {case.title}",
         paragraphs=(f"{case.follower.name} booked your {case.title} on {case.call_at}.",),
-        facts=(*case.call_facts, *where(case), *_price(case)),
+        facts=(*case.call_facts, *where(case), *_price(case), *_answers(case)),
         closing=("A calendar file is attached.",),
     )
 

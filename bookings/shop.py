@@ -1,0 +1,158 @@
+"""What experts change about what they sell: their words and photo, their public address, services.
+
+A change is for bookings to come: what a booking was made with is kept on the booking.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+from django.urls import reverse
+from django.utils.text import slugify
+
+from bookings import photos
+from bookings.models import Expert, FormerAddress, Service
+
+MOST_SERVICES = 50
+LONGEST_TITLE = 120
+
+
+# --- the public address ---------------------------------------------------------------------------
+
+
+def public_url(expert: Expert) -> str:
+    return settings.SITE_URL + reverse("shop", kwargs={"slug": expert.slug})
+
+
+def is_address_free(slug: str, *, expert: Expert | None = None) -> bool:
+    """Whether nobody has this address or had it once; `expert` may have their own ones again."""
+    pk = expert.pk if expert else 0
+    is_used = Expert.objects.filter(slug=slug).exclude(pk=pk).exists()
+    return not is_used and not FormerAddress.objects.filter(slug=slug).exclude(expert=pk).exists()
+
+
+def free_address(name: str) -> str:
+    """The last part of a public address made of a name: maya-fernandes or maya-fernandes-2."""
+    base = slugify(name)[:40] or "expert"
+    numbers = (f"{base}-{number}" for number in range(2, 1000))
+    return next(slug for slug in (base, *numbers) if is_address_free(slug))
+
+
+def change_address(expert: Expert, slug: str) -> None:
+    """The address before keeps leading to the expert. IntegrityError when another has this one."""
+    with transaction.atomic():
+        locked = Expert.objects.select_for_update(no_key=True).get(pk=expert.pk)
+        if locked.slug != slug:
+            FormerAddress.objects.filter(expert=expert, slug=slug).delete()
+            FormerAddress.objects.create(expert=expert, slug=locked.slug)
+            Expert.objects.filter(pk=expert.pk).update(slug=slug)
+    expert.slug = slug
+
+
+def moved_to(slug: str) -> str:
+    """The address that `slug` was changed to; empty when it never was anybody's."""
+    former = FormerAddress.objects.filter(slug=slug, expert__user__is_active=True)
+    return former.values_list("expert__slug", flat=True).first() or ""
+
+
+# --- photo and pause ------------------------------------------------------------------------------
+
+
+def replace_photo(expert: Expert, name: str) -> None:
+    """Show another photo, or none. The files of the one before are deleted."""
+    with transaction.atomic():
+        before = Expert.objects.select_for_update(no_key=True).get(pk=expert.pk).photo
+        Expert.objects.filter(pk=expert.pk).update(photo=name)
+        if before and before != name:
+            transaction.on_commit(lambda: photos.forget(before))
+    expert.photo = name
+
+
+def pause(expert: Expert, *, is_paused: bool) -> None:
+    """New bookings stop or begin again; calls that are booked take place."""
+    Expert.objects.filter(pk=expert.pk).update(is_paused=is_paused)
+    expert.is_paused = is_paused
+
+
+# --- services -------------------------------------------------------------------------------------
+
+
+def move(service: Service, *, by: int) -> None:
+    """One place up (-1) or down (1) in the expert's own order."""
+    with transaction.atomic():
+        Expert.objects.select_for_update(no_key=True).get(pk=service.expert_id)
+        others = list(Service.objects.of_expert(service.expert).in_order())
+        here = others.index(service)
+        there = min(max(here + by, 0), len(others) - 1)
+        others.insert(there, others.pop(here))
+        for position, other in enumerate(others, 1):
+            if other.position != position:
+                Service.objects.filter(pk=other.pk).update(position=position)
+
+
+def last_position(expert: Expert) -> int:
+    """Where a new service goes: behind the others, once the expert has put them in an order."""
+    last = Service.objects.of_expert(expert).aggregate(last=Max("position"))["last"] or 0
+    return last + 1 if last else 0
+
+
+def duplicate(service: Service) -> Service:
+    """The same again, hidden, with a title of its own."""
+    titles = set(Service.objects.of_expert(service.expert).values_list("title", flat=True))
+    endings = (" (copy)", *(f" (copy {number})" for number in range(2, MOST_SERVICES + 2)))
+    named = (service.title[: LONGEST_TITLE - len(ending)] + ending for ending in endings)
+    columns = {
+        field.attname: getattr(service, field.attname)
+        for field in Service._meta.concrete_fields
+        if not field.primary_key
+    }
+    columns |= {
+        "title": next(title for title in named if title not in titles),
+        "is_active": False,
+        "position": last_position(service.expert),
+    }
+    return Service.objects.create(**columns)
+
+
+# --- the first steps ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something a new expert does; `page` is the name of the page where."""
+
+    text: str
+    page: str
+    is_done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSteps:
+    steps: tuple[Step, ...]
+    is_ready: bool
+    """All but the last one are done, which nobody can see."""
+
+
+def first_steps(expert: Expert) -> FirstSteps:
+    """What is left until somebody can book a call, and then the page to share."""
+    services = list(Service.objects.for_sale().of_expert(expert)[:1])
+    is_described = bool(expert.headline or expert.about or expert.photo)
+    steps = (
+        Step("Introduce yourself with a photo and a few words", "profile", is_described),
+        Step("Check the hours in which you can be booked", "availability", _has_hours(expert)),
+        Step("Add the first call that you sell", "services", bool(services)),
+    )
+    is_ready = all(step.is_done for step in steps)
+    return FirstSteps((*steps, Step("Share the address of your page", "share", False)), is_ready)
+
+
+def _has_hours(expert: Expert) -> bool:
+    return expert.weekly_hours.exists() or expert.date_overrides.exists()
+
+
+def end_first_steps(expert: Expert) -> None:
+    Expert.objects.filter(pk=expert.pk).update(is_new=False)
+    expert.is_new = False

@@ -1,0 +1,450 @@
+"""What experts change about their public page, and what buyers read and answer there."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import IntegrityError
+from django.test import Client
+from django.urls import reverse
+
+from bookings import photos, shop
+from bookings.models import Booking, Checkout, Expert, FormerAddress, OutboxEmail, Service
+from tests import pictures
+from tests.builders import make_expert, make_service
+from tests.shoppers import bought, buy_form
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _storage(settings: Any, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path
+
+
+def profile(**changes: Any) -> dict[str, Any]:
+    form = {"name": "Maya Fernandes", "headline": "Designer", "about": "Hello.", "slug": "maya"}
+    return {**form, **changes}
+
+
+def page_of(expert: Expert, client: Client | None = None) -> str:
+    response = (client or Client()).get(reverse("shop", kwargs={"slug": expert.slug}))
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+# --- the profile ----------------------------------------------------------------------------------
+
+
+def test_an_expert_presents_themselves(desk: Client, maya: Expert) -> None:
+    about = "First line.\nhttps://example.org/maya\n\n<b>Not bold</b>"
+    response = desk.post("/account/profile/", profile(about=about), follow=True)
+    assert "Your public page is saved." in response.content.decode()
+    maya.refresh_from_db()
+    page = page_of(maya)
+    assert "<p>First line.<br>https://example.org/maya</p>" in page
+    assert 'href="https://example.org' not in page
+    assert "&lt;b&gt;Not bold&lt;/b&gt;" in page
+    assert '<p class="host__headline">Designer</p>' in page
+    assert page.count("<h1") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"name": ""}, "Write your name."),
+        ({"name": "Maya https://evil.example/win"}, "Write a name without a web address"),
+        ({"name": "Maya Www.evil.example"}, "Write a name without a web address"),
+        ({"headline": "x" * 121}, "at most 120"),
+        ({"about": "x" * 2001}, "at most 2000"),
+        ({"slug": ""}, "Write the address of your page."),
+        ({"slug": "maya fernandes"}, "Use letters from a to z"),
+        ({"slug": "../admin"}, "Use letters from a to z"),
+        ({"slug": "x" * 51}, "at most 50"),
+        ({"slug": "lukas"}, "Somebody else has this address."),
+        ({"slug": "LUKAS"}, "Somebody else has this address."),
+        ({"slug": "lukas-before"}, "Somebody else has this address."),
+    ],
+)
+def test_what_cannot_be_is_said_and_nothing_is_saved(
+    desk: Client, maya: Expert, change: dict[str, str], sentence: str
+) -> None:
+    lukas = make_expert("Lukas Weber", slug="lukas-before")
+    shop.change_address(lukas, "lukas")
+    before = Expert.objects.filter(pk=maya.pk).values().get()
+    response = desk.post("/account/profile/", profile(**change))
+    assert response.status_code == 422
+    assert sentence in response.content.decode()
+    assert Expert.objects.filter(pk=maya.pk).values().get() == before
+
+
+def test_a_name_keeps_no_hidden_signs_and_stays_one_line(desk: Client, maya: Expert) -> None:
+    desk.post("/account/profile/", profile(name="Maya\r\nBcc: nobody \u202e\u200bF\x00."))
+    maya.refresh_from_db()
+    assert maya.name == "Maya Bcc: nobody F."
+
+
+def test_a_preview_saves_nothing(desk: Client, maya: Expert) -> None:
+    page = desk.post("/account/profile/preview/", profile(headline="<i>New</i>")).content.decode()
+    assert "&lt;i&gt;New&lt;/i&gt;" in page
+    assert "<h1" not in page
+    maya.refresh_from_db()
+    assert maya.headline == ""
+
+
+def test_addresses_that_were_public_keep_leading_to_the_expert(
+    desk: Client, maya: Expert, client: Client
+) -> None:
+    service = make_service(maya, price_minor=0)
+    first = maya.slug
+    for slug in ("maya-two", "maya-three", first, "maya-four"):
+        desk.post("/account/profile/", profile(slug=slug))
+    for slug in (first, "maya-two", "maya-three"):
+        assert client.get(f"/with/{slug}/").url == "/with/maya-four/"
+        assert client.get(f"/with/{slug}/{service.pk}/").url == f"/with/maya-four/{service.pk}/"
+    assert client.get("/with/maya-four/").status_code == 200
+    assert client.get("/with/maya-five/").status_code == 404
+    assert FormerAddress.objects.count() == 3
+    with pytest.raises(IntegrityError):
+        shop.change_address(make_expert("Lukas Weber"), "maya-four")
+
+
+def test_an_address_of_somebody_who_cannot_sign_in_leads_nowhere(
+    maya: Expert, client: Client
+) -> None:
+    first = maya.slug
+    shop.change_address(maya, "maya-two")
+    maya.user.is_active = False
+    maya.user.save()
+    assert client.get(f"/with/{first}/").status_code == 404
+
+
+def test_a_new_address_is_nobodys_earlier_one() -> None:
+    shop.change_address(make_expert("Ana", slug="ana-lopez"), "ana")
+    assert shop.free_address("Ana López") == "ana-lopez-2"
+
+
+# --- photos: see test_photos for files that are none ----------------------------------------------
+
+
+def sent(data: bytes, name: str = "me.jpg") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, data, content_type="image/jpeg")
+
+
+def test_a_photo_is_shown_replaced_and_removed(
+    desk: Client, maya: Expert, tmp_path: Path, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        desk.post("/account/profile/", profile(new_photo=sent(pictures.jpeg())))
+    maya.refresh_from_db()
+    first = maya.photo
+    address = reverse("photo", kwargs={"name": first, "size": "small"})
+    assert f'src="{address}"' in page_of(maya)
+    answer = Client().get(address)
+    assert answer.content.startswith(b"\xff\xd8")
+    assert answer["Content-Type"] == "image/jpeg"
+    assert answer["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert "immutable" in answer["Cache-Control"]
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert len(list((tmp_path / "photos").iterdir())) == 2
+
+    with django_capture_on_commit_callbacks(execute=True):
+        desk.post("/account/profile/", profile(new_photo=sent(pictures.png(), "me.png")))
+    maya.refresh_from_db()
+    assert maya.photo not in ("", first)
+    assert Client().get(address).status_code == 404
+    assert len(list((tmp_path / "photos").iterdir())) == 2
+
+    with django_capture_on_commit_callbacks(execute=True):
+        desk.post("/account/profile/", profile(removes_photo="on"))
+    maya.refresh_from_db()
+    assert maya.photo == ""
+    assert list((tmp_path / "photos").iterdir()) == []
+
+
+def test_a_photo_of_a_form_that_was_refused_is_not_kept(
+    desk: Client, maya: Expert, tmp_path: Path
+) -> None:
+    form = profile(name="", new_photo=sent(pictures.jpeg()))
+    assert desk.post("/account/profile/", form).status_code == 422
+    assert list(tmp_path.rglob("*.jpg")) == []
+
+
+@pytest.mark.parametrize("name", ["x" * 22, "..%2f..%2fsecret_key"])
+def test_there_is_no_photo_of_another_name(client: Client, name: str) -> None:
+    assert client.get(f"/photos/{name}-small.jpg").status_code == 404
+
+
+# --- services -------------------------------------------------------------------------------------
+
+
+def order(expert: Expert) -> list[str]:
+    return list(Service.objects.of_expert(expert).in_order().values_list("title", flat=True))
+
+
+def test_services_stand_in_the_order_of_the_expert(desk: Client, maya: Expert) -> None:
+    a, b, c = (make_service(maya, title=title, duration_minutes=30) for title in "ABC")
+    desk.post(f"/account/services/{c.pk}/up/")
+    assert order(maya) == ["A", "C", "B"]
+    desk.post(f"/account/services/{a.pk}/down/")
+    desk.post(f"/account/services/{b.pk}/down/")
+    desk.post(f"/account/services/{c.pk}/up/")
+    assert order(maya) == ["C", "A", "B"]
+    page = page_of(maya)
+    assert [page.index(f">{title}</a>") for title in "CAB"] == sorted(
+        page.index(f">{title}</a>") for title in "CAB"
+    )
+    add = {"title": "Z", "duration_minutes": "5", "price": "0", "currency": "EUR",
+           "place_kind": "room", "is_active": "on"}  # fmt: skip
+    desk.post("/account/services/add/", add)
+    assert order(maya) == ["C", "A", "B", "Z"]
+
+
+def test_a_copy_is_hidden_and_has_a_title_of_its_own(desk: Client, maya: Expert) -> None:
+    service = make_service(maya, title="x" * 120, place="https://meet.example.com/maya",
+                           questions=[{"text": "Why?", "is_required": True}])  # fmt: skip
+    for _ in range(2):
+        assert desk.post(f"/account/services/{service.pk}/duplicate/").status_code == 302
+    copies = list(Service.objects.exclude(pk=service.pk).order_by("pk"))
+    assert [copy.title[-9:] for copy in copies] == ["xx (copy)", " (copy 2)"]
+    for copy in copies:
+        assert not copy.is_active
+        assert (copy.price_minor, copy.place, copy.questions) == (
+            service.price_minor, service.place, service.questions,
+        )  # fmt: skip
+
+
+def test_buttons_hide_and_show(desk: Client, maya: Expert) -> None:
+    service = make_service(maya, price_minor=0)
+    desk.post(f"/account/services/{service.pk}/hide/")
+    assert not Service.objects.get().is_active
+    desk.post(f"/account/services/{service.pk}/show/")
+    assert Service.objects.get().is_active
+    Service.objects.update(is_active=False, place_kind="address", place="")
+    response = desk.post(f"/account/services/{service.pk}/show/", follow=True)
+    assert "Write the link or the address at which you meet." in response.content.decode()
+    assert not Service.objects.get().is_active
+
+
+def test_nobody_presses_the_buttons_of_others(desk: Client, maya: Expert) -> None:
+    other = make_service(make_expert("Lukas Weber"))
+    before = Service.objects.filter(pk=other.pk).values().get()
+    for change in ("up", "down", "hide", "show", "duplicate"):
+        assert desk.post(f"/account/services/{other.pk}/{change}/").status_code == 404
+    assert Service.objects.filter(pk=other.pk).values().get() == before
+    assert Service.objects.count() == 1
+
+
+def test_without_a_place_nothing_is_sold(maya: Expert, client: Client) -> None:
+    service = make_service(maya, place_kind="address", place="")
+    assert client.get(f"/with/{maya.slug}/{service.pk}/").status_code == 404
+    assert "Nothing to book" in page_of(maya)
+
+
+def test_a_preview_shows_what_is_typed(desk: Client, maya: Expert) -> None:
+    form = {"title": "<b>Review</b>", "duration_minutes": "45", "price": "25", "currency": "EUR",
+            "place_kind": "room", "question_0": "Why?"}  # fmt: skip
+    page = desk.post("/account/services/preview/", form).content.decode()
+    for text in ("&lt;b&gt;Review&lt;/b&gt;", "45 min", "€25", "Why?"):
+        assert text in page
+    half = desk.post("/account/services/preview/", {"title": "Review"}).content.decode()
+    assert "Write a title, a length and a price" in half
+    assert not Service.objects.exists()
+
+
+def test_a_pause_stops_new_bookings_only(desk: Client, maya: Expert, client: Client) -> None:
+    service = make_service(maya, price_minor=0)
+    form = buy_form(client, service)
+    desk.post("/account/services/pause/", {"pause": "yes"})
+    assert "takes no new bookings at the moment" in page_of(maya)
+    address = f"/with/{maya.slug}/{service.pk}/"
+    assert client.get(address).url == f"/with/{maya.slug}/"
+    assert client.post(address, form).status_code == 302
+    assert not Booking.objects.exists()
+    desk.post("/account/services/pause/", {"pause": "no"})
+    assert client.post(address, form).status_code == 302
+    assert Booking.objects.count() == 1
+
+
+# --- what buyers read and answer ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "said", "hidden", "kept"),
+    [
+        ("address", "https://meet.example.com/x", "Online. You get the link", "meet.example", "^https://meet.example.com/x$"),
+        ("address", "Café Eule, Berlin", "Café Eule, Berlin", "", "^Café Eule, Berlin$"),
+        ("room", "", "in a video room of its own", "jit.si", r"^https://meet\.jit\.si/topmate-[\w-]{22}$"),
+        ("call_expert", "+49 30 1", "You call Maya", "+49 30 1", r"^By phone: Maya answers at \+49 30 1$"),
+        ("call_buyer", "", "Maya calls you", "", r"^By phone: Maya calls \+91 22 123456$"),
+        ("write", "", "Maya writes to you where you meet.", "", "^$"),
+    ],
+)  # fmt: skip
+def test_a_buyer_knows_where_before_they_pay_and_a_booking_keeps_it(
+    maya: Expert, client: Client, kind: str, place: str, said: str, hidden: str, kept: str
+) -> None:
+    service = make_service(maya, price_minor=0, place_kind=kind, place=place)
+    page = client.get(f"/with/{maya.slug}/{service.pk}/").content.decode()
+    assert said in page
+    assert not hidden or hidden not in page
+    number = {"number": "+91 22 123456"} if kind == "call_buyer" else {}
+    bought(client, service, **number)
+    booking = Booking.objects.get()
+    assert re.fullmatch(kept, booking.place)
+
+
+def test_each_call_has_a_room_of_its_own(maya: Expert, client: Client) -> None:
+    service = make_service(maya, price_minor=0, place_kind="room")
+    for number in range(2):
+        bought(client, service, email=f"buyer{number}@example.org")
+    assert len(set(Booking.objects.values_list("place", flat=True))) == 2
+
+
+QUESTIONS = [
+    {"text": "What is it about?", "is_required": True},
+    {"text": "Anything else?", "is_required": False},
+]
+
+
+def test_answers_stand_on_the_booking_page_and_in_the_experts_mail(
+    desk: Client, maya: Expert, client: Client, mail_bodies: Any
+) -> None:
+    service = make_service(maya, price_minor=0, questions=QUESTIONS)
+    bought(client, service, answer_0="My <b>portfolio</b>\nand its order")
+    booking = Booking.objects.get()
+    assert booking.answers == [["What is it about?", "My <b>portfolio</b>\nand its order"]]
+    page = desk.get(f"/bookings/{booking.code}/").content.decode()
+    assert "What is it about?" in page
+    assert "My &lt;b&gt;portfolio&lt;/b&gt;" in page
+    assert "Anything else?" not in page
+    bodies = mail_bodies()
+    assert "My <b>portfolio</b> and its order" in bodies["booked_expert"]
+    assert "portfolio" not in bodies["booked"]
+    Service.objects.update(questions=[])
+    assert Booking.objects.get().answers == booking.answers
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"answer_0": ""}, "Answer “What is it about?”."),
+        ({"answer_0": " \n"}, "Answer “What is it about?”."),
+        ({"answer_1": "x" * 1001}, "at most 1000"),
+        ({"number": ""}, "Write the telephone number at which you are called."),
+        ({"number": "call me"}, "Write a telephone number such as"),
+        ({"number": "+4"}, "Write a telephone number such as"),
+        ({"number": "+49 30 <script>"}, "Write a telephone number such as"),
+    ],
+)
+def test_an_answer_that_is_missing_or_wrong_is_said(
+    maya: Expert, client: Client, change: dict[str, str], sentence: str
+) -> None:
+    service = make_service(maya, place_kind="call_buyer", questions=QUESTIONS)
+    form = {**buy_form(client, service), "answer_0": "Hello", "answer_1": "", "number": "+49301234"}
+    response = client.post(f"/with/{maya.slug}/{service.pk}/", {**form, **change})
+    assert response.status_code == 422
+    assert sentence in response.content.decode()
+    assert not Checkout.objects.exists()
+
+
+def test_another_answer_is_another_purchase(maya: Expert, client: Client) -> None:
+    service = make_service(maya, questions=QUESTIONS)
+    address = f"/with/{maya.slug}/{service.pk}/"
+    form = {**buy_form(client, service), "answer_0": "First"}
+    first = client.post(address, form).url
+    assert client.post(address, form).url == first
+    second = client.post(address, {**form, "answer_0": "Second"}).url
+    assert second != first
+    states = dict(Checkout.objects.values_list("answers", "state").order_by("pk")) if False else {
+        row.answers[0][1]: row.state for row in Checkout.objects.all()
+    }
+    assert states == {"First": "expired", "Second": "open"}
+    again = client.post(f"{second}leave/", {"same": "yes"}, follow=True).content.decode()
+    assert "Second</textarea>" in again
+
+
+# --- a page worth sharing -------------------------------------------------------------------------
+
+
+def test_a_link_to_the_page_has_a_picture_and_a_description(
+    desk: Client, maya: Expert, settings: Any
+) -> None:
+    form = profile(name='Maya "M" <F>', new_photo=sent(pictures.jpeg()))
+    desk.post("/account/profile/", form)
+    make_service(maya, title="</script><script>alert(1)</script>", price_minor=240000)
+    maya.refresh_from_db()
+    page = page_of(maya)
+    assert f'<link rel="canonical" href="{settings.SITE_URL}/with/maya/">' in page
+    picture = f"{settings.SITE_URL}/photos/{maya.photo}-large.jpg"
+    assert f'<meta property="og:image" content="{picture}">' in page
+    assert page.count("<script>alert") == 0
+    found = re.search(r'<script type="application/ld\+json">(.*?)</script>', page)
+    assert found is not None
+    data = json.loads(found[1])["mainEntity"]
+    assert (data["name"], data["image"]) == ('Maya "M" <F>', picture)
+    assert data["makesOffer"][0]["name"] == "</script><script>alert(1)</script>"
+    assert (data["makesOffer"][0]["price"], data["makesOffer"][0]["priceCurrency"]) == (
+        "2400.00", "INR",
+    )  # fmt: skip
+
+
+def test_the_address_can_be_copied_printed_and_put_on_another_site(
+    desk: Client, maya: Expert, settings: Any
+) -> None:
+    Expert.objects.update(name='Maya <b>"F"</b>')
+    page = desk.get("/account/share/").content.decode()
+    url = f"{settings.SITE_URL}/with/{maya.slug}/"
+    assert f'value="{url}"' in page
+    assert "<svg" in page
+    assert "Maya &amp;lt;b&amp;gt;" in page, "what is pasted elsewhere is escaped there as well"
+    assert "<iframe" not in page
+    code = desk.get("/account/share/qr.svg")
+    assert code["Content-Type"] == "image/svg+xml"
+
+
+def test_a_page_stands_in_frames_only_where_the_owner_says(
+    maya: Expert, client: Client, settings: Any, desk: Client
+) -> None:
+    make_service(maya, title="Review")
+    address = f"/with/{maya.slug}/embed/"
+    settings.EMBED_FROM = []
+    assert client.get(address).status_code == 404
+    settings.EMBED_FROM = ["https://maya.example"]
+    answer = client.get(address)
+    assert "frame-ancestors 'self' https://maya.example" in answer["Content-Security-Policy"]
+    assert "X-Frame-Options" not in answer
+    assert 'target="_blank" rel="noopener">Review' in answer.content.decode()
+    assert "&lt;iframe" in desk.get("/account/share/").content.decode()
+    plain = client.get(f"/with/{maya.slug}/")
+    assert plain["X-Frame-Options"] == "DENY"
+    assert "frame-ancestors 'none'" in plain["Content-Security-Policy"]
+
+
+# --- the first steps ------------------------------------------------------------------------------
+
+
+def test_a_new_expert_is_led_through_the_first_steps(desk: Client, maya: Expert) -> None:
+    assert "Your first steps" not in desk.get("/need-action/").content.decode()
+    Expert.objects.update(is_new=True)
+    page = desk.get("/need-action/").content.decode()
+    assert "Your first steps" in page
+    assert "Hide these steps" not in page
+    for address in ("/account/profile/", "/account/availability/", "/account/services/"):
+        assert f'<a href="{address}"' in page
+    make_service(maya)
+    desk.post("/account/profile/", profile())
+    page = desk.get("/upcoming/").content.decode()
+    assert "Your page is ready to share" in page
+    desk.post("/account/first-steps/")
+    assert "ready to share" not in desk.get("/upcoming/").content.decode()
+
+
+def test_no_outbox_row_is_written_by_editing(desk: Client, maya: Expert) -> None:
+    desk.post("/account/profile/", profile())
+    assert not OutboxEmail.objects.exists()
+    assert photos.read("x", "small") is None
