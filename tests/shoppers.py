@@ -82,11 +82,21 @@ def buy(
 def send_form(
     client: Client, service: Service, *, starts_at: datetime | None = None, **changes: Any
 ) -> Any:
-    url = f"/with/{service.expert.slug}/{service.pk}/"
-    page = client.get(url).content.decode()
+    return client.post(address_of(service), form_of(client, service, starts_at, **changes))
+
+
+def address_of(service: Service) -> str:
+    return f"/with/{service.expert.slug}/{service.pk}/"
+
+
+def form_of(
+    client: Client, service: Service, starts_at: datetime | None = None, **changes: Any
+) -> dict[str, Any]:
+    """The fields of the calendar's form, filled in."""
+    page = client.get(address_of(service)).content.decode()
     key = re.search(r'name="request_key" value="([^"]+)"', page)
     at = starts_at or free_of(service, now=timezone.now())[3]
-    fields = {
+    return {
         "slot": f"{at:%Y-%m-%dT%H:%MZ}",
         "tz": "Europe/Berlin",
         "clock": "24",
@@ -95,7 +105,6 @@ def send_form(
         "request_key": key[1] if key else "",
         **changes,
     }
-    return client.post(url, fields)
 
 
 def pay_there(provider: Provider, checkout: Checkout, client: Client) -> str:

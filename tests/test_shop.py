@@ -17,7 +17,8 @@ from bookings import photos, shop
 from bookings.models import Booking, Checkout, Expert, FormerAddress, OutboxEmail, Service
 from tests import pictures
 from tests.builders import make_expert, make_service
-from tests.shoppers import bought, buy_form
+from tests.outbox_rows import rendered
+from tests.shoppers import address_of, buy, form_of
 
 pytestmark = pytest.mark.django_db
 
@@ -259,7 +260,7 @@ def test_a_preview_shows_what_is_typed(desk: Client, maya: Expert) -> None:
 
 def test_a_pause_stops_new_bookings_only(desk: Client, maya: Expert, client: Client) -> None:
     service = make_service(maya, price_minor=0)
-    form = buy_form(client, service)
+    form = form_of(client, service)
     desk.post("/account/services/pause/", {"pause": "yes"})
     assert "takes no new bookings at the moment" in page_of(maya)
     address = f"/with/{maya.slug}/{service.pk}/"
@@ -293,7 +294,7 @@ def test_a_buyer_knows_where_before_they_pay_and_a_booking_keeps_it(
     assert said in page
     assert not hidden or hidden not in page
     number = {"number": "+91 22 123456"} if kind == "call_buyer" else {}
-    bought(client, service, **number)
+    buy(client, service, **number)
     booking = Booking.objects.get()
     assert re.fullmatch(kept, booking.place)
 
@@ -301,7 +302,7 @@ def test_a_buyer_knows_where_before_they_pay_and_a_booking_keeps_it(
 def test_each_call_has_a_room_of_its_own(maya: Expert, client: Client) -> None:
     service = make_service(maya, price_minor=0, place_kind="room")
     for number in range(2):
-        bought(client, service, email=f"buyer{number}@example.org")
+        buy(client, service, email=f"buyer{number}@example.org")
     assert len(set(Booking.objects.values_list("place", flat=True))) == 2
 
 
@@ -312,19 +313,20 @@ QUESTIONS = [
 
 
 def test_answers_stand_on_the_booking_page_and_in_the_experts_mail(
-    desk: Client, maya: Expert, client: Client, mail_bodies: Any
+    desk: Client, maya: Expert, client: Client
 ) -> None:
     service = make_service(maya, price_minor=0, questions=QUESTIONS)
-    bought(client, service, answer_0="My <b>portfolio</b>\nand its order")
+    buy(client, service, answer_0="My <b>portfolio</b>\nand its order")
     booking = Booking.objects.get()
     assert booking.answers == [["What is it about?", "My <b>portfolio</b>\nand its order"]]
     page = desk.get(f"/bookings/{booking.code}/").content.decode()
     assert "What is it about?" in page
     assert "My &lt;b&gt;portfolio&lt;/b&gt;" in page
     assert "Anything else?" not in page
-    bodies = mail_bodies()
-    assert "My <b>portfolio</b> and its order" in bodies["booked_expert"]
-    assert "portfolio" not in bodies["booked"]
+    event = booking.events.get(verb="booked")
+    for kind, is_told in (("booked_expert", True), ("booked", False)):
+        text = rendered(kind, booking, now=booking.created_at, event=event).text
+        assert ("My <b>portfolio</b> and its order" in text) == is_told
     Service.objects.update(questions=[])
     assert Booking.objects.get().answers == booking.answers
 
@@ -345,7 +347,7 @@ def test_an_answer_that_is_missing_or_wrong_is_said(
     maya: Expert, client: Client, change: dict[str, str], sentence: str
 ) -> None:
     service = make_service(maya, place_kind="call_buyer", questions=QUESTIONS)
-    form = {**buy_form(client, service), "answer_0": "Hello", "answer_1": "", "number": "+49301234"}
+    form = {**form_of(client, service), "answer_0": "Hello", "answer_1": "", "number": "+49301234"}
     response = client.post(f"/with/{maya.slug}/{service.pk}/", {**form, **change})
     assert response.status_code == 422
     assert sentence in response.content.decode()
@@ -354,15 +356,13 @@ def test_an_answer_that_is_missing_or_wrong_is_said(
 
 def test_another_answer_is_another_purchase(maya: Expert, client: Client) -> None:
     service = make_service(maya, questions=QUESTIONS)
-    address = f"/with/{maya.slug}/{service.pk}/"
-    form = {**buy_form(client, service), "answer_0": "First"}
+    address = address_of(service)
+    form = {**form_of(client, service), "answer_0": "First"}
     first = client.post(address, form).url
     assert client.post(address, form).url == first
     second = client.post(address, {**form, "answer_0": "Second"}).url
     assert second != first
-    states = dict(Checkout.objects.values_list("answers", "state").order_by("pk")) if False else {
-        row.answers[0][1]: row.state for row in Checkout.objects.all()
-    }
+    states = {row.answers[0][1]: row.state for row in Checkout.objects.all()}
     assert states == {"First": "expired", "Second": "open"}
     again = client.post(f"{second}leave/", {"same": "yes"}, follow=True).content.decode()
     assert "Second</textarea>" in again
