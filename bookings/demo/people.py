@@ -48,6 +48,29 @@ FOLLOWERS = {
     "Hannah Cole": ("Pacific/Auckland", "12"),
 }
 
+ABOUT = {
+    MAYA: (
+        "Product designer, twelve years in banking and health",
+        "I help designers show what they can do: in a portfolio, in an interview, in a talk about "
+        "money.\n\nBring your work as it is. We look at it together, and you leave with a list of "
+        "what to change first.",
+    ),
+    LUKAS: (
+        "Software architect in Berlin",
+        "I look at systems that have grown for a while, and say what I would leave alone.",
+    ),
+}
+DESCRIPTIONS = {
+    "Portfolio review": "We go through three of your projects. You get notes on each of them.",
+    "Career chat": "Where you are, where you want to be, and one next step.",
+    "Mock interview": "An interview as it happens, then half an hour of feedback.",
+    "Architecture review": "You show me the system; I ask, and you get my notes on one page.",
+}
+QUESTIONS = {
+    "Portfolio review": [{"text": "Where can I see your work?", "is_required": True}],
+    "Architecture review": [{"text": "What worries you most?", "is_required": False}],
+}
+
 # title: minutes, price in minor units, currency
 MAYAS_SERVICES = {
     "Portfolio review": (30, 240_000, "INR"),
@@ -146,6 +169,8 @@ def _expert(email: str, name: str, zone: str, *, clock: str, buffer_minutes: int
             "time_zone": zone,
             "clock": clock,
             "buffer_minutes": buffer_minutes,
+            "headline": ABOUT[email][0],
+            "about": ABOUT[email][1],
         },
     )
     return expert
@@ -173,6 +198,8 @@ def sells(
                 "duration_minutes": minutes,
                 "price_minor": price_minor,
                 "currency": currency,
+                "description": DESCRIPTIONS.get(title, ""),
+                "questions": QUESTIONS.get(title, []),
                 "place_kind": PlaceKind.ADDRESS,
                 "place": f"https://meet.demo.example/{expert.slug}",
             },

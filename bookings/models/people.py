@@ -93,6 +93,12 @@ class ExpertQuerySet(AddressedQuerySet["Expert"]):
         """Those whose public page is open: they can sign in and look after a booking."""
         return self.filter(user__is_active=True)
 
+    def to_book(self) -> ExpertQuerySet:
+        """Those of whom somebody could book a call: they sell one, and have not paused."""
+        on_sale = Service.objects.for_sale().filter(expert=models.OuterRef("pk"))
+        found = self.selling().filter(models.Exists(on_sale.order_by()), is_paused=False)
+        return found.order_by("pk")
+
 
 class Expert(models.Model):
     """Sells paid 1:1 calls."""

@@ -56,9 +56,10 @@ def shop(request: HttpRequest, slug: str) -> HttpResponse:
 def _shop(request: HttpRequest, expert: Expert) -> dict[str, Any]:
     now = database_time.now()
     services = list(Service.objects.for_sale().of_expert(expert))
-    zone = device_of(request) or expert.time_zone
+    device = device_of(request)
+    choice = choice_of(request, (device, expert.time_zone), clock="")
     lengths = set() if expert.is_paused else {service.duration_minutes for service in services}
-    reader = Reader(zone, expert.clock, now)
+    reader = Reader(choice.zone, choice.clock, now)
     free = {
         length: reader.moment(start)
         for length, start in slots.next_free(expert, lengths, now=now).items()
@@ -69,10 +70,17 @@ def _shop(request: HttpRequest, expert: Expert) -> dict[str, Any]:
         "host": buying.host(expert),
         "services": offered,
         "is_paused": expert.is_paused,
-        "zone_place": formats.zone_place(zone),
+        "zone_note": _zone_note(expert, choice.zone, is_of_device=choice.zone == device),
         "is_free": is_free,
         "data": buying.for_search_engines(expert, services),
     }
+
+
+def _zone_note(expert: Expert, zone: str, *, is_of_device: bool) -> str:
+    place = formats.zone_place(zone)
+    if is_of_device:
+        return f"Times are in your time zone, {place}."
+    return f"Times are in the time zone of {expert.first_name}, {place}."
 
 
 def _moved(slug: str, page: str, **rest: Any) -> HttpResponse:

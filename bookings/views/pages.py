@@ -9,9 +9,10 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.db import Error as DatabaseError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.templatetags.static import static
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST, require_safe
 
@@ -27,6 +28,7 @@ from bookings.addresses import mailto
 from bookings.forms.fields import ParagraphsField, Styled
 from bookings.models import Expert, HelpFeedback, User
 from bookings.policy import Policy
+from bookings.presenters import buying
 from bookings.wording.limits import BANK_DAYS, figures
 
 logger = logging.getLogger(__name__)
@@ -57,8 +59,39 @@ def landing(request: HttpRequest) -> HttpResponse:
         "demo_sign_ins": printed_passwords.of_this_site(),
         "policy": figures(Policy.in_force()),
         "is_unclaimed": _is_unclaimed(),
+        "experts": _listed(),
     }
     return render(request, "pages/landing.html", context)
+
+
+LISTED_AT_ONCE = 24
+
+
+def _listed(after: int = 0) -> list[dict[str, Any]]:
+    """Experts who can be booked, where the owner lists them and there is a choice. The front page
+    is there without the database."""
+    if not settings.HAS_DIRECTORY:
+        return []
+    try:
+        experts = list(Expert.objects.to_book().filter(pk__gt=after)[: LISTED_AT_ONCE + 1])
+    except DatabaseError:
+        return []
+    has_choice = after or len(experts) > 1
+    return [{"pk": one.pk, **buying.host(one)} for one in experts] if has_choice else []
+
+
+@require_safe
+def experts(request: HttpRequest) -> HttpResponse:
+    """All of them, a page at a time."""
+    after = request.GET.get("after", "")
+    is_place = after.isascii() and after.isdecimal() and len(after) < 19
+    found = _listed(int(after) if is_place else 0)
+    if not found and not is_place:
+        raise Http404("This site lists no experts.")
+    shown = found[:LISTED_AT_ONCE]
+    next_page = f"?after={shown[-1]['pk']}" if len(found) > len(shown) else ""
+    context = {"experts": shown, "next_page": next_page}
+    return render(request, "pages/experts.html", context)
 
 
 def _is_unclaimed() -> bool:
@@ -191,6 +224,40 @@ def keys(request: ExpertRequest) -> HttpResponse:
     return render(request, "_keys.html")
 
 
+# --- for machines that read the site --------------------------------------------------------------
+
+NOT_FOR_ROBOTS = ("admin", "account", "bookings", "checkout", "setup", "sign-in", "password")
+MOST_IN_A_SITEMAP = 50_000
+
+
+@require_safe
+def robots(request: HttpRequest) -> HttpResponse:
+    lines = [
+        "User-agent: *",
+        *(f"Disallow: /{folder}/" for folder in NOT_FOR_ROBOTS),
+        f"Sitemap: {settings.SITE_URL}{reverse('sitemap')}",
+    ]
+    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain")
+
+
+@require_safe
+def sitemap(request: HttpRequest) -> HttpResponse:
+    """The public pages, and no others: the front page, the help, experts who can be booked."""
+    paths = [reverse("home"), *(reverse(name) for name in ARTICLES)]
+    if settings.HAS_DIRECTORY:
+        slugs = Expert.objects.to_book().values_list("slug", flat=True)
+        room = MOST_IN_A_SITEMAP - len(paths)
+        paths += [reverse("shop", kwargs={"slug": slug}) for slug in slugs[:room]]
+    text = render_to_string("pages/sitemap.xml", {"site_url": settings.SITE_URL, "paths": paths})
+    return HttpResponse(text, content_type="application/xml")
+
+
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """For programs that ask for it by this name, whatever a page says."""
+    return redirect(static("favicon.ico"))
+
+
 # --- when things go wrong -------------------------------------------------------------------------
 
 LAST_RESORT = (
@@ -256,6 +323,10 @@ urlpatterns: list[URLPattern] = [
     path("", home, name="home"),
     path("start/", start, name="start"),
     path("keys/", keys, name="keys"),
+    path("experts/", experts, name="experts"),
+    path("robots.txt", robots, name="robots"),
+    path("sitemap.xml", sitemap, name="sitemap"),
+    path("favicon.ico", favicon, name="favicon"),
     *(
         path(f"help/{slug}/{rest}", view, {"name": name}, name=f"{name}{ending}")
         for name, slug in ARTICLES.items()
