@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from functools import lru_cache
 
 from babel.numbers import format_currency, get_currency_precision
@@ -33,6 +34,11 @@ def money(minor: int, currency: str) -> str:
     )
     text = text.replace(currency, f"{currency}\N{NO-BREAK SPACE}")
     return f"-{text}" if minor < 0 else text
+
+
+def tax_in(amount_minor: int, percent: Decimal) -> int:
+    """The tax that an amount contains, in minor units; half a unit goes to the even one."""
+    return int((amount_minor * percent / (100 + percent)).to_integral_value())
 
 
 def typed_money(minor: int, currency: str) -> str:

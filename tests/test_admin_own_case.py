@@ -116,6 +116,7 @@ def test_a_currency_that_is_none_is_refused(client: Client) -> None:
     maya = make_expert()
     row = {"services-TOTAL_FORMS": "1", "services-0-title": "Chat", "services-0-currency": "ZZZ"}
     row |= {"services-0-duration_minutes": "30", "services-0-price": "0"}
+    row |= {"services-0-place_kind": "room"}
     page = client.post(url(maya), expert_form(maya, **row))
     assert "Write a currency by its three letters" in page.content.decode()
     row["services-0-currency"] = "eur"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,18 @@ from django.db import IntegrityError
 from django.test import Client
 from django.urls import reverse
 
-from bookings import photos, shop
-from bookings.models import Booking, Checkout, Expert, FormerAddress, OutboxEmail, Service
-from tests import pictures
-from tests.builders import make_expert, make_service
+from bookings import formats, photos, shop
+from bookings.models import (
+    Booking,
+    Checkout,
+    Expert,
+    FormerAddress,
+    OutboxEmail,
+    Service,
+    User,
+)
+from tests import pictures, staff_pages
+from tests.builders import make_expert, make_service, make_staff
 from tests.outbox_rows import rendered
 from tests.shoppers import address_of, buy, form_of
 
@@ -448,3 +457,137 @@ def test_no_outbox_row_is_written_by_editing(desk: Client, maya: Expert) -> None
     desk.post("/account/profile/", profile())
     assert not OutboxEmail.objects.exists()
     assert photos.read("x", "small") is None
+
+
+# --- receipts, the directory, and machines that read the site -------------------------------------
+
+
+def test_the_mail_about_a_paid_call_is_a_receipt(
+    maya: Expert, client: Client, settings: Any
+) -> None:
+    settings.TAX, settings.RECEIPT_SELLER = ("VAT", Decimal(19)), "Maya GmbH, Berlin"
+    for price in (2500, 0):
+        checkout = buy(client, make_service(maya, price_minor=price, currency="EUR"))
+        client.post(f"/checkout/{checkout.key}/pay/")
+    paid, free = Booking.objects.order_by("pk")
+
+    def facts_of(booking: Booking) -> dict[str, str]:
+        event = booking.events.get(verb="booked")
+        text = rendered("booked", booking, now=booking.created_at, event=event).text
+        return dict(re.findall(r"^([\w %]+): +(.+)$", text, re.MULTILINE))
+
+    facts = facts_of(paid)
+    assert facts["Paid"].startswith("€25")
+    assert facts["Receipt"].startswith(f"{paid.code}, ")
+    assert facts["Sold by"] == "Maya GmbH, Berlin"
+    assert facts["VAT 19 %"] == "€3.99, included in the price"
+    assert not {"Receipt", "Sold by"} & set(facts_of(free))
+    settings.TAX, settings.RECEIPT_SELLER = ("", Decimal(0)), ""
+    assert facts_of(paid)["Sold by"] == "Maya Fernandes"
+    assert not any("VAT" in name for name in facts_of(paid))
+
+
+@pytest.mark.parametrize(
+    ("minor", "percent", "tax"),
+    [(2500, "19", 399), (11900, "19", 1900), (100, "0", 0), (1, "19", 0), (10700, "7.7", 765)],
+)
+def test_the_tax_that_a_price_contains(minor: int, percent: str, tax: int) -> None:
+    assert formats.tax_in(minor, Decimal(percent)) == tax
+
+
+def test_the_front_page_lists_experts_when_there_is_a_choice(
+    maya: Expert, client: Client, settings: Any
+) -> None:
+    make_service(maya)
+    assert "Book a call" not in client.get("/").content.decode()
+    assert client.get("/experts/").status_code == 404
+    lukas = make_expert("Lukas <i>Weber</i>", headline="Architect")
+    assert "Book a call" not in client.get("/").content.decode(), "he sells nothing yet"
+    make_service(lukas)
+    page = client.get("/").content.decode()
+    assert f'<a href="/with/{maya.slug}/">Maya Fernandes</a>' in page
+    assert "Lukas &lt;i&gt;Weber&lt;/i&gt;" in page
+    assert f"/with/{lukas.slug}/" in client.get("/sitemap.xml").content.decode()
+    settings.HAS_DIRECTORY = False
+    assert "Lukas" not in client.get("/").content.decode()
+    assert client.get("/experts/").status_code == 404
+    assert "/with/" not in client.get("/sitemap.xml").content.decode()
+
+
+def test_the_list_of_experts_has_pages(client: Client) -> None:
+    for number in range(26):
+        make_service(make_expert(f"Expert {number:02}"))
+    page = client.get("/").content.decode()
+    assert page.count('class="card directory__expert"') == 24
+    assert '<a href="/experts/">All experts</a>' in page
+    first = client.get("/experts/").content.decode()
+    following = re.search(r'href="(\?after=\d+)"', first)
+    assert following is not None
+    second = client.get(f"/experts/{following[1]}").content.decode()
+    assert [name in second for name in ("Expert 23", "Expert 24", "Expert 25")] == [
+        False, True, True,
+    ]  # fmt: skip
+    assert "There are no more experts." in client.get("/experts/?after=99999999").content.decode()
+    for odd in ("x", "-1", "9" * 30, "²"):
+        assert "Expert 00" in client.get(f"/experts/?after={odd}").content.decode()
+
+
+@pytest.mark.parametrize("change", ["pause", "inactive", "hidden"])
+def test_who_cannot_be_booked_is_not_listed(client: Client, change: str) -> None:
+    for name in ("Ana", "Bo", "Cleo"):
+        make_service(make_expert(name))
+    if change == "pause":
+        Expert.objects.filter(name="Bo").update(is_paused=True)
+    elif change == "inactive":
+        User.objects.filter(expert__name="Bo").update(is_active=False)
+    else:
+        Service.objects.filter(expert__name="Bo").update(is_active=False)
+    page = client.get("/").content.decode()
+    assert [f">{name}</a>" in page for name in ("Ana", "Bo", "Cleo")] == [True, False, True]
+
+
+def test_robots_find_public_pages_only(client: Client, settings: Any) -> None:
+    text = client.get("/robots.txt").content.decode()
+    assert "Disallow: /checkout/" in text
+    assert f"Sitemap: {settings.SITE_URL}/sitemap.xml" in text
+    assert client.get("/favicon.ico").url.endswith(".ico")
+
+
+# --- staff ----------------------------------------------------------------------------------------
+
+
+def test_staff_give_a_reason_for_a_new_price_and_the_expert_is_told(
+    client: Client, maya: Expert
+) -> None:
+    service = make_service(maya, title="Review", price_minor=2500, currency="EUR")
+    client.force_login(make_staff())
+    address = f"/admin/bookings/expert/{maya.pk}/change/"
+    form = {**staff_pages.shown(client, address), "services-0-price": "30"}
+    page = client.post(address, form).content.decode()
+    assert "Give the reason for a new price" in page
+    service.refresh_from_db()
+    assert service.price_minor == 2500
+    assert client.post(address, {**form, "reason": "A misprint."}).status_code == 302
+    service.refresh_from_db()
+    assert service.price_minor == 3000
+    mail = OutboxEmail.objects.get()
+    text = rendered(mail.kind, None, now=mail.created_at, facts=mail.facts).text
+    assert re.search(r"Review: +25.00 EUR → 30.00 EUR\n", text)
+    assert "A misprint." in text
+
+
+def test_an_address_that_staff_change_keeps_leading_to_the_expert(
+    client: Client, maya: Expert
+) -> None:
+    before = maya.slug
+    lukas = make_expert("Lukas", slug="lukas")
+    shop.change_address(lukas, "lukas-two")
+    client.force_login(make_staff())
+    address = f"/admin/bookings/expert/{maya.pk}/change/"
+    form = staff_pages.shown(client, address)
+    assert (
+        "Somebody else has this address"
+        in client.post(address, {**form, "slug": "lukas"}).content.decode()
+    )
+    assert client.post(address, {**form, "slug": "maya-new"}).status_code == 302
+    assert client.get(f"/with/{before}/").url == "/with/maya-new/"

@@ -16,12 +16,12 @@ from django.forms import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 
-from bookings import addresses, database_time, emails, links, tasks, zones
+from bookings import addresses, database_time, emails, links, shop, tasks, zones
 from bookings.admin.base import CLEANED, NONE, KeptAdmin, StrictAdmin
-from bookings.formats import local
+from bookings.formats import local, typed_money
 from bookings.forms.availability import override_rows, problem_with
-from bookings.forms.fields import NameField, ParagraphsField
-from bookings.forms.shop import PricedForm
+from bookings.forms.fields import LineField, NameField, ParagraphsField
+from bookings.forms.shop import SOMEBODY_ELSES, PricedForm
 from bookings.forms.zones import ZoneSelect, zone_choices
 from bookings.models import Clock, Expert, Follower, Service, User, WeeklyHours
 
@@ -77,12 +77,28 @@ class ExpertForm(PersonForm):
     """Within the limits of the form that experts have themselves: free times are worked out for
     all the days ahead, in these steps."""
 
+    headline = LineField(required=False, max_length=120)
+    about = ParagraphsField(required=False, max_length=2000, rows=6)
+    reason = ParagraphsField(
+        required=False,
+        max_length=500,
+        rows=2,
+        label="Reason for a new price",
+        help_text="Mailed to the expert, with the old and the new price.",
+    )
+
     step_minutes = _number("step_minutes", "Minutes between possible starts", low=5, high=240)
     buffer_minutes = _number("buffer_minutes", "Minutes kept free after a call", low=0, high=240)
     min_notice_minutes = _number(
         "min_notice_minutes", "Minimum notice in minutes", low=0, high=30 * 24 * 60
     )
     window_days = _number("window_days", "Days ahead that can be booked", low=1, high=365)
+
+    def clean_slug(self) -> str:
+        slug = str(self.cleaned_data["slug"])
+        if not shop.is_address_free(slug, expert=self.instance if self.instance.pk else None):
+            raise forms.ValidationError(SOMEBODY_ELSES)
+        return slug
 
     class Meta:
         labels: ClassVar[dict[str, str]] = {"slug": "Public address"}
@@ -213,6 +229,20 @@ class WeeklyHoursRows(ExpertsRows):
 class ServiceRowForm(OnlyChanges, PricedForm):
     together = frozenset({"price", "currency"})  # an amount is read by its currency
 
+    @property
+    def price_change(self) -> tuple[str, str] | None:
+        """Title, and the old and the new price, where another one was written."""
+        if not self.instance.pk or not {"price", "currency"} & set(self.changed_data):
+            return None
+        before, after = self._prices()
+        return (str(self["title"].value()), f"{before} → {after}") if before != after else None
+
+    def _prices(self) -> tuple[str, str]:
+        service = self.instance  # has the new price already
+        now = typed_money(service.price_minor, service.currency)
+        before = f"{self.initial['price']} {self.initial['currency']}"
+        return before, f"{now} {service.currency}"
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         price = self.fields["price"]
@@ -226,6 +256,14 @@ class ServiceFormSet(BaseInlineFormSet[Any, Any, Any]):
         named = [title for title in titles if title]
         if len(named) > len(set(named)):
             raise forms.ValidationError("Two services have the same title.")
+        if self.price_changes and not self.data.get("reason", "").strip():
+            raise forms.ValidationError(
+                "Give the reason for a new price at the top of the page: the expert is told."
+            )
+
+    @property
+    def price_changes(self) -> list[tuple[str, str]]:
+        return [change for form in self.forms if (change := form.price_change)]
 
 
 class ServiceRows(ExpertsRows):
@@ -234,7 +272,9 @@ class ServiceRows(ExpertsRows):
     model = Service
     form = ServiceRowForm
     formset = ServiceFormSet
-    fields = ("title", "duration_minutes", "price", "currency", "place", "is_active")
+    fields = (
+        "title", "duration_minutes", "price", "currency", "place_kind", "place", "is_active",
+    )  # fmt: skip
     can_delete = False
 
 
@@ -251,6 +291,7 @@ class ExpertAdmin(KeptAdmin[Expert]):
         (None, {"fields": ("user", "name", "slug", "time_zone", "clock", "has_shortcuts",
                            "step_minutes", "buffer_minutes", "min_notice_minutes",
                            "window_days")}),
+        ("Public page", {"fields": ("headline", "about", "is_paused", "reason")}),
         ("Dates with hours of their own", {"fields": ("dates",), "classes": ("collapse",)}),
     )  # fmt: skip
 
@@ -258,6 +299,22 @@ class ExpertAdmin(KeptAdmin[Expert]):
         """An expert who is being added has no dates yet."""
         found = super().get_fieldsets(request, obj)
         return found if obj is not None else found[:1]
+
+    def save_model(self, request: HttpRequest, obj: Expert, form: Any, change: bool) -> None:
+        """An address that was public keeps leading to the expert."""
+        slug, before = obj.slug, form.initial.get("slug", "")
+        if change and "slug" in form.changed_data:
+            obj.slug = before
+        super().save_model(request, obj, form, change)
+        if change:
+            shop.change_address(obj, slug)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        super().save_formset(request, form, formset, change)
+        changes = getattr(formset, "price_changes", [])
+        if changes:
+            user = form.instance.user
+            _tell("prices_changed_by_staff", user, form.cleaned_data, to=user.email, prices=changes)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A list to choose from, which works without scripts: only experts and staff are users."""

@@ -220,9 +220,14 @@ def _answered(site: _Site) -> None:
     helpdesk.answer(_asked(site).pk, text=answer, by=site.staff, now=site.now)
 
 
+_PRICES = [("Portfolio review", "2400.00 INR → 2600.00 INR")]
+
+
 def _changed_by_staff(site: _Site) -> Any:
     user, asked = site.maya.user, "You asked us to by phone, as you could not sign in."
-    return _facts(user=user.pk, to=user.email, reason=asked, new="maya@new.example")(site)
+    return _facts(
+        user=user.pk, to=user.email, reason=asked, new="maya@new.example", prices=_PRICES
+    )(site)
 
 
 _PICKED = _call((2, _OFFER), (JUST_NOW, actions.pick(2 * DAY)))
@@ -302,5 +307,6 @@ PLAYED: dict[str, Played] = {
     "password_reset": lambda site: emails.queue_password_reset(site.maya.user.email, now=site.now),
     "address_changed_by_staff": _changed_by_staff,
     "password_changed_by_staff": _changed_by_staff,
+    "prices_changed_by_staff": _changed_by_staff,
 }
 """What happens before each e-mail, by the name of its sample."""

@@ -87,7 +87,48 @@ class PricedForm(forms.ModelForm[Service]):
             self.instance.price_minor = minor
 
 
-class ServiceForm(Styled, PricedForm):
+class QuestionedForm(forms.ModelForm[Service]):
+    """With what a buyer is asked: up to three questions, each with a box for those that must be
+    answered."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        asked = self.instance.questions
+        for number in range(MOST_QUESTIONS):
+            question = asked[number] if number < len(asked) else {"text": "", "is_required": False}
+            self.fields[f"question_{number}"] = text = LineField(
+                label=f"Question {number + 1}", required=False, max_length=120
+            )
+            self.fields[f"is_required_{number}"] = forms.BooleanField(
+                label="Must be answered", required=False
+            )
+            style(text)
+            self.initial.setdefault(f"question_{number}", question["text"])
+            self.initial.setdefault(f"is_required_{number}", question["is_required"])
+
+    @property
+    def questions(self) -> list[tuple[forms.BoundField, forms.BoundField]]:
+        """Each question with the box that says whether it must be answered."""
+        return [
+            (self[f"question_{number}"], self[f"is_required_{number}"])
+            for number in range(MOST_QUESTIONS)
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        asked = [
+            {"text": text, "is_required": bool(data.get(f"is_required_{number}"))}
+            for number in range(MOST_QUESTIONS)
+            if (text := data.get(f"question_{number}"))
+        ]
+        texts = [question["text"] for question in asked]
+        if len(set(texts)) < len(texts):
+            self.add_error("question_0", "Two of your questions are the same.")
+        self.instance.questions = asked
+        return data
+
+
+class ServiceForm(Styled, QuestionedForm, PricedForm):
     """The expert's own. A change is for calls that are bought from now on."""
 
     title = LineField(
@@ -164,42 +205,6 @@ class ServiceForm(Styled, PricedForm):
         elif self.instance.currency not in [code for code, _ in offered]:
             offered = [(self.instance.currency, self.instance.currency), *offered]
         self.fields["currency"].choices = offered  # type: ignore[attr-defined]
-        self._add_questions()
-
-    def _add_questions(self) -> None:
-        asked = self.instance.questions
-        for number in range(MOST_QUESTIONS):
-            question = asked[number] if number < len(asked) else {"text": "", "is_required": False}
-            self.fields[f"question_{number}"] = text = LineField(
-                label=f"Question {number + 1}", required=False, max_length=120
-            )
-            self.fields[f"is_required_{number}"] = forms.BooleanField(
-                label="Must be answered", required=False
-            )
-            style(text)
-            self.initial.setdefault(f"question_{number}", question["text"])
-            self.initial.setdefault(f"is_required_{number}", question["is_required"])
-
-    @property
-    def questions(self) -> list[tuple[forms.BoundField, forms.BoundField]]:
-        """Each question with the box that says whether it must be answered."""
-        return [
-            (self[f"question_{number}"], self[f"is_required_{number}"])
-            for number in range(MOST_QUESTIONS)
-        ]
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean()
-        asked = [
-            {"text": text, "is_required": bool(data.get(f"is_required_{number}"))}
-            for number in range(MOST_QUESTIONS)
-            if (text := data.get(f"question_{number}"))
-        ]
-        texts = [question["text"] for question in asked]
-        if len(set(texts)) < len(texts):
-            self.add_error("question_0", "Two of your questions are the same.")
-        self.instance.questions = asked
-        return data
 
 
 def currencies() -> list[tuple[str, str]]:

@@ -89,7 +89,10 @@ def purchase(checkout: Checkout, *, has_come_back: bool, now: datetime) -> dict[
     is_hosted = checkout.provider == Provider.RAZORPAY
     stage = _stage(checkout, has_come_back=has_come_back, now=now)
     booking = checkout.booking
-    place = booking.place if booking and stage == "booked" else ""
+    if stage == "booked" and booking is not None:
+        place = booking.place
+    else:
+        place = places.said_before(checkout.service) if stage == "pay" else ""
     return {
         "stage": stage,
         "buyer": checkout.name,
@@ -109,8 +112,9 @@ def purchase(checkout: Checkout, *, has_come_back: bool, now: datetime) -> dict[
         # Whether there is something to pay at the provider.
         "is_opened": bool(checkout.provider_ref),
         "bought_on": reader.day(checkout.created_at),
-        # The code of the booking, where there is one. So it is with the next three.
+        # The code of the booking, where there is one.
         "code": booking.code if booking else "",
+        # Before the payment in general words.
         "where": place.removeprefix("https://").removeprefix("http://"),
         # Given where the place is a link that one may follow.
         "room_url": places.link(place),

@@ -65,6 +65,26 @@ def address_changed_by_staff(case: MailCase) -> Letter:
     )
 
 
+@Email(EXPERT, "staff has changed the price of what an expert sells")
+def prices_changed_by_staff(case: MailCase) -> Letter:
+    prices = tuple((one_line(title), change) for title, change in case.facts["prices"])
+    return Letter(
+        subject=f"A price of yours at {case.site_name} was changed",
+        preheader="Calls that are already booked keep their price.",
+        heading="A price of yours was changed",
+        paragraphs=(
+            f"The staff of {case.site_name} changed what buyers pay for your calls from now on. "
+            "Calls that are already booked keep their price.",
+        ),
+        facts=prices,
+        button=page_link("View your services", "services"),
+        quote=str(case.facts["reason"]),
+        quoted="Why",
+        closing=("If this is not right, you can change it back yourself.",),
+        why="this is the address of your account",
+    )
+
+
 @Email(EXPERT, "staff has set a new password for somebody, or switched theirs off")
 def password_changed_by_staff(case: MailCase) -> Letter:
     done = "set a new password for your account. You can choose one of your own"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.conf import settings
+
 from bookings import formats
 from bookings.emails.letter import Facts, Letter, MailCase, Sentence
 from bookings.emails.registry import EXPERT, FOLLOWER, Email
@@ -31,6 +33,23 @@ def _price(case: MailCase) -> Facts:
         return (("Price", "Free"),)
     by = f", {case.payment.method}" if case.payment and case.payment.method else ""
     return (("Paid", f"{case.price}{by}"),)
+
+
+def _receipt(case: MailCase) -> Facts:
+    """What a receipt says besides the call and the amount; nothing for a free call."""
+    if case.is_free or case.payment is None:
+        return ()
+    seller = one_line(settings.RECEIPT_SELLER or case.expert.name)
+    facts = [
+        ("Receipt", f"{case.booking.code}, {case.on(case.payment.paid_at)}"),
+        ("Sold by", seller),
+    ]
+    name, percent = settings.TAX
+    if name:
+        tax = formats.tax_in(case.payment.captured_minor, percent)
+        amount = formats.money(tax, case.payment.currency)
+        facts.append((f"{name} {percent} %", f"{amount}, included in the price"))
+    return tuple(facts)
 
 
 def _answers(case: MailCase) -> Facts:
@@ -66,7 +85,7 @@ def booked(case: MailCase) -> Letter:
             f"Your {case.title} with {case.expert.name} is on {case.call_at}.",
             "A calendar file is attached.",
         ),
-        facts=(*case.call_facts, *where(case), *_price(case)),
+        facts=(*case.call_facts, *where(case), *_price(case), *_receipt(case)),
         closing=if_it_does_not_happen(case),
     )
 
