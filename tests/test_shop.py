@@ -591,3 +591,23 @@ def test_an_address_that_staff_change_keeps_leading_to_the_expert(
     )
     assert client.post(address, {**form, "slug": "maya-new"}).status_code == 302
     assert client.get(f"/with/{before}/").url == "/with/maya-new/"
+
+
+def test_staff_edit_description_and_questions_on_a_page_of_the_service(
+    client: Client, maya: Expert
+) -> None:
+    service = make_service(maya, title="Review", questions=[{"text": "Old?", "is_required": True}])
+    client.force_login(make_staff())
+    address = f"/admin/bookings/service/{service.pk}/change/"
+    form = staff_pages.shown(client, address)
+    Service.objects.update(questions=[{"text": "New?", "is_required": False}], price_minor=100)
+    assert client.post(address, {**form, "description": "Words."}).status_code == 302
+    service.refresh_from_db()
+    assert (service.description, service.price_minor) == ("Words.", 100)
+    assert service.questions == [{"text": "New?", "is_required": False}], "the expert's own change"
+    form = {**staff_pages.shown(client, address), "question_1": "Why?", "price": "5"}
+    assert "Say why the price changes" in client.post(address, form).content.decode()
+    assert client.post(address, {**form, "reason": "Asked by phone."}).status_code == 302
+    service.refresh_from_db()
+    assert [question["text"] for question in service.questions] == ["New?", "Why?"]
+    assert OutboxEmail.objects.get().kind == "prices_changed_by_staff"

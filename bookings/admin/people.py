@@ -16,15 +16,16 @@ from django.forms import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 
-from bookings import addresses, database_time, emails, links, shop, tasks, zones
+from bookings import addresses, database_time, emails, formats, links, shop, tasks, zones
 from bookings.admin.base import CLEANED, NONE, KeptAdmin, StrictAdmin
 from bookings.formats import local, typed_money
 from bookings.forms.availability import override_rows, problem_with
 from bookings.forms.fields import LineField, NameField, ParagraphsField
-from bookings.forms.shop import SOMEBODY_ELSES, PricedForm
+from bookings.forms.shop import SOMEBODY_ELSES, PricedForm, QuestionedForm
 from bookings.forms.zones import ZoneSelect, zone_choices
 from bookings.models import Clock, Expert, Follower, Service, User, WeeklyHours
 
+MAILED = "Mailed to the expert, with the old and the new price."
 WHY = "Mailed to the address the account has now, and kept in the history."
 
 
@@ -84,7 +85,7 @@ class ExpertForm(PersonForm):
         max_length=500,
         rows=2,
         label="Reason for a new price",
-        help_text="Mailed to the expert, with the old and the new price.",
+        help_text=MAILED,
     )
 
     step_minutes = _number("step_minutes", "Minutes between possible starts", low=5, high=240)
@@ -232,7 +233,7 @@ class ServiceRowForm(OnlyChanges, PricedForm):
     @property
     def price_change(self) -> tuple[str, str] | None:
         """Title, and the old and the new price, where another one was written."""
-        if not self.instance.pk or not {"price", "currency"} & set(self.changed_data):
+        if "price" not in self.initial or not {"price", "currency"} & set(self.changed_data):
             return None
         before, after = self._prices()
         return (str(self["title"].value()), f"{before} → {after}") if before != after else None
@@ -268,6 +269,8 @@ class ServiceFormSet(BaseInlineFormSet[Any, Any, Any]):
 
 class ServiceRows(ExpertsRows):
     """A service that is not sold any more is switched off: bookings point to it."""
+
+    show_change_link = True
 
     model = Service
     form = ServiceRowForm
@@ -338,6 +341,52 @@ class ExpertAdmin(KeptAdmin[Expert]):
             "", "<li>{}: {}</li>", ((date["day"], date["hours"]) for date in rows)
         )
         return format_html("<ul>{}</ul>", lines) if lines else NONE
+
+
+class ServicePageForm(QuestionedForm, ServiceRowForm):
+    description = ParagraphsField(required=False, max_length=600, rows=4)
+    reason = ParagraphsField(
+        required=False, max_length=500, rows=2, label="Reason for a new price", help_text=MAILED
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean()
+        if self.price_change and not data.get("reason"):
+            self.add_error("reason", "Say why the price changes: the expert is told.")
+        return data
+
+
+@admin.register(Service)
+class ServiceAdmin(KeptAdmin[Service]):
+    """With its description and questions; the page of the expert has all of theirs in a table."""
+
+    form = ServicePageForm
+    list_display = ("title", "expert", "duration_minutes", "price", "place_kind", "is_active")
+    list_select_related = ("expert",)
+    list_filter = ("is_active", "place_kind")
+    search_fields = ("title", "expert__name")
+    fieldsets = (
+        (None, {"fields": ("title", "description", "duration_minutes", "price", "currency",
+                           "reason", "place_kind", "place", "is_active")}),
+        ("Questions to the buyer", {"fields": (
+            ("question_0", "is_required_0"), ("question_1", "is_required_1"),
+            ("question_2", "is_required_2"),
+        )}),
+    )  # fmt: skip
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """On the page of the expert."""
+        return False
+
+    @admin.display(description="price", ordering="price_minor")
+    def price(self, row: Service) -> str:
+        return formats.price(row.price_minor, row.currency)
+
+    def save_model(self, request: HttpRequest, obj: Service, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if form.price_change:
+            user, prices = obj.expert.user, [form.price_change]
+            _tell("prices_changed_by_staff", user, form.cleaned_data, to=user.email, prices=prices)
 
 
 @admin.register(Follower)

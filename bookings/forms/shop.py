@@ -11,7 +11,7 @@ from django import forms
 
 from bookings import photos, shop
 from bookings.formats import read_money, typed_money
-from bookings.forms.fields import LineField, NameField, ParagraphsField, Styled, style
+from bookings.forms.fields import LineField, NameField, ParagraphsField, Styled
 from bookings.gateways import is_counted_alike, selling_with, why_not
 from bookings.models import Expert, PlaceKind, Service
 
@@ -87,22 +87,25 @@ class PricedForm(forms.ModelForm[Service]):
             self.instance.price_minor = minor
 
 
+def _question(number: int) -> LineField:
+    return LineField(label=f"Question {number}", required=False, max_length=120)
+
+
+def _box() -> forms.BooleanField:
+    return forms.BooleanField(label="Must be answered", required=False)
+
+
 class QuestionedForm(forms.ModelForm[Service]):
     """With what a buyer is asked: up to three questions, each with a box for those that must be
     answered."""
 
+    question_0, is_required_0 = _question(1), _box()
+    question_1, is_required_1 = _question(2), _box()
+    question_2, is_required_2 = _question(3), _box()
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        asked = self.instance.questions
-        for number in range(MOST_QUESTIONS):
-            question = asked[number] if number < len(asked) else {"text": "", "is_required": False}
-            self.fields[f"question_{number}"] = text = LineField(
-                label=f"Question {number + 1}", required=False, max_length=120
-            )
-            self.fields[f"is_required_{number}"] = forms.BooleanField(
-                label="Must be answered", required=False
-            )
-            style(text)
+        for number, question in enumerate(self.instance.questions[:MOST_QUESTIONS]):
             self.initial.setdefault(f"question_{number}", question["text"])
             self.initial.setdefault(f"is_required_{number}", question["is_required"])
 
@@ -124,7 +127,8 @@ class QuestionedForm(forms.ModelForm[Service]):
         texts = [question["text"] for question in asked]
         if len(set(texts)) < len(texts):
             self.add_error("question_0", "Two of your questions are the same.")
-        self.instance.questions = asked
+        if any("question" in name or "required" in name for name in self.changed_data):
+            self.instance.questions = asked
         return data
 
 
