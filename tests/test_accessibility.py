@@ -22,6 +22,7 @@ LOOKS = {
 PUBLIC = [
     "/", "/sign-in/", "/password/reset/", "/demo/inbox/", "/help/no-shows/", "/help/followers/",
     "/nothing-here/", "/with/demo-maya/", "/with/demo-maya/1/",
+    "/experts/",
 ]  # fmt: skip
 EXPERT = [
     "/need-action/",
@@ -32,8 +33,11 @@ EXPERT = [
     "/upcoming/",
     "/account/",
     "/account/availability/",
+    "/account/profile/",
     "/account/services/",
     "/account/services/add/",
+    "/account/services/1/",
+    "/account/share/",
     "/support/",
 ]
 TOO_WIDE = """[...document.querySelectorAll("main *")]

@@ -198,11 +198,7 @@ class ServiceForm(Styled, QuestionedForm, PricedForm):
         self.instance.expert = expert
         offered = currencies()
         if not self.instance.pk:
-            usual: dict[str, Any] = {
-                "currency": usual_currency(expert),
-                "duration_minutes": 30,
-                "place_kind": PlaceKind.ROOM,
-            }
+            usual: dict[str, Any] = {"currency": usual_currency(expert), "duration_minutes": 30}
             for name, value in usual.items():
                 self.initial[name] = self.initial.get(name) or value
             self.instance.position = shop.last_position(expert)

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 from bookings import formats, shop, unsent
 from bookings.access import ExpertRequest, expert_required, fills_in_again
 from bookings.forms.shop import SOMEBODY_ELSES, TAKEN, ProfileForm, ServiceForm
-from bookings.models import Expert, Service
+from bookings.models import Expert, PlaceKind, Service
 from bookings.presenters import buying
 
 # --- the profile ----------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ def _line(service: Service) -> Line:
 def add_service(request: ExpertRequest) -> HttpResponse:
     if _is_full(request):
         return redirect("services")
-    return _edit(request, Service(), "“{}” is added.")
+    return _edit(request, Service(place_kind=PlaceKind.ROOM), "“{}” is added.")
 
 
 def _is_full(request: ExpertRequest) -> bool:
