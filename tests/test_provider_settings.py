@@ -71,3 +71,36 @@ def test_razorpays_keys_come_together(given: dict[str, str]) -> None:
     right = Env({"RAZORPAY_KEY_ID": "rzp_test_x", "RAZORPAY_KEY_SECRET": "x"})
     assert services.razorpay_keys(right) == ("rzp_test_x", "x")
     right.finish()
+
+
+# --- what experts sell with -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("variables", "problem"),
+    [
+        ({"ROOM_ADDRESS": "http://rooms.example/{room}"}, "ROOM_ADDRESS"),
+        ({"ROOM_ADDRESS": "https://rooms.example/"}, "ROOM_ADDRESS"),
+        ({"ROOM_ADDRESS": "https://rooms.example/{room}/{room}"}, "ROOM_ADDRESS"),
+        ({"ROOM_ADDRESS": "https://rooms.example/a {room}"}, "ROOM_ADDRESS"),
+        ({"EMBED_FROM": "maya.example"}, "EMBED_FROM"),
+        ({"EMBED_FROM": "https://maya.example/page"}, "EMBED_FROM"),
+        ({"EMBED_FROM": "https://maya.example; script-src *"}, "EMBED_FROM"),
+        ({"EMBED_FROM": "*"}, "EMBED_FROM"),
+        ({"TAX_NAME": "VAT"}, "TAX_NAME"),
+        ({"TAX_PERCENT": "19"}, "TAX_NAME"),
+        ({"TAX_NAME": "VAT", "TAX_PERCENT": "much"}, "TAX_NAME"),
+        ({"TAX_NAME": "VAT", "TAX_PERCENT": "100"}, "TAX_NAME"),
+        ({"TAX_NAME": "VAT", "TAX_PERCENT": "NaN"}, "TAX_NAME"),
+        ({"ROOM_ADDRESS": "https://rooms.example/x-{room}?a=1"}, ""),
+        ({"EMBED_FROM": "https://maya.example, http://localhost:3000"}, ""),
+        ({"TAX_NAME": "MwSt", "TAX_PERCENT": "7.7"}, ""),
+        ({}, ""),
+    ],
+)
+def test_what_experts_sell_with_is_read_or_refused(variables: dict[str, str], problem: str) -> None:
+    env = Env(variables)
+    services.room_address(env)
+    services.embed_from(env)
+    services.tax(env)
+    assert [sentence.split()[0] for sentence in env.problems] == [problem][: bool(problem)]

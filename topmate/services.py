@@ -3,11 +3,12 @@ mail, the site's own addresses, payment providers."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote
 
 import django
 
@@ -362,14 +363,15 @@ def room_address(env: Env) -> str:
     return pattern
 
 
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
+
+
 def embed_from(env: Env) -> list[str]:
     """Where an expert's list of services may stand in a frame: origins such as https://maya.dev."""
     origins = env.items("EMBED_FROM", [])
-    for origin in origins:
-        parts = urlsplit(origin)
-        if parts.scheme not in ("https", "http") or f"{parts.scheme}://{parts.netloc}" != origin:
-            env.problem("EMBED_FROM must name origins, such as https://www.example.org.")
-            return []
+    if not all(_ORIGIN.fullmatch(origin) for origin in origins):
+        env.problem("EMBED_FROM must name origins, such as https://www.example.org.")
+        return []
     return origins
 
 
@@ -382,7 +384,7 @@ def tax(env: Env) -> tuple[str, Decimal]:
         percent = Decimal(rate)
     except InvalidOperation:
         percent = Decimal(-1)
-    if not name or not 0 <= percent < 100:
+    if not name or not percent.is_finite() or not 0 <= percent < 100:
         env.problem("TAX_NAME and TAX_PERCENT are set together, such as VAT and 19.")
         return "", Decimal(0)
     return name, percent
