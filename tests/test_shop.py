@@ -185,6 +185,30 @@ def test_a_photo_of_a_form_that_was_refused_is_not_kept(
     assert list(tmp_path.rglob("*.jpg")) == []
 
 
+def test_what_is_larger_than_any_photo_is_not_even_read(desk: Client) -> None:
+    form = profile(new_photo=sent(bytes(6 * 2**20)))
+    assert "larger than 5 MB" in desk.post("/account/profile/", form).content.decode()
+    answer = Client().post("/sign-in/", CONTENT_LENGTH=str(21 * 2**20))
+    assert answer.status_code == 413
+    assert "What was sent is too large" in answer.content.decode()
+    for odd in ("", "-1", "x", "²"):
+        assert Client().post("/sign-in/", CONTENT_LENGTH=odd).status_code < 500
+
+
+def test_an_address_that_was_taken_at_the_same_moment_keeps_no_photo(
+    desk: Client, maya: Expert, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_expert("Lukas", slug="lukas")
+    monkeypatch.setattr(shop, "is_address_free", lambda slug, expert: True)
+    form = profile(slug="lukas", name="New name", new_photo=sent(pictures.jpeg()))
+    response = desk.post("/account/profile/", form)
+    assert response.status_code == 422
+    assert "Somebody else has this address" in response.content.decode()
+    maya.refresh_from_db()
+    assert (maya.name, maya.photo) == ("Maya Fernandes", "")
+    assert list(tmp_path.rglob("*.jpg")) == []
+
+
 @pytest.mark.parametrize("name", ["x" * 22, "..%2f..%2fsecret_key"])
 def test_there_is_no_photo_of_another_name(client: Client, name: str) -> None:
     assert client.get(f"/photos/{name}-small.jpg").status_code == 404

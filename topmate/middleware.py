@@ -89,6 +89,9 @@ CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "lati
 memory for good."""
 LONGEST_ADDRESS = 8000
 """Characters of path and query. Ours have a few hundred; a page may repeat its address in links."""
+MOST_BYTES = 20 * 1024 * 1024
+"""Of a body. A photo of up to 5 MB is the largest thing somebody sends; a larger one up to here is
+told so in the form. Files beyond what fits in memory would be written to the disk first."""
 UNUSED_METHODS = {"TRACE", "TRACK", "CONNECT"}
 
 
@@ -114,6 +117,10 @@ class Request(WSGIRequest):
             self.content_type, self.content_params = "", {}
 
 
+class TooLarge(BadRequest):
+    """More was sent than any page of ours takes."""
+
+
 class ReadableRequestMiddleware:
     """Comes right after the one that adds the headers, so that the refusal has them too."""
 
@@ -126,11 +133,19 @@ class ReadableRequestMiddleware:
             raise BadRequest("The type of the content cannot be read")
         if len(request.path) + len(request.META.get("QUERY_STRING", "")) > LONGEST_ADDRESS:
             raise BadRequest("The address is too long")
+        if _size(request) > MOST_BYTES:
+            raise TooLarge("The body is too large")
         if request.method in UNUSED_METHODS:
             return HttpResponseNotAllowed(["GET", "HEAD", "POST", "OPTIONS"])
         _leave_out_what_is_no_address(request)
         _leave_out_control_characters(request)
         return self.get_response(request)
+
+
+def _size(request: HttpRequest) -> int:
+    """Of the body, as it is announced. Django reads nothing of one that is not."""
+    announced = request.META.get("CONTENT_LENGTH") or ""
+    return int(announced) if announced.isascii() and announced.isdecimal() else 0
 
 
 def _leave_out_what_is_no_address(request: HttpRequest) -> None:

@@ -100,20 +100,29 @@ def _clean_piece(piece: str | Link) -> str | Link:
 
 def as_text(letter: Letter, *, greeting: str) -> str:
     facts = letter.facts or ()
-    width = max((len(name) for name, _ in facts), default=0) + 3
+    widths = [len(name) for name, _ in facts if len(name) <= LONGEST_NAME]
+    width = max(widths, default=0) + 3
     text = render_to_string(
         "emails/letter.txt",
         {
             "letter": letter,
             "paragraphs": [_wrapped(text) for text in (greeting, *letter.paragraphs)],
             "quote_lines": _wrapped(letter.quote, width=69).splitlines(),
-            "fact_lines": [f"{f'{name}:'.ljust(width)}{value}" for name, value in facts],
+            "fact_lines": [_fact_line(name, value, width) for name, value in facts],
             "closing": _closing_text(letter.closing),
             "why": _wrapped(letter.why),
         },
     )
     one_blank_line = re.sub(r"\n{3,}", "\n\n", text).strip()
     return f"{one_blank_line}\n"
+
+
+LONGEST_NAME = 24
+"""Of a fact whose value stands in the column of the others; a question may be longer."""
+
+
+def _fact_line(name: str, value: str, width: int) -> str:
+    return f"{f'{name}:'.ljust(width - 1)} {value}"
 
 
 def as_html(letter: Letter, *, greeting: str) -> str:

@@ -30,6 +30,7 @@ from bookings.models import Expert, HelpFeedback, User
 from bookings.policy import Policy
 from bookings.presenters import buying
 from bookings.wording.limits import BANK_DAYS, figures
+from topmate.middleware import TooLarge
 
 logger = logging.getLogger(__name__)
 
@@ -272,6 +273,8 @@ FORM_AGAIN = "X-Form-Again"
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     if isinstance(exception, DisallowedHost):
         return _error(request, "unknown_host", status=400)
+    if isinstance(exception, TooLarge):
+        return _error(request, "too_large", status=413)
     return _error(request, "bad_request", status=400)
 
 

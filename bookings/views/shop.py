@@ -16,7 +16,7 @@ from django.urls import URLPattern, path
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_POST, require_safe
 
-from bookings import formats, shop, unsent
+from bookings import formats, photos, shop, unsent
 from bookings.access import ExpertRequest, expert_required, fills_in_again
 from bookings.forms.shop import SOMEBODY_ELSES, TAKEN, ProfileForm, ServiceForm
 from bookings.models import Expert, PlaceKind, Service
@@ -57,6 +57,7 @@ def _saved_profile(form: ProfileForm) -> bool:
                 shop.replace_photo(expert, "")
     except IntegrityError:  # somebody else was faster with the same address
         form.add_error("slug", SOMEBODY_ELSES)
+        photos.forget(form.photo_name)
         return False
     return True
 
