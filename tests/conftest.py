@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,11 @@ def pytest_configure(config: pytest.Config) -> None:
         use_own_cache(settings, int(worker.removeprefix("gw")))
 
 
+def is_in(half: str, file: str) -> bool:
+    """Which half a file of tests belongs to: of the check's two runs on SQLite, each has one."""
+    return zlib.crc32(file.encode()) % 2 == int(half) - 1
+
+
 def use_own_cache(settings: Any, number: int) -> None:
     """Tests side by side count forms apart; in memory they do so anyway."""
     cache = settings.CACHES["default"]
@@ -61,7 +67,7 @@ def use_own_cache(settings: Any, number: int) -> None:
         cache["LOCATION"] = own
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     from django.conf import settings
     from django.db import connection
 
@@ -72,6 +78,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         "postgres": "" if connection.vendor == "postgresql" else "asserts what PostgreSQL does",
         "browser": "",
     }
+    if half := os.environ.get("TEST_HALF"):
+        others = [item for item in items if not is_in(half, item.path.name)]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if is_in(half, item.path.name)]
     if any(item.get_closest_marker("browser") for item in items):
         reasons["browser"] = "" if servers.find_chromium() else "there is no Chromium here"
     # The journeys wait for clocks that run out: whoever plays them begins with them.

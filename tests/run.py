@@ -4,6 +4,7 @@
     python -m tests.run --only sqlite,broker   some parts (says so at the end)
     python -m tests.run -- -k reschedule       what follows -- goes to pytest
     python -m tests.run --clock "+45 days 23:50"   under another clock; needs `faketime`
+    python -m tests.run --only sqlite --half 1     every other file, and --half 2 the rest
 
 A missing PostgreSQL or Redis is a failure unless ALLOW_MISSING=postgres,redis names it;
 a missing Chromium is a skip that the summary shows.
@@ -67,18 +68,21 @@ class Runner:
     folder: Path
     outcome: Outcome
     clock: str = ""
+    half: str = ""
     started: list[servers.Running] = field(default_factory=list)
 
     def environment(self, **extra: str) -> dict[str, str]:
         """The caller's own site settings must not decide what the tests see."""
         clean = {name: value for name, value in os.environ.items() if not OURS.match(name)}
-        return clean | {"DATA_DIR": str(self.folder / "data")} | extra
+        half = {"TEST_HALF": self.half} if self.half else {}
+        return clean | {"DATA_DIR": str(self.folder / "data")} | half | extra
 
     def pytest(
         self, part: str, marks: str, *, parallel: Sequence[str] | None, **extra: str
     ) -> None:
         """`parallel` says how the tests are dealt out to two processes; None keeps them in one."""
         part = f"{part} at {self.clock}" if self.clock else part
+        part = f"{part}, half {self.half}" if self.half else part
         print(f"\n=== {part} " + "=" * (74 - len(part)), flush=True)
         command = [sys.executable, "-m", "pytest", "-q", "-m", marks]
         command += ["-n", "2", *parallel] if parallel is not None else []
@@ -162,6 +166,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.run")
     parser.add_argument("--only", default=",".join(PARTS), help="parts: " + ",".join(PARTS))
     parser.add_argument("--clock", default="", help=f"UTC: {clock.FORMS}")
+    parser.add_argument("--half", default="", choices=("", "1", "2"), help="of the files")
     parser.add_argument("pytest_args", nargs="*")
     options = parser.parse_args()
     only = tuple(options.only.split(","))
@@ -178,12 +183,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="topmate-test-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # PostgreSQL's user must pass through to its own 0700 folder
-        runner = Runner(only, options.pytest_args, folder, outcome, shown)
+        runner = Runner(only, options.pytest_args, folder, outcome, shown, options.half)
         try:
             runner.run()
         finally:
             for server in runner.started:
                 server.stop()
+    if options.half:
+        outcome.missing.append(f"Only half {options.half} of the files was asked for")
     if set(only) != set(PARTS):
         outcome.missing.append(f"Only a part was asked for: {', '.join(only)}")
     if not outcome.has_run:

@@ -147,7 +147,8 @@ def put_on_sale(client: Client, **service: str) -> str:
     """Staff adds a call to what an expert sells; the page that follows."""
     expert = make_expert()
     expert.weekly_hours.all().delete()
-    row = {"title": "UX audit", "duration_minutes": "60", "is_active": "on", **service}
+    row = {"title": "UX audit", "duration_minutes": "60", "place_kind": "room", "is_active": "on"}
+    row |= service
     rows = {f"services-0-{name}": value for name, value in row.items()}
     form = expert_form(expert, **{"services-TOTAL_FORMS": "1"}, **rows)
     return client.post(url(expert), form, follow=True).content.decode()

@@ -82,16 +82,21 @@ def test_changing_the_password(desk: Client) -> None:
 
 
 def test_the_account(desk: Client) -> None:
-    answer = desk.post("/account/", {"name": "", "time_zone": "", "clock": "13", "theme": "x"})
+    answer = desk.post("/account/", {"time_zone": "", "clock": "13", "theme": "x"})
     assert_said(
         answer,
-        "Write your name.",
         "Fill in “Time zone”.",
         "Choose one of the options for “Clock”.",
         "Choose one of the options for “Appearance”.",
     )
-    long = {"name": "x" * 81, "time_zone": "UTC", "clock": "24", "theme": "system"}
-    assert_said(desk.post("/account/", long), "“Name” can have at most 80 characters; it has 81.")
+
+
+def test_the_profile(desk: Client) -> None:
+    answer = desk.post("/account/profile/", {"name": "", "slug": ""})
+    assert_said(answer, "Write your name.", "Write the address of your page.")
+    long = {"name": "x" * 81, "slug": "maya"}
+    answer = desk.post("/account/profile/", long)
+    assert_said(answer, "“Name” can have at most 80 characters; it has 81.")
 
 
 def test_availability(desk: Client) -> None:
