@@ -185,11 +185,12 @@ def test_of_two_at_once_one_gets_the_account() -> None:
     assert [expert.name for expert in Expert.objects.all()] == ["Nina"]
 
 
-def test_accepting_asks_the_database_once_more_whether_it_is_open() -> None:
+@pytest.mark.parametrize("how", ["revoked", "superseded"])
+def test_accepting_asks_the_database_once_more_whether_it_is_open(how: str) -> None:
     invitation = invite()
     opened = invitations.open_link(invitation.token, now=timezone.now())
     assert opened is not None
-    invitations.revoke(invitation.pk, now=timezone.now())
+    ended(how, invitation)
     with pytest.raises(invitations.Over):
         invitations.accept(opened, name="Nina", password=PASSWORD)
     assert not User.objects.exists()
@@ -341,6 +342,22 @@ def test_an_address_is_not_mailed_again_and_again() -> None:
     assert "in another way" in refusal_of(
         invitations.send_again, again.pk, now=NOW + timedelta(days=1)
     )
+
+
+@pytest.mark.parametrize("verb", [invitations.send_again, invitations.revoke])
+def test_what_is_accepted_at_the_same_moment_is_neither_sent_nor_revoked(
+    verb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invitation = invite()
+    accepted = {"accepted_at": timezone.now()}
+    monkeypatch.setattr(
+        invitations,
+        "refusal",
+        lambda *_: Invitation.objects.update(**accepted) and None,
+    )
+    assert "has changed" in refusal_of(verb, invitation.pk, now=timezone.now())
+    row = Invitation.objects.get()
+    assert (row.revoked_at, row.number) == (None, 1)
 
 
 @pytest.mark.parametrize("how", ["revoked", "accepted"])
