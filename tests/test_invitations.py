@@ -200,7 +200,7 @@ def test_a_name_that_was_taken_at_the_same_moment_leaves_the_link_open(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_expert(slug="nina-keller")
-    monkeypatch.setattr("bookings.setup.free_slug", lambda name: "nina-keller")
+    monkeypatch.setattr("bookings.shop.free_address", lambda name: "nina-keller")
     invitation = invite()
     response = client.post(path_of(invitation), FORM)
     assert response.status_code == 409
