@@ -18,6 +18,7 @@ from bookings import emails, invitations
 from bookings.models import Expert, Invitation, OutboxEmail, OutboxState, User
 from bookings.states import TransitionNotAllowed
 from tests.builders import NOW, make_expert, make_staff, make_user
+from tests.racing import together
 from tests.staff_pages import act, url
 from topmate.logs import mask_links
 
@@ -183,6 +184,19 @@ def test_of_two_at_once_one_gets_the_account() -> None:
     with pytest.raises(invitations.Over):
         invitations.accept(second, name="Eve", password=PASSWORD)
     assert [expert.name for expert in Expert.objects.all()] == ["Nina"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_press_at_once_make_one_account() -> None:
+    link = path_of(invite())
+    names = ("Nina Keller", "Eve Keller")
+
+    def press(name: str) -> int:
+        return Client().post(link, {**FORM, "name": name}).status_code
+
+    answers = together(*(lambda name=name: press(name) for name in names))
+    assert sorted(answers) == [302, 410]
+    assert (User.objects.count(), Expert.objects.count()) == (1, 1)
 
 
 @pytest.mark.parametrize("how", ["revoked", "superseded"])
