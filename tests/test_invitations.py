@@ -18,6 +18,7 @@ from bookings import emails, invitations
 from bookings.models import Expert, Invitation, OutboxEmail, OutboxState, User
 from bookings.states import TransitionNotAllowed
 from tests.builders import NOW, make_expert, make_staff, make_user
+from tests.builders import PASSWORD as BUILDERS_PASSWORD
 from tests.racing import together
 from tests.staff_pages import act, url
 from topmate.logs import mask_links
@@ -290,6 +291,14 @@ def test_an_account_that_is_there_signs_in_and_presses_one_button(client: Client
     assert client.post(path_of(invitation), {"name": "Nina Keller"}).status_code == 302
     user.refresh_from_db()
     assert (user.expert.name, user.password, user.is_staff) == ("Nina Keller", old_password, True)
+
+
+def test_signing_in_leads_back_to_the_invitation(client: Client) -> None:
+    make_user("nina@example.org")
+    link = path_of(invite())
+    form = {"username": "Nina@example.org", "password": BUILDERS_PASSWORD, "next": link}
+    assert client.post("/sign-in/", form).headers["Location"] == link
+    assert "Accept the invitation" in text_of(client.get(link))
 
 
 def test_signing_out_of_another_account_leads_on_to_the_right_one(client: Client) -> None:

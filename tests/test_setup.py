@@ -202,6 +202,15 @@ def test_the_owner_sells_calls_in_two_steps(owner: Client) -> None:
     assert re.search(r'name="slot"', Client().get(buy).content.decode())
 
 
+def test_the_owner_finds_the_page_again(owner: Client) -> None:
+    owner.post("/setup/expert/", {"name": "Ana"})
+    for page in ("/admin/", "/upcoming/"):
+        assert 'href="/setup/"' in owner.get(page).content.decode()
+    helper = make_user("helper@example.org", is_staff=True)
+    owner.force_login(helper)
+    assert 'href="/setup/"' not in owner.get("/admin/").content.decode()
+
+
 def test_a_second_press_makes_no_second_expert(owner: Client) -> None:
     for _ in range(2):
         owner.post("/setup/expert/", {"name": "Ana"})
