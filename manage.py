@@ -8,13 +8,13 @@ import sys
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "topmate.settings")
     try:
-        from django.core.management import execute_from_command_line
+        from topmate import command_line
     except ImportError as error:
         raise SystemExit(
             "Django is not installed in this Python. Run `make run` once, "
             "then use .venv/bin/python manage.py."
         ) from error
-    execute_from_command_line(sys.argv)
+    command_line.run(sys.argv)
 
 
 if __name__ == "__main__":

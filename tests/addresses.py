@@ -27,6 +27,7 @@ BY_SIGNATURE = {
     "stripe_webhook_plain",
     "razorpay_webhook_plain",
     "setup_owner",
+    "invitation",
 }
 BY_PRIVATE_LINK = {
     "pick": "pick", "refund_instead": "pick",
@@ -54,7 +55,10 @@ BY_CHECKOUT_KEY = {
 }  # fmt: skip
 FOR_SALE = {"shop", "buy", "embed", "photo"}
 FOR_ANYBODY_SIGNED_IN = {"account", "password_change"}
-FOR_THE_OWNER = {"setup", "send_test_mail", "become_expert"}
+FOR_THE_OWNER = {
+    "setup", "send_test_mail", "become_expert", "invite_expert", "send_invitation_again",
+    "revoke_invitation",
+}  # fmt: skip
 GROUPS = [
     FOR_EVERYBODY, ONLY_IN_THE_DEMO, BY_SIGNATURE, set(BY_PRIVATE_LINK), OF_A_BOOKING,
     FOR_EXPERTS, FOR_ANYBODY_SIGNED_IN, FOR_THE_OWNER, BY_CHECKOUT_KEY, FOR_SALE,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
@@ -24,6 +25,7 @@ IN_A_PAGE = """(() => {
   };
 })()"""
 """The script of a page whose clock is so many milliseconds ahead."""
+_OPTIONS = ("-m", "--exclude-monotonic", "-f")
 LONGEST_RUN = timedelta(hours=3)
 FORMS = '"+45 days 23:50", "2028-02-29 00:10" or "23:50"'
 PATTERN = re.compile(
@@ -50,6 +52,20 @@ def moment(words: str, now: datetime) -> datetime:
     return wanted if found["days"] or wanted > now else wanted + timedelta(days=1)
 
 
+def _manners() -> dict[str, str]:
+    """What every process needs that sees another clock."""
+    shifted = str(Path(__file__).with_name("shifted"))
+    others = [path for path in os.getenv("PYTHONPATH", "").split(os.pathsep) if path != shifted]
+    return {
+        "NO_FAKE_STAT": "1",
+        # Else threads that wait for Python's lock do so busily, in libfaketime 0.9.10.
+        "FAKETIME_FORCE_MONOTONIC_FIX": "0",
+        # It reads the environment again and again, in every thread, and a test may be changing it.
+        "FAKETIME_CACHE_DURATION": "1000000",
+        "PYTHONPATH": os.pathsep.join([shifted, *filter(None, others)]),
+    }
+
+
 def run_again(words: str, arguments: Sequence[str]) -> None:
     """Starts this program anew, under the clock that was asked for. Does not come back."""
     program = shutil.which("faketime")
@@ -57,23 +73,27 @@ def run_again(words: str, arguments: Sequence[str]) -> None:
         raise Unusable("--clock needs the program `faketime` (apt-get install faketime)")
     now = datetime.now(UTC)
     wanted = moment(words, now)
-    os.environ.update(
-        {
-            VARIABLE: wanted.isoformat(),
-            SHIFT: f"{(wanted - now).total_seconds():.0f}",
-            "NO_FAKE_STAT": "1",
-            # Else threads that wait for Python's lock do so busily, in libfaketime 0.9.10.
-            "FAKETIME_FORCE_MONOTONIC_FIX": "0",
-            # It reads the environment again and again, in every thread, and a test may be changing it.
-            "FAKETIME_CACHE_DURATION": "1000000",
-            "PYTHONPATH": os.pathsep.join(
-                [str(Path(__file__).with_name("shifted")), *filter(None, [os.getenv("PYTHONPATH")])]
-            ),
-        }
-    )
-    shift = int(os.environ[SHIFT])
-    start = [program, "-m", "--exclude-monotonic", "-f", f"{shift:+d}s"]
+    shift = f"{(wanted - now).total_seconds():.0f}"
+    os.environ.update({VARIABLE: wanted.isoformat(), SHIFT: shift, **_manners()})
+    start = [program, *_OPTIONS, f"{int(shift):+d}s"]
     os.execv(program, [*start, sys.executable, "-m", "tests.run", *arguments])
+
+
+def ahead_by(seconds: int) -> dict[str, str]:
+    """Variables of a process that sees a clock so many seconds ahead of the one of these tests."""
+    program = shutil.which("faketime")
+    if program is None:
+        raise Unusable("the program `faketime` is missing (apt-get install faketime)")
+    ask = [program, *_OPTIONS, "+1s", "/usr/bin/env"]
+    said = subprocess.run(ask, env=real_environment(), capture_output=True, text=True, check=True)
+    found = dict(line.split("=", 1) for line in said.stdout.splitlines() if "=" in line)
+    of_faketime = {
+        name: value
+        for name, value in found.items()
+        if name.startswith(_CARRIES_IT) and name not in ("FAKETIME_SHARED", "PYTHONPATH")
+    }
+    shift = int(os.environ.get(SHIFT, "0")) + seconds
+    return {**of_faketime, **_manners(), "FAKETIME": f"{shift:+d}s"}
 
 
 def check() -> str:

@@ -22,6 +22,8 @@ from typing import Any
 
 from playwright.sync_api import ConsoleMessage, Page, expect
 
+from tests import clock
+
 ROOT = Path(__file__).resolve().parent.parent
 MAYA = ("maya@demo.example", "no-show-desk")
 PATIENCE_MS = 45_000
@@ -52,21 +54,24 @@ class House:
     """Further variables it is started with."""
     process: subprocess.Popen[str] | None = None
     never: list[tuple[str, str, float]] = field(default_factory=list)
+    port: int = 0
+    """Kept when it is started again: the links in its e-mails lead there."""
 
     def start(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
-        self.env = os.environ | {
-            "PORT": str(port),
+        if not self.port:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        elsewhere = {"REDIS_URL", "DATABASE_URL", "EMAIL_URL", "SITE_URL"}
+        self.env = {name: value for name, value in os.environ.items() if name not in elsewhere}
+        self.env |= {
+            "PORT": str(self.port),
             "HOST": "127.0.0.1",
             "DATA_DIR": str(self.folder / "data"),
             "SWEEP_EVERY": "2s",
             **self.more,
         }
-        for name in ("REDIS_URL", "DATABASE_URL", "EMAIL_URL", "SITE_URL"):
-            self.env.pop(name, None)
         log = (self.folder / "house.log").open("w")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "topmate.embedded"],
@@ -106,6 +111,16 @@ class House:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(30)
+
+    def pass_time(self, until: datetime) -> None:
+        """The machine sleeps until then; afterwards its clock is declared right, as the manual says
+        for SQLite, and the site starts again."""
+        self.stop()
+        ahead = until - datetime.now(UTC)
+        self.more |= clock.ahead_by(round(ahead.total_seconds()))
+        self.env |= self.more
+        self.command("clock", "--accept")
+        self.start()
 
     def command(self, *words: str, **env: str) -> str:
         done = subprocess.run(

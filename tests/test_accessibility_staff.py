@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from tests.house import House, new_page
@@ -21,6 +22,8 @@ ADMIN = [
     "bookings/booking/?q=" + "x" * 301,
     "bookings/expert/add/",
     "bookings/expert/1/change/",
+    "bookings/invitation/",
+    "bookings/invitation/add/",
     "bookings/user/add/",
     "bookings/user/1/change/",
     "auth/group/add/",
@@ -96,3 +99,35 @@ def test_they_do_not_scroll_sideways(nobodys_page: Page, house: House, width: in
     nobodys_page.set_viewport_size({"width": width, "height": 700})
     nobodys_page.goto(house.url + "/")
     assert not nobodys_page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+
+def test_inviting_and_being_invited_have_no_violation(
+    browser: Any, staff_page: Page, nobodys_page: Page, house: House, look: str
+) -> None:
+    """The owner's page with an invitation; the page of a new account, of one that is there, signed
+    in or not, and of an invitation that is over."""
+    invited = f"{look}@journey.example"
+    opened = house.command("invite", invited, "--name", "Nina Keller").strip()
+    assert_accessible(staff_page, house.url + "/setup/")
+    assert staff_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    stranger = new_page(browser, scripts=True, reduced_motion="reduce", **LOOKS[look])
+    assert_accessible(stranger, opened)
+    assert_accessible(staff_page, opened)
+    stranger.get_by_label("Choose a password").fill("short")
+    stranger.get_by_role("button", name="Create my account").click()
+    stranger.get_by_role("alert").wait_for()
+    assert Axe().run(stranger).violations_count == 0
+    code = f"""
+from bookings import invitations
+from bookings.models import Invitation
+from django.utils import timezone
+Invitation.objects.filter(email={NOBODY!r}).delete()
+there = invitations.invite({NOBODY!r}, now=timezone.now())
+invitations.revoke(Invitation.objects.get(email={invited!r}).pk, now=timezone.now())
+print(invitations.link(there))
+"""
+    of_account = house.command("shell", "-v0", "-c", code).strip()
+    for page in (stranger, nobodys_page, staff_page):
+        assert_accessible(page, of_account)
+    assert_accessible(stranger, opened)
+    stranger.context.close()

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 OURS: list[type[Model]] = [
     model for model in admin.site._registry if model._meta.app_label == "bookings"
 ]
-EDITABLE = {"service", "expert", "follower", "user", "supportrequest"}
+EDITABLE = {"service", "expert", "follower", "user", "supportrequest", "invitation"}
 
 
 # --- who may come in ------------------------------------------------------------------------

@@ -80,7 +80,10 @@ def record(message: str, *args: object) -> logging.LogRecord:
     return logging.LogRecord("x", logging.WARNING, "f", 1, message, args, None)
 
 
-PRIVATE = ["pick", "report", "contest", "status", "checkout", "link/pick", "password/MQ"]
+PRIVATE = [
+    "pick", "report", "contest", "status", "checkout", "link/pick", "password/MQ", "invitation",
+    "setup",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("purpose", PRIVATE)

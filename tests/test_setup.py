@@ -18,6 +18,8 @@ from bookings.models.people import ExpertQuerySet
 from tests.addresses import FOR_THE_OWNER, path, routes_of
 from tests.builders import make_expert, make_staff, make_user
 from tests.mail_settings import SMTP, use_mail
+from topmate import services
+from topmate.env import Env
 from topmate.logs import mask_links
 
 pytestmark = pytest.mark.django_db
@@ -206,6 +208,15 @@ def test_the_owner_sells_calls_in_two_steps(owner: Client) -> None:
     assert re.search(r'name="slot"', Client().get(buy).content.decode())
 
 
+def test_the_owner_finds_the_page_again(owner: Client) -> None:
+    owner.post("/setup/expert/", {"name": "Ana"})
+    for page in ("/admin/", "/upcoming/"):
+        assert 'href="/setup/"' in owner.get(page).content.decode()
+    helper = make_user("helper@example.org", is_staff=True)
+    owner.force_login(helper)
+    assert 'href="/setup/"' not in owner.get("/admin/").content.decode()
+
+
 def test_a_second_press_makes_no_second_expert(owner: Client) -> None:
     for _ in range(2):
         owner.post("/setup/expert/", {"name": "Ana"})
@@ -261,7 +272,12 @@ def test_a_mail_server_that_is_not_there_is_said(owner: Client, settings: Any) -
 def test_without_a_mail_server_it_says_what_to_do(owner: Client, settings: Any) -> None:
     settings.MAILS_WAIT = True
     page = owner.get("/setup/").content.decode()
-    assert "EMAIL_URL=smtp" in page
+    named = re.findall(r"EMAIL_URL=(\w+://[^<]*)</code>", page)
+    assert len(named) == 2
+    for address in named:
+        env = Env({"EMAIL_URL": address})
+        services.mail(env, is_public=False)
+        assert env.problems == []
     assert "Send me a test e-mail" not in page
 
 

@@ -38,15 +38,19 @@ class Env:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
         self.problems: list[str] = []
+        self.asked: set[str] = set()
+        """The names of all variables that anybody has looked at."""
 
     def problem(self, sentence: str) -> None:
         self.problems.append(sentence)
 
     def has(self, name: str) -> bool:
+        self.asked.add(name)
         return bool(self.environ.get(name, "").strip())
 
     def text(self, name: str, default: str = "") -> str:
         """An empty variable counts as not set."""
+        self.asked.add(name)
         value = self.environ.get(name, "").strip()
         if "\n" in value or "\r" in value or "\x00" in value:
             self.problem(f"{name} must be one line of text.")

@@ -10,7 +10,7 @@ from typing import Any
 _SLASH = r"(?:/|%(?:25)*2f)+"
 """A slash, also as it is written in a parameter such as ?next=."""
 _PRIVATE = re.compile(
-    rf"({_SLASH}(?:pick|report|contest|status|checkout|setup|link{_SLASH}[a-z_-]+"
+    rf"({_SLASH}(?:pick|report|contest|status|checkout|setup|invitation|link{_SLASH}[a-z_-]+"
     rf"|password{_SLASH}[a-z0-9_-]+){_SLASH})[a-z0-9_\-=.:%~]+",
     re.IGNORECASE,
 )

@@ -181,6 +181,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "sign_in", "need_action", "sign_in"
 PASSWORD_RESET_TIMEOUT = 60 * 60 * 4
+INVITATION_WINDOW = env.duration("INVITATION_WINDOW", "14d")
 # In the database: signing in and out must hold while the cache is down, and is rarely written.
 SESSION_ENGINE = "bookings.signed_in"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 14

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import transaction
 
-from bookings import checkouts, emails, helpdesk, lifecycle, slots
+from bookings import checkouts, emails, helpdesk, invitations, lifecycle, slots
 from bookings.demo import actions, playing
 from bookings.demo.actions import Channel, Held
 from bookings.demo.people import sells
@@ -230,6 +230,12 @@ def _changed_by_staff(site: _Site) -> Any:
     )(site)
 
 
+def _invited(site: _Site) -> OutboxEmail:
+    email = site.staff.email.replace("staff", "nina")
+    invitations.invite(email, name="Nina Keller", by=site.staff, now=site.now)
+    return OutboxEmail.objects.filter(kind=site.kind).latest("pk")
+
+
 _PICKED = _call((2, _OFFER), (JUST_NOW, actions.pick(2 * DAY)))
 _WITHDRAWN = _call((2, _REPORT), (JUST_NOW, actions.withdraw_report))
 _HELD_IN_VAIN = "The call log that Maya sent shows no call on that day."
@@ -305,6 +311,7 @@ PLAYED: dict[str, Played] = {
     "staff_support_request": _asked,
     "support_answer": _answered,
     "password_reset": lambda site: emails.queue_password_reset(site.maya.user.email, now=site.now),
+    "invitation": _invited,
     "address_changed_by_staff": _changed_by_staff,
     "password_changed_by_staff": _changed_by_staff,
     "prices_changed_by_staff": _changed_by_staff,

@@ -13,6 +13,7 @@ Others write `emails.queue(...)` in the transaction that causes the mail, and a 
 
 from bookings.emails import letters as letters
 from bookings.emails.delivery import deliver_all
+from bookings.emails.letter import page_link, password_link
 from bookings.emails.mailing import Rendered, Unsendable
 from bookings.emails.outbox import (
     Wanted,

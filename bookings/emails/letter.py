@@ -8,10 +8,20 @@ from functools import cached_property
 from typing import Any, Self
 
 from django.conf import settings
+from django.contrib.auth.tokens import default_token_generator
 from django.urls import NoReverseMatch, reverse
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
 
 from bookings import formats, links
-from bookings.models import Booking, OutboxEmail, SupportRequest, TimelineEvent, User
+from bookings.models import (
+    Booking,
+    Invitation,
+    OutboxEmail,
+    SupportRequest,
+    TimelineEvent,
+    User,
+)
 from bookings.plain_text import one_line
 from bookings.wording import refund as money
 from bookings.wording.case import Case
@@ -176,6 +186,11 @@ class MailCase(Case):
             return users.get(email=self.facts["email"], is_active=True)
         return users.get(pk=int(self.facts["user"]))
 
+    @cached_property
+    def invitation(self) -> Invitation:
+        invitations = Invitation.objects.select_related("invited_by__expert")
+        return invitations.get(pk=int(self.facts["invitation"]))
+
     # --- addresses --------------------------------------------------------------------------------
 
     @cached_property
@@ -206,6 +221,13 @@ def page_link(label: str, name: str, *, query: str = "", **kwargs: Any) -> Link:
     """The absolute address of one of our pages."""
     path = f"{reverse(name, kwargs=kwargs)}{query}"
     return Link(label, f"{settings.SITE_URL.rstrip('/')}{path}")
+
+
+def password_link(label: str, user: User) -> Link:
+    """Where somebody chooses a new password. The token is made each time and stored nowhere."""
+    uid = urlsafe_base64_encode(force_bytes(user.pk))
+    token = default_token_generator.make_token(user)
+    return page_link(label, "password_reset_confirm", uidb64=uid, token=token)
 
 
 def admin_link(label: str, model: str, pk: int | None) -> Link:

@@ -179,6 +179,8 @@ def _recipients(case: MailCase) -> list[Party]:
     if "user" in case.facts or "email" in case.facts:
         name = getattr(getattr(case.user, "expert", None), "name", "") or case.user.get_full_name()
         return [Party(name, case.facts.get("to") or case.user.email)]
+    if "invitation" in case.facts:
+        return [Party(case.invitation.name, case.invitation.email)]
     expert = case.support_request.expert if "support_request" in case.facts else case.expert
     return [Party(expert.name, expert.user.email)]
 

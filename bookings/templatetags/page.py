@@ -131,6 +131,7 @@ def frame(
         nav=nav,
         email=request.user.email,
         is_staff=request.user.is_staff,
+        is_owner=request.user.is_superuser,
         has_own_bar=bool(has_own_bar),
         theme=context["theme"],
         site_name=context["site_name"],

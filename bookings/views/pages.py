@@ -227,7 +227,9 @@ def keys(request: ExpertRequest) -> HttpResponse:
 
 # --- for machines that read the site --------------------------------------------------------------
 
-NOT_FOR_ROBOTS = ("admin", "account", "bookings", "checkout", "setup", "sign-in", "password")
+NOT_FOR_ROBOTS = (
+    "admin", "account", "bookings", "checkout", "setup", "invitation", "sign-in", "password",
+)  # fmt: skip
 MOST_IN_A_SITEMAP = 50_000
 
 

@@ -1,4 +1,4 @@
-"""The way of an owner from an empty site to a first expert."""
+"""The way of an owner from an empty site to its experts."""
 
 from __future__ import annotations
 
@@ -21,15 +21,51 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
-from bookings import addresses, setup
+from bookings import addresses, database_time, formats, invitations, setup, zones
 from bookings.access import sign_in_required
 from bookings.forms.fields import AddressField, NameField, Styled
 from bookings.gateways import selling_with
-from bookings.models import Expert, Provider, Service, User
+from bookings.models import (
+    Clock,
+    Expert,
+    Invitation,
+    InvitationState,
+    Provider,
+    Service,
+    User,
+)
+from bookings.states import TransitionNotAllowed
 from bookings.views.accounts import PASSWORD_HINT
 from bookings.views.pick import device_of
 
 logger = logging.getLogger(__name__)
+
+SHOWN = 50
+"""So many invitations are shown."""
+
+
+class NewPasswordField(forms.CharField):
+    """Of an account that is being made."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label="Choose a password",
+            strip=False,
+            help_text=PASSWORD_HINT,
+            widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+            error_messages={"required": "Choose a password."},
+        )
+
+
+def check_new_password(form: forms.Form, user: User) -> None:
+    """By the rules of AUTH_PASSWORD_VALIDATORS; `user` is who is going to have it."""
+    password = form.cleaned_data.get("password")
+    if not password:
+        return
+    try:
+        password_validation.validate_password(password, user)
+    except forms.ValidationError as error:
+        form.add_error("password", error)
 
 
 class OwnerForm(Styled, forms.Form):
@@ -39,22 +75,11 @@ class OwnerForm(Styled, forms.Form):
         widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
         error_messages={"required": "Write your e-mail address."},
     )
-    password = forms.CharField(
-        label="Choose a password",
-        strip=False,
-        help_text=PASSWORD_HINT,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        error_messages={"required": "Choose a password."},
-    )
+    password = NewPasswordField()
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
-        if data.get("password"):
-            try:
-                user = User(email=data.get("email", ""))
-                password_validation.validate_password(data["password"], user)
-            except forms.ValidationError as error:
-                self.add_error("password", error)
+        check_new_password(self, User(email=data.get("email", "")))
         return data
 
 
@@ -65,6 +90,21 @@ class NewExpertForm(Styled, forms.Form):
         help_text="As followers see it. You can change it later.",
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
         error_messages={"required": "Write your name."},
+    )
+
+
+class InviteForm(Styled, forms.Form):
+    email = AddressField(
+        label="Their e-mail address",
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+        error_messages={"required": "Write the e-mail address of whom you invite."},
+    )
+    name = NameField(
+        label="Their name",
+        max_length=80,
+        required=False,
+        help_text="They can change it.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
 
@@ -109,14 +149,21 @@ def owner_required(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespo
 @require_safe
 @owner_required
 def overview(request: HttpRequest) -> HttpResponse:
-    return _overview(request, NewExpertForm())
+    return _overview(request)
 
 
-def _overview(request: HttpRequest, form: NewExpertForm, *, status: int = 200) -> HttpResponse:
+def _overview(
+    request: HttpRequest,
+    *,
+    form: NewExpertForm | None = None,
+    invite_form: InviteForm | None = None,
+) -> HttpResponse:
     ways = [Provider(way).label for way in selling_with() if way != Provider.SANDBOX]
     expert = Expert.objects.filter(user=cast(User, request.user)).first()
     context = {
-        "form": form,
+        "form": form or NewExpertForm(),
+        "invite_form": invite_form or InviteForm(prefix="invite"),
+        "invitations": _open_invitations(_zone_of(request, expert)),
         "ways": ways,
         "plays_sandbox": settings.SELLS_BY_SANDBOX,
         "mails_wait": settings.MAILS_WAIT,
@@ -124,7 +171,74 @@ def _overview(request: HttpRequest, form: NewExpertForm, *, status: int = 200) -
         "expert": expert,
         "sells": expert is not None and Service.objects.for_sale().of_expert(expert).exists(),
     }
-    return render(request, "accounts/setup.html", context, status=status)
+    return render(
+        request, "accounts/setup.html", context, status=422 if form or invite_form else 200
+    )
+
+
+def _zone_of(request: HttpRequest, expert: Expert | None) -> str:
+    known = [expert.time_zone] if expert else []
+    return zones.first_known([*known, device_of(request)], otherwise="UTC")
+
+
+def _open_invitations(zone: str) -> list[dict[str, Any]]:
+    """Those that nobody has answered, the newest first; all of them are in the administration."""
+    now = database_time.now()
+    newest = Invitation.objects.unanswered().order_by("-sent_at")[:SHOWN]
+    return [
+        {
+            "pk": one.pk,
+            "name": one.name,
+            "email": one.email,
+            "place": formats.zone_place(zone),
+            "is_expired": one.state(now) == InvitationState.EXPIRED,
+            "sent": formats.moment(one.sent_at, zone, Clock.TWENTY_FOUR, now),
+            "until": formats.moment(one.expires_at, zone, Clock.TWENTY_FOUR, now),
+        }
+        for one in newest
+    ]
+
+
+@require_POST
+@owner_required
+def invite_expert(request: HttpRequest) -> HttpResponse:
+    form = InviteForm(request.POST, prefix="invite")
+    if not form.is_valid():
+        return _overview(request, invite_form=form)
+    by, data = cast(User, request.user), form.cleaned_data
+    try:
+        invitations.invite(data["email"], name=data["name"], by=by, now=database_time.now())
+    except TransitionNotAllowed as refused:
+        form.add_error("email", refused.sentence)
+        return _overview(request, invite_form=form)
+    messages.success(request, f"{data['email']} is invited.")
+    return redirect("setup")
+
+
+@require_POST
+@owner_required
+def send_invitation_again(request: HttpRequest, pk: int) -> HttpResponse:
+    return _change(request, invitations.send_again, pk, "The invitation is sent to {} again.")
+
+
+@require_POST
+@owner_required
+def revoke_invitation(request: HttpRequest, pk: int) -> HttpResponse:
+    return _change(request, invitations.revoke, pk, "The invitation of {} is revoked.")
+
+
+def _change(
+    request: HttpRequest, verb: Callable[..., Invitation], pk: int, done: str
+) -> HttpResponse:
+    try:
+        invitation = verb(pk, now=database_time.now())
+    except (Invitation.DoesNotExist, OverflowError) as error:
+        raise Http404("No such invitation.") from error
+    except TransitionNotAllowed as refused:
+        messages.error(request, refused.sentence)
+    else:
+        messages.success(request, done.format(invitation))
+    return redirect("setup")
 
 
 @require_POST
@@ -155,7 +269,7 @@ def become_expert(request: HttpRequest) -> HttpResponse:
     if Expert.objects.filter(user=user).exists():
         return redirect("services")
     if not form.is_valid():
-        return _overview(request, form, status=422)
+        return _overview(request, form=form)
     try:
         setup.make_expert(user, form.cleaned_data["name"], zone=device_of(request))
     except IntegrityError:  # pressed twice at once
@@ -168,5 +282,8 @@ urlpatterns: list[URLPattern] = [
     path("setup/", overview, name="setup"),
     path("setup/test-mail/", send_test_mail, name="send_test_mail"),
     path("setup/expert/", become_expert, name="become_expert"),
+    path("setup/invitations/", invite_expert, name="invite_expert"),
+    path("setup/invitations/<int:pk>/again/", send_invitation_again, name="send_invitation_again"),
+    path("setup/invitations/<int:pk>/revoke/", revoke_invitation, name="revoke_invitation"),
     path("setup/<str:token>/", setup_owner, name="setup_owner"),
 ]

@@ -189,6 +189,7 @@ def main() -> None:
         tie_to_parent(os.getppid(), signal.SIGTERM)
     run = read_environment()
     state = State(run.data_dir)
+    state.variables = {name: run.env[name] for name in ("DATA_DIR", "HOST", "PORT")}
     if not state.take():
         stop(f"it already runs on {run.data_dir}; end that one or set another DATA_DIR.")
     check_port(run)
@@ -215,6 +216,8 @@ def serve(run: Run, state: State) -> None:
             supervisor.env["DEMO"] = "0"  # without its people there is no inbox of theirs either
         if supervisor.asked_to_stop:
             return
+        told = {name: supervisor.env.get(name, "").strip() for name in described["variables"]}
+        state.variables |= {name: value for name, value in told.items() if value}
         run.children += processes(run)
         supervisor.run(Banner(run, described).print_when_ready)
         say(f"ending after {time.monotonic() - started:.0f} s")

@@ -13,8 +13,10 @@ import django
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command, get_commands
-from django.db import Error, connection
+from django.db import Error
 from django.urls import NoReverseMatch, reverse
+
+from topmate.command_line import database_name
 
 
 def main(report: Path) -> None:
@@ -25,7 +27,7 @@ def main(report: Path) -> None:
     except ImproperlyConfigured as error:
         sys.exit(f"Topmate: {error}")
     except Error as error:
-        sys.exit(f"Topmate: the database {_database()} cannot be used: {error}")
+        sys.exit(f"Topmate: the database {database_name()} cannot be used: {error}")
     report.write_text(json.dumps(describe()))
 
 
@@ -67,6 +69,7 @@ def wants_demo() -> bool:
 
 def describe() -> dict[str, Any]:
     from bookings import setup
+    from topmate.settings import env
 
     try:
         sign_ins = list(importlib.import_module("bookings.demo").SIGN_INS)
@@ -81,12 +84,13 @@ def describe() -> dict[str, Any]:
     return {
         "site": settings.SITE_URL,
         "name": settings.SITE_NAME,
-        "database": _database(),
+        "database": database_name(),
         "inbox": inbox,
         "has_demo": has_demo,
         "setup": "" if setup.has_owner() else setup.link(),
         "mails_wait": not has_demo and not os.environ.get("EMAIL_URL", "").strip(),
         "sign_ins": sign_ins if has_demo else [],
+        "variables": sorted(env.asked),
         "sweep": settings.SWEEP_EVERY.total_seconds(),
     }
 
@@ -99,13 +103,6 @@ def _has_demo(sign_ins: list[Any]) -> bool:
 
     emails = [sign_in[0] for sign_in in sign_ins]
     return get_user_model().objects.filter(email__in=emails).exists()
-
-
-def _database() -> str:
-    default = settings.DATABASES["default"]
-    if connection.vendor == "sqlite":
-        return f"SQLite, {default['NAME']}"
-    return f"PostgreSQL, {default['NAME']} on {default['HOST'] or 'the local socket'}"
 
 
 if __name__ == "__main__":

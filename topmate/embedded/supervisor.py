@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from topmate.embedded import tied
+from topmate.embedded import running, tied
+from topmate.embedded.running import is_ours
 
 LONGEST_BACKOFF = 30.0
 STEADY_AFTER = 30.0  # seconds after which a process counts as healthy again
@@ -169,9 +170,12 @@ class State:
     """A lock that the kernel gives back at death, beside a file with the process ids."""
 
     def __init__(self, data_dir: Path) -> None:
-        self.file = data_dir / "run.json"
+        self.data_dir = data_dir
+        self.file = data_dir / running.FILE
         self.lock_file: IO[str] = open(data_dir / "run.lock", "w")  # noqa: SIM115  held for life
         self.socket_folder: Path | None = None
+        self.variables: dict[str, str] = {}
+        """What this site was told, for `manage.py` in another shell."""
 
     def take(self) -> bool:
         """False when another copy runs on the same DATA_DIR."""
@@ -183,11 +187,15 @@ class State:
         return True
 
     def write(self, pids: list[int]) -> None:
-        content = {"pids": pids, "socket_folder": str(self.socket_folder or "")}
-        self.file.write_text(json.dumps(content))
+        running.write(
+            self.data_dir,
+            pids=pids,
+            socket_folder=str(self.socket_folder or ""),
+            variables=self.variables,
+        )
 
     def clear(self) -> None:
-        self.file.unlink(missing_ok=True)
+        running.clear(self.data_dir)
         if self.socket_folder:
             shutil.rmtree(self.socket_folder, ignore_errors=True)
 
@@ -197,29 +205,15 @@ class State:
             old: dict[str, Any] = json.loads(self.file.read_text())
         except (OSError, ValueError):
             return
-        orphans = [pid for pid in old.get("pids", []) if _is_ours(pid)]
+        orphans = [pid for pid in old.get("pids", []) if is_ours(pid)]
         for pid in orphans:
             os.kill(pid, signal.SIGTERM)
         end = time.monotonic() + 5
-        while any(_is_ours(pid) for pid in orphans) and time.monotonic() < end:
+        while any(is_ours(pid) for pid in orphans) and time.monotonic() < end:
             time.sleep(0.1)
-        for pid in filter(_is_ours, orphans):
+        for pid in filter(is_ours, orphans):
             os.kill(pid, signal.SIGKILL)
         folder = Path(old.get("socket_folder") or "/nowhere")
         if folder.name.startswith("topmate-"):
             shutil.rmtree(folder, ignore_errors=True)
         self.file.unlink(missing_ok=True)
-
-
-def _is_ours(pid: int) -> bool:
-    """A process id may have been given to somebody else meanwhile."""
-    try:
-        return b"topmate" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        if Path("/proc/self").exists():
-            return False  # there is a /proc, so there is no such process
-    ask = ["/bin/ps", "-o", "command=", "-p", str(pid)]
-    try:
-        return "topmate" in subprocess.run(ask, capture_output=True, text=True, check=False).stdout
-    except OSError:
-        return False

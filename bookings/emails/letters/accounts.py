@@ -5,14 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.conf import settings
-from django.contrib.auth.tokens import default_token_generator
-from django.utils.encoding import force_bytes
-from django.utils.http import urlsafe_base64_encode
 
 from bookings import formats
-from bookings.emails.letter import Letter, MailCase, page_link
+from bookings.emails.letter import Letter, MailCase, page_link, password_link
 from bookings.emails.registry import EXPERT, Email
-from bookings.models import User
+from bookings.models import Expert, InvitationState, User
 from bookings.plain_text import one_line
 
 NOT_EXPECTED = "If you did not expect this, answer this e-mail at once."
@@ -28,9 +25,6 @@ def _account_exists(case: MailCase) -> bool:
 
 @Email(EXPERT, "somebody asks to choose a new password", still_true=_account_exists)
 def password_reset(case: MailCase) -> Letter:
-    """The token is made when it is sent and stored nowhere."""
-    uid = urlsafe_base64_encode(force_bytes(case.user.pk))
-    token = default_token_generator.make_token(case.user)
     lasts = formats.duration(timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT))
     works = f"The link works for {lasts} and once."
     return Letter(
@@ -38,9 +32,7 @@ def password_reset(case: MailCase) -> Letter:
         preheader=works,
         heading="Choose a new password",
         paragraphs=("Somebody, we hope you, asked to choose a new password for your account.",),
-        button=page_link(
-            "Choose a new password", "password_reset_confirm", uidb64=uid, token=token
-        ),
+        button=password_link("Choose a new password", case.user),
         closing=(f"{works} If it was not you, ignore this e-mail.",),
         why="your address was entered on the sign-in page",
         is_private=True,
@@ -100,4 +92,34 @@ def password_changed_by_staff(case: MailCase) -> Letter:
         quoted="Why",
         closing=(NOT_EXPECTED,),
         why="this is the address of your account",
+    )
+
+
+def _can_be_accepted(case: MailCase) -> bool:
+    """A newer mail has a link of its own, and whoever is an expert already needs none."""
+    invitation = case.invitation
+    is_newest = invitation.number == case.facts["number"]
+    is_open = invitation.state(case.now) == InvitationState.OPEN
+    return is_newest and is_open and not Expert.objects.with_address(invitation.email).exists()
+
+
+@Email(EXPERT, "somebody is invited to become an expert", still_true=_can_be_accepted)
+def invitation(case: MailCase) -> Letter:
+    invited = case.invitation
+    works = f"The link works until {case.at(invited.expires_at)}, and once."
+    inviter = invited.inviter_name or f"The staff of {case.site_name}"
+    return Letter(
+        subject=f"Sell calls at {case.site_name}",
+        preheader=works,
+        heading=f"You are invited to sell calls at {case.site_name}",
+        paragraphs=(
+            f"{inviter} invited you to become an expert at "
+            f"{case.site_name}: people book a call with you and pay for it when they book.",
+            "Open the invitation and choose a password. After that you add what you sell and when "
+            "you can be booked.",
+        ),
+        button=page_link("Open the invitation", "invitation", token=invited.token),
+        closing=(f"{works} If you do not want to sell calls, ignore this e-mail.",),
+        why=f"somebody at {case.site_name} entered your address to invite you",
+        is_private=True,
     )

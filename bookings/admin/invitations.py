@@ -1,0 +1,146 @@
+"""Invitations to become an expert. Never their links: whoever has one can make an account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Model, Q
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from bookings import database_time, invitations
+from bookings.admin.acting import ActingAdmin, StaffAction, refused_as
+from bookings.admin.base import Column, KeptAdmin, Narrowed, chip, moment
+from bookings.forms.fields import AddressField, NameField
+from bookings.forms.staff import ReasonForm
+from bookings.models import Invitation, InvitationState, User
+from bookings.states import Actor, TransitionNotAllowed
+
+TONES = {
+    InvitationState.OPEN: "info",
+    InvitationState.EXPIRED: "warn",
+    InvitationState.ACCEPTED: "ok",
+    InvitationState.REVOKED: "",
+}
+
+
+_UNANSWERED = Q(accepted_at=None, revoked_at=None)
+
+
+class NewInvitationForm(forms.ModelForm[Invitation]):
+    """The invitation is written by the same function as everywhere, which may refuse it."""
+
+    by: User | None = None
+    email = AddressField(label="E-mail address")
+    name = NameField(max_length=80, required=False, help_text="They can change it.")
+
+    class Meta:
+        model = Invitation
+        fields = ("email", "name")
+
+    def _post_clean(self) -> None:
+        data = self.cleaned_data
+        if self.errors:
+            return
+        try:
+            self.instance = invitations.invite(
+                data["email"], name=data["name"], by=self.by, now=database_time.now()
+            )
+        except TransitionNotAllowed as refused:
+            self.add_error("email", refused.sentence)
+
+    def save(self, commit: bool = True) -> Invitation:
+        return self.instance
+
+    def save_m2m(self) -> None:
+        """It has nothing of the kind."""
+
+
+class InvitationReasonForm(ReasonForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = "Kept in the history of this invitation."
+
+
+class Answered(Narrowed):
+    title = "state"
+    parameter_name = "state"
+    ways = {
+        "open": ("Open", lambda rows, now: rows.filter(_UNANSWERED, expires_at__gt=now)),
+        "expired": ("Expired", lambda rows, now: rows.filter(_UNANSWERED, expires_at__lte=now)),
+        "accepted": ("Accepted", lambda rows, now: rows.filter(accepted_at__isnull=False)),
+        "revoked": ("Revoked", lambda rows, now: rows.filter(revoked_at__isnull=False)),
+    }
+
+
+def _runs(verb: Callable[..., object], done: str) -> Callable[..., str]:
+    def run(row: Invitation, *, actor: Actor, now: datetime, details: dict[str, Any]) -> str:
+        verb(row.pk, now=now)
+        return done
+
+    return run
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ActingAdmin[Invitation]):
+    staff_actions = (
+        StaffAction(
+            "send_again",
+            "Send again",
+            "Sends another e-mail, whose link works from now on. The earlier links are over.",
+            _runs(invitations.send_again, "Sent within a minute."),
+            InvitationReasonForm,
+            refused_as(lambda row, actor, now: invitations.refusal(row, "send_again", now)),
+        ),
+        StaffAction(
+            "revoke",
+            "Revoke",
+            "Ends the invitation: its link leads nowhere any more.",
+            _runs(invitations.revoke, "Revoked."),
+            InvitationReasonForm,
+            refused_as(lambda row, actor, now: invitations.refusal(row, "revoke", now)),
+        ),
+    )
+    related = ("invited_by", "expert")
+    list_display = ("email", "name", "state_now", "invited_by", "sent", "number", "expires",
+                    "expert")  # fmt: skip
+    list_filter = (Answered,)
+    search_fields = ("email", "name")
+    fields = ("email", "name", "state_now", "invited_by", "created", "sent", "number", "expires",
+              "accepted", "revoked", "expert")  # fmt: skip
+
+    created = Column(moment, "created_at")
+    sent = Column(moment, "sent_at", description="last sent")
+    expires = Column(moment, "expires_at")
+    accepted = Column(moment, "accepted_at")
+    revoked = Column(moment, "revoked_at")
+
+    @admin.display(description="state")
+    def state_now(self, row: Invitation) -> SafeString:
+        state = row.state(database_time.now())
+        return chip(state.label, TONES[state])
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Added, and from then on changed by actions only."""
+        return KeptAdmin.has_add_permission(self, request)
+
+    def get_fields(self, request: HttpRequest, obj: Invitation | None = None) -> Any:
+        return super().get_fields(request, obj) if obj else NewInvitationForm.Meta.fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Invitation | None = None) -> Any:
+        return super().get_readonly_fields(request, obj) if obj else ()
+
+    def get_form(
+        self, request: HttpRequest, obj: Invitation | None = None, change: bool = False, **kw: Any
+    ) -> Any:
+        if obj is not None:
+            return super().get_form(request, obj, change, **kw)
+        assert isinstance(request.user, User)
+        return type("NewInvitationForm", (NewInvitationForm,), {"by": request.user})
+
+    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
+        """The form has written it."""
