@@ -103,6 +103,15 @@ def test_what_is_over_is_not_mailed_any_more(how: str, mailoutbox: list[Any]) ->
     assert (first.state, mailoutbox) == (OutboxState.CANCELLED, [])
 
 
+def test_how_long_a_link_works_is_a_setting(settings: Any, client: Client) -> None:
+    lasts = settings.INVITATION_WINDOW
+    assert lasts == timedelta(days=14)
+    assert invite(now=NOW).expires_at == NOW + lasts
+    settings.INVITATION_WINDOW = timedelta(hours=1)
+    link = path_of(invite("short@example.org", now=timezone.now() - timedelta(minutes=61)))
+    assert client.get(link).status_code == 410
+
+
 # --- accepting ------------------------------------------------------------------------------------
 
 

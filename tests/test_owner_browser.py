@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests import clock, smtp_server
-from tests.house import PATIENCE_MS, ROOT, House, new_page
+from tests.house import PATIENCE_MS, ROOT, House, new_page, open_to_others
 from tests.smtp_server import Mailbox, as_read
 
 pytestmark = pytest.mark.browser
@@ -215,6 +215,10 @@ def test_manage_py_in_a_second_shell_finds_the_site(empty: House, mailbox: Mailb
     done = manage("setup_link")
     assert done.stdout.strip() == printed[1]
     assert f"for the site that is running on {env['DATA_DIR']}." in done.stderr
+    told = "settings.MAILS_WAIT, settings.DEMO_INBOX, settings.BROKER_CONFIGURED"
+    code = f"from django.conf import settings; print({told})"
+    assert manage("shell", "-v0", "-c", code).stdout.split() == ["False", "False", "True"]
+    assert open_to_others(empty.folder / "data") == []
     done = manage("invite", NINA)
     assert done.stdout.strip() == link_in(mail(mailbox, NINA, "Sell calls"), "invitation")
     done = manage("add_expert", "lu@example.org", "--name", "Lu Wei")
@@ -222,3 +226,6 @@ def test_manage_py_in_a_second_shell_finds_the_site(empty: House, mailbox: Mailb
     done = manage("add_expert", "lu@example.org", "--name", "Lu Wei")
     assert (done.returncode, done.stdout) == (1, "")
     assert "lu@example.org is an expert here already." in done.stderr
+    empty.stop()
+    assert not (empty.folder / "data" / "run.json").exists()
+    assert manage("clock").stderr == ""
