@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
+from bookings import demo_inbox
 from bookings.views import (
     accounts,
     actions,
     availability,
     buying,
     calls,
-    demo,
     follower,
     pages,
     pick,
@@ -33,5 +33,5 @@ urlpatterns: list[URLPattern] = [
     *buying.urlpatterns,
     *webhooks.urlpatterns,
     *pages.urlpatterns,
-    *demo.urlpatterns,
+    *demo_inbox.urlpatterns,
 ]

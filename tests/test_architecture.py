@@ -23,8 +23,7 @@ LEVELS: dict[str, int] = {
             "states policy free_times fan_out zones plain_text addresses rate_limits",
             "models",
             "database",
-            "clocks formats timeline gateways demo_inbox database_time printed_passwords"
-            " unreadable",
+            "clocks formats timeline gateways database_time printed_passwords unreadable",
             "links slots rules calendar intake lists",
             "wording",
             "emails hours",
@@ -36,7 +35,7 @@ LEVELS: dict[str, int] = {
             "batches",
             "sweeps imports invariants setup unsent signed_in sign_in_limits forms presenters",
             "access",
-            "views admin staff_site demo demo_sign_ins templatetags context",
+            "views demo_inbox admin staff_site demo demo_sign_ins templatetags context",
             "urls management apps",
         ]
     )

@@ -1,5 +1,5 @@
 """Django admin for staff: read-only rows, actions through the verbs, a reason for each."""
 
-from bookings.admin import bookings, cases, help, money, people, waiting
+from bookings.admin import bookings, money, people, queues
 
-__all__ = ["bookings", "cases", "help", "money", "people", "waiting"]
+__all__ = ["bookings", "money", "people", "queues"]
