@@ -18,7 +18,6 @@ from django.contrib.sessions.models import Session
 
 from bookings import (
     batches,
-    checkouts,
     clock_check,
     database_time,
     emails,
@@ -31,6 +30,7 @@ from bookings import (
     unreadable,
 )
 from bookings.batches import Step
+from bookings.checkouts import settling
 from bookings.models import (
     Booking,
     Checkout,
@@ -152,7 +152,7 @@ def forget_old(*, now: datetime) -> int:
         _tried(forget, now=now)
         for forget in (
             provider_events.forget_old,
-            checkouts.forget_old,
+            settling.forget_old,
             _forget_sessions,
             _forget_attempts,
             _forget_resets,
