@@ -16,7 +16,6 @@ from bookings.views import (
     pick,
     services,
     setup,
-    support,
     webhooks,
 )
 
@@ -27,7 +26,6 @@ urlpatterns: list[URLPattern] = [
     *services.urlpatterns,
     *setup.urlpatterns,
     *accounts.urlpatterns,
-    *support.urlpatterns,
     *pick.urlpatterns,
     *follower.urlpatterns,
     *buying.urlpatterns,

@@ -20,7 +20,7 @@ LEVELS: dict[str, int] = {
     name: level
     for level, names in enumerate(
         [
-            "states policy free_times fan_out zones plain_text addresses rate_limits",
+            "states policy free_times fan_out zones plain_text addresses",
             "models",
             "database",
             "clocks formats timeline gateways database_time printed_passwords unreadable",
@@ -32,8 +32,7 @@ LEVELS: dict[str, int] = {
             "provider_events",
             "tasks",
             "lifecycle helpdesk reminders",
-            "batches",
-            "sweeps imports invariants setup unsent signed_in sign_in_limits forms presenters",
+            "sweeps imports invariants setup unsent signed_in rate_limits forms presenters",
             "access",
             "views demo_inbox admin staff_site demo demo_sign_ins templatetags context",
             "urls management apps",

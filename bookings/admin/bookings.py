@@ -17,7 +17,7 @@ from bookings import clocks, database_time, formats, lifecycle, rules, unreadabl
 from bookings.admin.acting import ActingAdmin, StaffAction, refused_as
 from bookings.admin.base import NONE, Column, Narrowed, chip, moment, money, remaining
 from bookings.admin.rows import BOOKING_ROWS, state_words, story
-from bookings.forms.staff import AmountForm, DecideForm
+from bookings.forms.actions import AmountForm, DecideForm
 from bookings.models import Booking, Expert, Follower, as_code
 from bookings.states import Actor, State, Verb
 from bookings.wording.limits import policy_rows

@@ -16,7 +16,7 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from bookings import batches, database_time, helpdesk
+from bookings import database_time, helpdesk, sweeps
 from bookings.admin.acting import ActingAdmin, StaffAction, refused_as, runs
 from bookings.admin.base import (
     LATEST,
@@ -342,14 +342,14 @@ class SetAsideAdmin(CodeSearch[SetAside], ActingAdmin[SetAside]):
             "try_again",
             "Try again",
             "The next sweep tries it again, within a minute. It leaves this list when that works.",
-            runs(batches.try_again, "Tried again within a minute."),
+            runs(sweeps.try_again, "Tried again within a minute."),
         ),
         StaffAction(
             "limits",
             "Give it today’s limits",
             "For a booking whose own limits cannot be read: those in force today take their place. "
             "A deadline that is running stays as it is.",
-            runs(batches.give_limits_in_force, "It has today’s limits; tried again now."),
+            runs(sweeps.give_limits_in_force, "It has today’s limits; tried again now."),
             refusal=_not_renewed,
         ),
     )
