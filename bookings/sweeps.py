@@ -55,7 +55,7 @@ from bookings.models import (
 )
 from bookings.models.booking import BookingQuerySet, Place
 from bookings.policy import Policy
-from bookings.refunds import crash_points, holds, planning, reconciling, sending
+from bookings.refunds import crash_points, holds, planning, sending, staff
 from bookings.states import Actor, TransitionNotAllowed
 
 logger = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ def send_reminders(*, now: datetime) -> int:
 
 def watch_refunds(*, now: datetime) -> None:
     """What no driver does: holds, alerts, probes, and the daily comparison of a few payments."""
-    for watch in (_hold_restored, reconciling.tell_of_old, sending.probe, _compare_some):
+    for watch in (_hold_restored, staff.tell_of_old, sending.probe, _compare_some):
         _tried(watch, now=now)
 
 
