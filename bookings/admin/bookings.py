@@ -276,7 +276,7 @@ class BookingAdmin(ActingAdmin[Booking]):
 
     @admin.display(description="limits")
     def limits_in_words(self, row: Booking) -> SafeString:
-        limits = [(limit.meaning, limit.value) for limit in policy_rows(row.limits)]
+        limits = [(meaning, value) for meaning, value, _ in policy_rows(row.limits)]
         return format_html("<ul>{}</ul>", format_html_join("", "<li>{}: {}</li>", limits))
 
     def row_name(self, row: Booking) -> str:

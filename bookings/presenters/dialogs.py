@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from bookings import clocks, emails, formats, links, rules
-from bookings.emails.letter import Letter, MailCase
+from bookings.emails.letter import MailCase
 from bookings.models import Booking, Offer
 from bookings.presenters.row import address, as_expert
 from bookings.states import State, TransitionNotAllowed, Verb
@@ -103,13 +103,7 @@ NOTE_GOES_HERE = "Your note stands here."
 LINK = "a private link"
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    letter: Letter
-    closing: str
-
-
-def preview(booking: Booking, reader: Reader) -> Preview:
+def preview(booking: Booking, reader: Reader) -> dict[str, Any]:
     """In the words of the real e-mail, as if the offer were made now; nothing is written, nothing
     is asked of the database."""
     offered = copy.copy(booking)
@@ -120,7 +114,7 @@ def preview(booking: Booking, reader: Reader) -> Preview:
     case.__dict__["_links"] = dict.fromkeys((links.Purpose.PICK, *kind.links), LINK)
     letter = kind.write(case)
     closing = "".join(part if isinstance(part, str) else part.label for part in letter.closing)
-    return Preview(letter, closing)
+    return {"letter": letter, "closing": closing}
 
 
 # --- after an action ------------------------------------------------------------------------------

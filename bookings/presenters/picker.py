@@ -266,18 +266,14 @@ def _monday(day: date) -> date:
 # --- the zone and the clock -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneOption:
-    name: str
-    label: str
-    is_chosen: bool = False
-
-
-def likely(near: Iterable[str], *, chosen: str, clock: str, now: datetime) -> list[ZoneOption]:
+def likely(near: Iterable[str], *, chosen: str, clock: str, now: datetime) -> list[dict[str, Any]]:
     """The zones that are probably right, the chosen one first."""
     known = (zones.todays_name(name) for name in near if zones.is_known(name))
     names = dict.fromkeys([chosen, *known])
-    return [ZoneOption(name, now_in(name, clock, now), name == chosen) for name in names]
+    return [
+        {"name": name, "label": now_in(name, clock, now), "is_chosen": name == chosen}
+        for name in names
+    ]
 
 
 def now_in(zone: str, clock: str, now: datetime) -> str:

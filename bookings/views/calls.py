@@ -236,7 +236,7 @@ def need_count(request: ExpertRequest) -> HttpResponse:
     now_there = {
         "calls": calls,
         "areAll": len(calls) < lists.COUNTED_UP_TO,
-        "count": found.waiting if are_waiting else found.need,
+        "count": found["waiting" if are_waiting else "need"],
     }
     return trigger_client_event(response, "list:now", now_there)
 
@@ -298,7 +298,7 @@ def counters_of(request: ExpertRequest, *, now: datetime, source: str) -> dict[s
     totals, others = lists.open_calls(request.expert, now=now, are_waiting=are_waiting)
     reader = Reader.of(request.expert, now=now)
     found = groups.counters(totals, others, reader, are_waiting=are_waiting)
-    return {"counters": found, "need_count": found.need_count}
+    return {"counters": found, "need_count": found["need_count"]}
 
 
 # --- the page of one booking ----------------------------------------------------------------------
