@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 from axes.models import AccessAttempt
 from celery import shared_task
@@ -24,7 +24,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from bookings import (
     clock_check,
@@ -184,8 +184,7 @@ def forget_old(*, now: datetime) -> int:
 
 
 def _forget_sessions(*, now: datetime) -> int:
-    over = Session.objects.filter(expire_date__lt=now).values_list("pk", flat=True)
-    return Session.objects.filter(pk__in=list(over[:FORGET_AT_MOST])).delete()[0]
+    return _delete_some(Session.objects.filter(expire_date__lt=now))
 
 
 def _forget_resets(*, now: datetime) -> int:
@@ -195,14 +194,17 @@ def _forget_resets(*, now: datetime) -> int:
         created_at__lt=now - RESETS_KEPT_FOR,
         state__in=[OutboxState.SENT, OutboxState.CANCELLED],
     )
-    ids = list(asked.order_by("created_at").values_list("pk", flat=True)[:FORGET_AT_MOST])
-    return OutboxEmail.objects.filter(pk__in=ids).delete()[0]
+    return _delete_some(asked.order_by("created_at"))
 
 
 def _forget_attempts(*, now: datetime) -> int:
     old = AccessAttempt.objects.filter(attempt_time__lt=now - ATTEMPTS_KEPT_FOR)
-    ids = list(old.order_by().values_list("pk", flat=True)[:FORGET_AT_MOST])
-    deleted: int = AccessAttempt.objects.filter(pk__in=ids).delete()[0]
+    return _delete_some(old.order_by())
+
+
+def _delete_some(rows: QuerySet[Any]) -> int:
+    ids = list(rows.values_list("pk", flat=True)[:FORGET_AT_MOST])
+    deleted: int = rows.model._default_manager.filter(pk__in=ids).delete()[0]
     return deleted
 
 
