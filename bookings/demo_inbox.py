@@ -102,8 +102,8 @@ FADE = (
 
 
 def only_in_the_demo(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """They show private links and those for a new password to whoever opens them. So they exist
-    only where the demo's invented people are, and where nobody else can reach the site."""
+    """These pages show private links and links for a new password to whoever opens them. So they
+    exist only where the demo's invented people are, and where nobody else can reach the site."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:

@@ -1,13 +1,13 @@
 """How many wrong passwords are taken, and how often a public form may be sent.
 
 Wrong passwords are counted for fifteen minutes: by account and network together, by network, and by
-account. Who knows an e-mail address can spend the limit of its account, from many networks, again
-and again. So a device on which somebody has signed in before is known by a cookie, and is stopped
-by its own wrong passwords only; and a new password, chosen from the mail, makes a device known. A
-network is an IPv4 address, or the half of an IPv6 address that is one customer's.
+account. Whoever knows an e-mail address can use up the limit of its account, from many networks,
+again and again. So a device on which somebody has signed in before is known by a cookie, and only
+its own wrong passwords can stop it. Choosing a new password by the link in the mail makes a device
+known as well. A network is an IPv4 address, or the half of an IPv6 address that is one customer's.
 
-A public form mails strangers or keeps a time, and asks nobody who they are: so while nothing can be
-counted, nothing is taken.
+A public form sends mail to strangers or keeps a time, and asks nobody who they are. So while
+nothing can be counted, no form is accepted.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WINDOW = timedelta(minutes=15)
 OF_BOTH, OF_NETWORK, OF_ACCOUNT, OF_DEVICE = 6, 20, 20, 6
 KNOWN_FOR = 60 * 60 * 24 * 365
 MOST_ACCOUNTS = 5
-"""So many accounts one device is known for."""
+"""A device is known for this many accounts at most."""
 _SALT = "bookings.known-device"
 
 
@@ -194,7 +194,7 @@ def _network(request: Any) -> str | None:
 
 
 class TooOften(Exception):
-    """More than the limit."""
+    """The form was sent more often than its limit allows."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -202,11 +202,11 @@ class TooOften(Exception):
 
 
 class CannotCount(Exception):
-    """The cache is away."""
+    """The cache does not answer, so nothing can be counted."""
 
 
 def count(name: str, *, at_most: int, seconds: int) -> None:
-    """Add one. The first one of a name starts its time."""
+    """Add one. The first call for a name starts the `seconds` it is counted in."""
     if _counted(name, seconds) > at_most:
         raise TooOften(name)
 

@@ -3,9 +3,9 @@
 Safe to run twice, or on many machines at once: it only finds rows and asks the verbs, which
 refuse what is not due. One failure is logged and the rest goes on.
 
-What is due for many bookings is done in one transaction for as many as possible. Where one of them
-cannot be done, the batch is halved until it is found. It is set aside, so that the next sweep has
-the others together again; it is seen by a person, and in nobody's way.
+What is due for many bookings is done in one transaction for as many as possible. When one of them
+fails, the batch is halved until that one is found. It is set aside for a person to look at, so that
+the next sweep does the others together again.
 """
 
 from __future__ import annotations
@@ -61,24 +61,24 @@ from bookings.states import Actor, TransitionNotAllowed
 logger = logging.getLogger(__name__)
 
 AT_MOST = 2000
-"""So many of each kind in one run, so that a run ends. The next one goes on."""
+"""One run takes this many of each kind at most, so that it ends. The next one takes the rest."""
 COMPARED, COMPARED_WITHIN = 60, 20.0
-"""So many payments are compared with the provider's books in one run, for so many seconds at most.
-Each is compared once a day."""
+"""How many payments one run compares with the provider's books, and for how many seconds at most.
+Each payment is compared once a day."""
 LATE_AFTER_PERIODS = 3
 FORGET_AT_MOST = 1000
 ATTEMPTS_KEPT_FOR = RESETS_KEPT_FOR = timedelta(days=1)
 READ_AT_ONCE = 500
 NAMED = 20
-"""So many are named in one e-mail; the others are counted."""
+"""One e-mail names this many; the others are only counted."""
 BATCH = 500
 MOST_BOOKINGS = 20_000
 WITHIN = 40.0
 """Seconds for each kind of work."""
 AGAIN_AFTER = [timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6), timedelta(days=1)]
-"""Another release may be able to read it, or somebody may have mended it."""
+"""By then another release may be able to read it, or somebody may have repaired it."""
 AGAIN_AT_MOST = 50
-"""So many are tried again in one sweep."""
+"""One sweep tries this many again."""
 
 
 @shared_task(name="bookings.tasks.sweep", ignore_result=True, soft_time_limit=240, time_limit=270)
@@ -147,7 +147,7 @@ def _compare_some(*, now: datetime) -> None:
 
 
 def _tell_if_late(now: datetime) -> None:
-    """Silence is the alarm: a sweep that comes late says so to staff."""
+    """A sweep that comes late tells staff so; nobody else would notice that none ran."""
     beat = Heartbeat.objects.filter(name="sweep").first()
     if beat and now - beat.finished_at > LATE_AFTER_PERIODS * max(
         settings.SWEEP_EVERY, timedelta(seconds=60)
@@ -281,7 +281,7 @@ def in_batches(step: Step, *, now: datetime) -> int:
 
 
 def _together(step: Step, ids: Sequence[int], *, now: datetime) -> int:
-    """Halved where it fails."""
+    """Do them in one transaction; when that fails, each half in its own."""
     if len(ids) < 2:
         return sum(_alone(step, pk, now=now) for pk in ids)
     try:
@@ -295,7 +295,7 @@ def _together(step: Step, ids: Sequence[int], *, now: datetime) -> int:
 
 
 def _alone(step: Step, pk: int, *, now: datetime) -> int:
-    """Set aside where it cannot be done."""
+    """Do one by itself, and set it aside when it fails."""
     try:
         return _in_one_transaction(step, [pk], now=now)
     except TransitionNotAllowed as refused:  # somebody was faster
@@ -309,7 +309,7 @@ def _alone(step: Step, pk: int, *, now: datetime) -> int:
 
 
 def _in_one_transaction(step: Step, ids: Sequence[int], *, now: datetime) -> int:
-    """Those of them that nobody else holds."""
+    """Do those of them that nobody else has locked."""
 
     def once() -> int:
         bookings = list(step.due(now).filter(pk__in=ids).locked_for_us())
@@ -371,7 +371,7 @@ def _those_set_aside(step: Step, ends: float, *, now: datetime) -> int:
 
 
 def try_again(pk: int, *, actor: Actor, now: datetime, reason: str) -> None:
-    """With the next sweep."""
+    """The next sweep tries it again."""
     rules.check_staff(actor, reason)
     SetAside.objects.filter(pk=pk).update(next_attempt_at=now)
 

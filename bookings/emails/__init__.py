@@ -71,7 +71,7 @@ def deliver_all(email_ids: Sequence[int], *, now: datetime, seconds: float | Non
 class _Item:
     row: OutboxEmail
     mail: Rendered | None = None
-    """None when it is not to be sent"""
+    """None when it is not to be sent."""
     look_again_at: datetime | None = None
     """Given where it is not true now, and may be again when the expert undoes what they did."""
     error: Exception | None = None
@@ -87,7 +87,7 @@ class _Delivery(fan_out.Clock):
         self.sent = 0
 
     def claim(self, at_most: int) -> list[_Item]:
-        """Those that are no longer true, or cannot be rendered, are ended here."""
+        """E-mails that are no longer true, or cannot be rendered, are closed here."""
         while self.queue:
             items = [self._rendered(row) for row in self.queue.take(at_most)]
             ready = [item for item in items if item.mail is not None]

@@ -127,7 +127,7 @@ def _is_news(refund: Refund, answer: Answer) -> bool:
 
 def _missed(refund: Refund, *, now: datetime) -> bool:
     """We say it was paid, the provider does not know it: staff must look. Not after a first look:
-    lists are behind, and the next one may have it."""
+    a list may be behind, and the next one may have it."""
     is_missed = refund.state == RefundState.SUCCEEDED and refund.provider_refund_id
     if not is_missed or (refund.absent_at is not None and refund.alerted_at is not None):
         return False
