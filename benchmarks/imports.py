@@ -14,7 +14,7 @@ from benchmarks import memory, queries
 from benchmarks.cast import email_of
 from benchmarks.clock import NOW
 from benchmarks.measure import Goal, number, table
-from bookings.imports.batches import Outcome, import_file
+from bookings.imports import Outcome, import_file
 from bookings.models import Expert
 
 COLUMNS = (

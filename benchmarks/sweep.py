@@ -14,7 +14,7 @@ from django.utils import timezone
 from benchmarks import memory, queries
 from benchmarks.backlog import make_due
 from benchmarks.measure import Goal, Series, milliseconds, number, table, timed
-from bookings import batches, lifecycle, sweeps
+from bookings import lifecycle, sweeps
 from bookings.models import Booking, OutboxEmail, Refund, TimelineEvent
 
 BACKLOG = 10_000
@@ -39,7 +39,7 @@ def looks() -> Series:
 
 
 def look() -> tuple[str, tuple[Any, ...]]:
-    due = Booking.objects.overdue(timezone.now())[: batches.BATCH]
+    due = Booking.objects.overdue(timezone.now())[: sweeps.BATCH]
     return due.query.sql_with_params()
 
 

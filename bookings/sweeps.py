@@ -2,23 +2,31 @@
 
 Safe to run twice, or on many machines at once: it only finds rows and asks the verbs, which
 refuse what is not due. One failure is logged and the rest goes on.
+
+What is due for many bookings is done in one transaction for as many as possible. When one of them
+fails, the batch is halved until that one is found. It is set aside for a person to look at, so that
+the next sweep does the others together again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, cast
 
 from axes.models import AccessAttempt
 from celery import shared_task
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.contrib.sessions.models import Session
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import F, QuerySet
 
 from bookings import (
-    batches,
-    checkouts,
     clock_check,
     database_time,
     emails,
@@ -27,10 +35,13 @@ from bookings import (
     provider_events,
     refunds,
     reminders,
+    rules,
     tasks,
+    timeline,
     unreadable,
 )
-from bookings.batches import Step
+from bookings.checkouts import settling
+from bookings.lifecycle.engine import in_transaction
 from bookings.models import (
     Booking,
     Checkout,
@@ -40,22 +51,34 @@ from bookings.models import (
     Payment,
     ProviderEvent,
     Refund,
+    SetAside,
 )
-from bookings.refunds import crash_points, holds, planning, reconciling, sending
+from bookings.models.booking import BookingQuerySet, Place
+from bookings.policy import Policy
+from bookings.refunds import crash_points, holds, planning, sending, staff
+from bookings.states import Actor, TransitionNotAllowed
 
 logger = logging.getLogger(__name__)
 
 AT_MOST = 2000
-"""So many of each kind in one run, so that a run ends. The next one goes on."""
+"""One run takes this many of each kind at most, so that it ends. The next one takes the rest."""
 COMPARED, COMPARED_WITHIN = 60, 20.0
-"""So many payments are compared with the provider's books in one run, for so many seconds at most.
-Each is compared once a day."""
+"""How many payments one run compares with the provider's books, and for how many seconds at most.
+Each payment is compared once a day."""
 LATE_AFTER_PERIODS = 3
 FORGET_AT_MOST = 1000
 ATTEMPTS_KEPT_FOR = RESETS_KEPT_FOR = timedelta(days=1)
 READ_AT_ONCE = 500
 NAMED = 20
-"""So many are named in one e-mail; the others are counted."""
+"""One e-mail names this many; the others are only counted."""
+BATCH = 500
+MOST_BOOKINGS = 20_000
+WITHIN = 40.0
+"""Seconds for each kind of work."""
+AGAIN_AFTER = [timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6), timedelta(days=1)]
+"""By then another release may be able to read it, or somebody may have repaired it."""
+AGAIN_AT_MOST = 50
+"""One sweep tries this many again."""
 
 
 @shared_task(name="bookings.tasks.sweep", ignore_result=True, soft_time_limit=240, time_limit=270)
@@ -99,18 +122,18 @@ def run(*, now: datetime) -> dict[str, int]:
 def run_deadlines(*, now: datetime) -> int:
     """What a passed deadline asks for, by the verbs' own rules."""
     step = Step("deadline_at", Booking.objects.overdue, lifecycle.run_deadlines)
-    return batches.run(step, now=now)
+    return in_batches(step, now=now)
 
 
 def send_reminders(*, now: datetime) -> int:
     """Queue the reminder that is due for each booking, and set its next one."""
     step = Step("next_reminder_at", Booking.objects.reminder_due, reminders.send)
-    return batches.run(step, now=now)
+    return in_batches(step, now=now)
 
 
 def watch_refunds(*, now: datetime) -> None:
     """What no driver does: holds, alerts, probes, and the daily comparison of a few payments."""
-    for watch in (_hold_restored, reconciling.tell_of_old, sending.probe, _compare_some):
+    for watch in (_hold_restored, staff.tell_of_old, sending.probe, _compare_some):
         _tried(watch, now=now)
 
 
@@ -124,7 +147,7 @@ def _compare_some(*, now: datetime) -> None:
 
 
 def _tell_if_late(now: datetime) -> None:
-    """Silence is the alarm: a sweep that comes late says so to staff."""
+    """A sweep that comes late tells staff so; nobody else would notice that none ran."""
     beat = Heartbeat.objects.filter(name="sweep").first()
     if beat and now - beat.finished_at > LATE_AFTER_PERIODS * max(
         settings.SWEEP_EVERY, timedelta(seconds=60)
@@ -152,7 +175,7 @@ def forget_old(*, now: datetime) -> int:
         _tried(forget, now=now)
         for forget in (
             provider_events.forget_old,
-            checkouts.forget_old,
+            settling.forget_old,
             _forget_sessions,
             _forget_attempts,
             _forget_resets,
@@ -161,8 +184,7 @@ def forget_old(*, now: datetime) -> int:
 
 
 def _forget_sessions(*, now: datetime) -> int:
-    over = Session.objects.filter(expire_date__lt=now).values_list("pk", flat=True)
-    return Session.objects.filter(pk__in=list(over[:FORGET_AT_MOST])).delete()[0]
+    return _delete_some(Session.objects.filter(expire_date__lt=now))
 
 
 def _forget_resets(*, now: datetime) -> int:
@@ -172,14 +194,17 @@ def _forget_resets(*, now: datetime) -> int:
         created_at__lt=now - RESETS_KEPT_FOR,
         state__in=[OutboxState.SENT, OutboxState.CANCELLED],
     )
-    ids = list(asked.order_by("created_at").values_list("pk", flat=True)[:FORGET_AT_MOST])
-    return OutboxEmail.objects.filter(pk__in=ids).delete()[0]
+    return _delete_some(asked.order_by("created_at"))
 
 
 def _forget_attempts(*, now: datetime) -> int:
     old = AccessAttempt.objects.filter(attempt_time__lt=now - ATTEMPTS_KEPT_FOR)
-    ids = list(old.order_by().values_list("pk", flat=True)[:FORGET_AT_MOST])
-    deleted: int = AccessAttempt.objects.filter(pk__in=ids).delete()[0]
+    return _delete_some(old.order_by())
+
+
+def _delete_some(rows: QuerySet[Any]) -> int:
+    ids = list(rows.values_list("pk", flat=True)[:FORGET_AT_MOST])
+    deleted: int = rows.model._default_manager.filter(pk__in=ids).delete()[0]
     return deleted
 
 
@@ -222,3 +247,143 @@ def _tried(act: Callable[..., int | None], *, now: datetime) -> int:
     except Exception:
         logger.exception("%s failed; the next sweep tries again", act.__qualname__)
         return 0
+
+
+# --- many bookings in one transaction -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`column` is what `due` goes by. `act` gets locked bookings and says how many it has moved."""
+
+    column: str
+    due: Callable[..., BookingQuerySet]
+    act: Callable[..., int]
+
+
+def in_batches(step: Step, *, now: datetime) -> int:
+    """How many bookings have moved. No batch is begun after `WITHIN`."""
+    ends = time.monotonic() + WITHIN
+    done = _those_set_aside(step, ends, now=now)
+    last: Place | None = None
+    for _ in range(MOST_BOOKINGS // BATCH):
+        if time.monotonic() > ends:
+            logger.warning("%s: the rest is left to the next sweep", step.column)
+            break
+        aside = SetAside.objects.filter(step=step.column).values("booking_id")
+        due = step.due(now, after=last).exclude(pk__in=aside)
+        places = cast("list[Place]", list(due.values_list(step.column, "pk")[:BATCH]))
+        done += _together(step, [pk for _, pk in places], now=now)
+        if len(places) < BATCH:
+            break
+        last = places[-1]
+    return done
+
+
+def _together(step: Step, ids: Sequence[int], *, now: datetime) -> int:
+    """Do them in one transaction; when that fails, each half in its own."""
+    if len(ids) < 2:
+        return sum(_alone(step, pk, now=now) for pk in ids)
+    try:
+        return _in_one_transaction(step, ids, now=now)
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception as error:
+        logger.warning("%s of %s at once failed (%r), now in halves", step.column, len(ids), error)
+    half = len(ids) // 2
+    return _together(step, ids[:half], now=now) + _together(step, ids[half:], now=now)
+
+
+def _alone(step: Step, pk: int, *, now: datetime) -> int:
+    """Do one by itself, and set it aside when it fails."""
+    try:
+        return _in_one_transaction(step, [pk], now=now)
+    except TransitionNotAllowed as refused:  # somebody was faster
+        logger.debug("booking %s: %s", pk, refused)
+    except SoftTimeLimitExceeded:
+        raise  # it is not the booking's fault
+    except Exception as error:
+        logger.exception("%s of booking %s failed", step.column, pk)
+        set_aside(pk, step.column, error, now=now)
+    return 0
+
+
+def _in_one_transaction(step: Step, ids: Sequence[int], *, now: datetime) -> int:
+    """Do those of them that nobody else has locked."""
+
+    def once() -> int:
+        bookings = list(step.due(now).filter(pk__in=ids).locked_for_us())
+        for booking in bookings:
+            # A page shows such a booking by the limits of today. Nothing is done to it by itself:
+            # what its clock has promised is not known.
+            if names := ", ".join(booking.unreadable_limits):
+                raise ValueError(f"These limits of the booking cannot be read: {names}.")
+        return step.act(bookings, now=now) if bookings else 0
+
+    try:
+        return in_transaction(once, step.column)
+    except (OperationalError, InterfaceError):
+        logger.exception("%s: the database did not do it; the next sweep tries again", step.column)
+        return 0
+
+
+# --- what could not be done -----------------------------------------------------------------------
+
+
+def set_aside(booking_id: int, step: str, error: Exception, *, now: datetime) -> None:
+    """Leave it out from here on, and tell staff; one mail an hour for all of them."""
+    why = f"{type(error).__name__}: {error}"[:500]
+    logger.error("booking %s is set aside: %s failed: %s", booking_id, step, why)
+    with transaction.atomic():
+        row, is_new = SetAside.objects.select_for_update().get_or_create(
+            booking_id=booking_id,
+            step=step,
+            defaults={"since": now, "next_attempt_at": now + AGAIN_AFTER[0], "last_error": why},
+        )
+        if is_new:
+            facts = {"set_aside": row.pk, "why": why}
+            emails.queue(
+                "staff_bookings_set_aside", now=now, dedupe=f"{now:%Y-%m-%d %H}", facts=facts
+            )
+            return
+        wait = AGAIN_AFTER[min(row.attempts, len(AGAIN_AFTER) - 1)]
+        SetAside.objects.filter(pk=row.pk).update(
+            attempts=F("attempts") + 1, next_attempt_at=now + wait, last_error=why
+        )
+
+
+def _those_set_aside(step: Step, ends: float, *, now: datetime) -> int:
+    """Those whose turn has come again, one by one; each that works, or is due no more, goes back
+    to the others."""
+    aside = SetAside.objects.filter(step=step.column)
+    done = 0
+    for pk in list(aside.due(now).values_list("booking_id", flat=True)[:AGAIN_AT_MOST]):
+        if time.monotonic() > ends:
+            break
+        moved = _alone(step, pk, now=now)
+        if moved or not step.due(now).filter(pk=pk).exists():
+            aside.filter(booking_id=pk).delete()
+        done += moved
+    return done
+
+
+# --- what staff does ------------------------------------------------------------------------------
+
+
+def try_again(pk: int, *, actor: Actor, now: datetime, reason: str) -> None:
+    """The next sweep tries it again."""
+    rules.check_staff(actor, reason)
+    SetAside.objects.filter(pk=pk).update(next_attempt_at=now)
+
+
+def give_limits_in_force(pk: int, *, actor: Actor, now: datetime, reason: str) -> None:
+    """The limits it was made under cannot be read: today's take their place. Its deadline stays."""
+    rules.check_staff(actor, reason)
+    with transaction.atomic():
+        row = SetAside.objects.select_for_update(of=("self",)).select_related("booking").get(pk=pk)
+        if not row.booking.unreadable_limits:
+            raise TransitionNotAllowed("state", "The limits of this booking can be read.")
+        limits = Policy.in_force().to_json()
+        Booking.objects.filter(pk=row.booking_id, version=row.booking.version).update(policy=limits)
+        timeline.append(row.booking, "limits_renewed", actor=actor, at=now, note=reason)
+        SetAside.objects.filter(booking=row.booking_id).update(next_attempt_at=now)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, cast
 
 from celery import shared_task
 
-from bookings import checkouts, clock_check, emails, fan_out, provider_events, refunds
+from bookings import clock_check, emails, fan_out, provider_events, refunds
+from bookings.checkouts import settling
 from bookings.models import Booking, OutboxEmail, ProviderEvent, Refund
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def work_on_all(event_ids: list[int], *, now: datetime) -> int:
 
 def poll_all(checkout_ids: list[int], *, now: datetime) -> int:
     """Ask whether these checkouts were paid; how many were taken."""
-    return _each(checkout_ids, lambda pk: checkouts.poll(pk, now=now), "checkout")
+    return _each(checkout_ids, lambda pk: settling.poll(pk, now=now), "checkout")
 
 
 def _each(ids: list[int], act: Callable[[int], bool], what: str) -> int:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
+from bookings import demo_inbox
 from bookings.views import (
     accounts,
     actions,
     availability,
     buying,
     calls,
-    demo,
     follower,
     invitations,
     pages,
     pick,
     setup,
     shop,
-    support,
     webhooks,
 )
 
@@ -29,11 +28,10 @@ urlpatterns: list[URLPattern] = [
     *setup.urlpatterns,
     *invitations.urlpatterns,
     *accounts.urlpatterns,
-    *support.urlpatterns,
     *pick.urlpatterns,
     *follower.urlpatterns,
     *buying.urlpatterns,
     *webhooks.urlpatterns,
     *pages.urlpatterns,
-    *demo.urlpatterns,
+    *demo_inbox.urlpatterns,
 ]

@@ -265,7 +265,7 @@ GUARDS = (
     ),
     Guard(
         "M15", "An open dispute holds what is unsent",
-        f"{ENGINE}/disputes.py",
+        f"{ENGINE}/reconciling.py",
         "            hold_unsent(payment_id, holds.DISPUTE, now=now)\n",
         "            pass\n",
         "tests/test_disputes.py"
@@ -297,7 +297,7 @@ GUARDS = (
     ),
     Guard(
         "M15", "An event only names a dispute: the provider is asked",
-        f"{ENGINE}/disputes.py",
+        f"{ENGINE}/reconciling.py",
         "found = _ask(gateway, payment, dispute_id)\n        # One",
         'found = Dispute(frozenset(), "open", None)\n        # One',
         "tests/test_disputes.py"
@@ -305,7 +305,7 @@ GUARDS = (
     ),
     Guard(
         "M15", "While nobody can be asked, what is unsent waits",
-        f"{ENGINE}/disputes.py",
+        f"{ENGINE}/reconciling.py",
         "if may_take_money:",
         "if False:",
         "tests/test_disputes.py::test_while_nobody_can_be_asked_what_is_unsent_waits",
@@ -449,8 +449,8 @@ GUARDS = (
     Guard(
         "M21", "and somebody asks every few minutes",
         "bookings/sweeps.py",
-        "reconciling.tell_of_old, sending.probe, _compare_some",
-        "reconciling.tell_of_old, _compare_some",
+        "staff.tell_of_old, sending.probe, _compare_some",
+        "staff.tell_of_old, _compare_some",
         "tests/test_refund_outage.py::test_m21_a_single_refund_need_not_wait_for_its_hour",
     ),
     Guard(
@@ -464,7 +464,7 @@ GUARDS = (
     Guard(
         "M23", "A refund by hand is not forgotten",
         "bookings/sweeps.py",
-        "_hold_restored, reconciling.tell_of_old, sending",
+        "_hold_restored, staff.tell_of_old, sending",
         "_hold_restored, sending",
         "tests/test_refund_holds.py::test_m23_a_refund_by_hand_that_nobody_pays_is_told_once",
     ),

@@ -5,7 +5,7 @@ addresses, A06 a site others can reach, A07 what is kept and logged, A08 forms o
 from __future__ import annotations
 
 _READING = "topmate/middleware.py"
-_LIMITS = "bookings/sign_in_limits.py"
+_LIMITS = "bookings/rate_limits.py"
 _UNREADABLE = "tests/test_attacks_unreadable.py"
 _PASSWORDS = "tests/test_attacks_wrong_passwords.py"
 _PUBLIC = "tests/test_public_settings.py::test_what_only_a_demo_may_have_is_refused"

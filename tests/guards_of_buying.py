@@ -190,14 +190,14 @@ BUYING: tuple[tuple[str, str, str, str, str, str], ...] = (
     ),
     (
         "buying", "The same form is one purchase",
-        "bookings/checkouts/starting.py",
+        "bookings/checkouts/__init__.py",
         "if before is not None and wanted.is_of(before):",
         "if False:",
         f"{_RACES}::test_the_same_form_twice_is_one_purchase",
     ),
     (
         "buying", "and with something else in it, what was sent last counts",
-        "bookings/checkouts/starting.py",
+        "bookings/checkouts/__init__.py",
         "if before is not None and wanted.is_of(before):",
         "if before is not None:",
         "tests/test_checkout_sent_again.py::test_the_second_time_and_address_count",

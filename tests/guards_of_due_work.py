@@ -103,21 +103,21 @@ DUE_WORK: tuple[tuple[str, str, str, str, str, str], ...] = (
     ),
     (
         "Q05", "A booking the sweep cannot go on with is set aside",
-        "bookings/batches.py",
+        "bookings/sweeps.py",
         "        set_aside(pk, step.column, error, now=now)\n",
         "",
         f"{_BOOKINGS}::test_one_whose_limits_cannot_be_read_waits_and_the_others_go_on",
     ),
     (
         "Q05", "and the next sweep is as quick as if it were not there",
-        "bookings/batches.py",
+        "bookings/sweeps.py",
         "step.due(now, after=last).exclude(pk__in=aside)",
         "step.due(now, after=last)",
         f"{_BOOKINGS}::test_the_next_sweep_is_as_quick_as_if_it_were_not_there",
     ),
     (
         "Q05", "A database that is away sets nobody aside",
-        "bookings/batches.py",
+        "bookings/sweeps.py",
         "    except (OperationalError, InterfaceError):\n"
         '        logger.exception("%s: the database did not do it',
         "    except ZeroDivisionError:\n"

@@ -15,6 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from bookings import checkouts, invariants, sweeps
+from bookings.checkouts import settling
 from bookings.models import (
     Checkout,
     Expert,
@@ -173,7 +174,7 @@ def pay_anyway(provider: Provider, checkout: Checkout) -> None:
 
 def poll(checkout: Checkout) -> None:
     Checkout.objects.filter(pk=checkout.pk, booking=None).update(next_poll_at=timezone.now())
-    checkouts.poll(checkout.pk, now=timezone.now())
+    settling.poll(checkout.pk, now=timezone.now())
     checkout.refresh_from_db()
 
 

@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from bookings import emails, sign_in_limits, sweeps
+from bookings import emails, rate_limits, sweeps
 from bookings.models import Expert, OutboxEmail, User
 from tests.builders import PASSWORD, make_expert, make_staff, make_user
 
@@ -116,7 +116,7 @@ def test_too_many_wrong_passwords_lock_the_door_for_a_while(
     client: Client, maya: Expert, settings: Any
 ) -> None:
     settings.AXES_ENABLED = True
-    for n in range(sign_in_limits.OF_BOTH):
+    for n in range(rate_limits.OF_BOTH):
         # another spelling is not another account
         email = "maya@example.com" if n % 2 else "MAYA@example.com"
         response = sign_in(client, email, "wrong")
@@ -134,7 +134,7 @@ def test_a_password_from_the_mail_opens_the_locked_door(
     client: Client, maya: Expert, settings: Any
 ) -> None:
     settings.AXES_ENABLED = True
-    for _ in range(sign_in_limits.OF_BOTH):
+    for _ in range(rate_limits.OF_BOTH):
         sign_in(client, "maya@example.com", "wrong")
     assert sign_in(client, "maya@example.com").status_code == 429
     choose(client, reset_link(client, "maya@example.com"))

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from bookings import batches
+from bookings import sweeps
 from bookings.models import (
     Heartbeat,
     HelpFeedback,
@@ -95,7 +95,7 @@ def test_rows_that_only_the_verbs_write_cannot_be_edited_or_added(
     HelpFeedback.objects.create(article="no-shows", is_helpful=True)
     make_checkout()
     make_event()
-    batches.set_aside(make_booking().pk, "deadline_at", ValueError("?"), now=timezone.now())
+    sweeps.set_aside(make_booking().pk, "deadline_at", ValueError("?"), now=timezone.now())
     row = model._default_manager.first()
     assert row is not None
     before = list(model._default_manager.values_list())

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from bookings.forms.staff import to_minor
+from bookings.forms.actions import to_minor
 from bookings.models import (
     OutboxEmail,
     OutboxState,

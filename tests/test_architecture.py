@@ -20,11 +20,11 @@ LEVELS: dict[str, int] = {
     name: level
     for level, names in enumerate(
         [
-            "states policy free_times fan_out zones plain_text addresses rate_limits",
+            "states policy free_times fan_out zones plain_text addresses",
             "models",
             "database",
-            "clocks formats timeline gateways demo_inbox database_time printed_passwords"
-            " unreadable places photos",
+            "clocks formats timeline gateways database_time printed_passwords unreadable"
+            " places photos",
             "links slots rules calendar intake lists",
             "wording",
             "emails hours shop",
@@ -33,10 +33,9 @@ LEVELS: dict[str, int] = {
             "provider_events",
             "tasks",
             "lifecycle helpdesk reminders invitations",
-            "batches",
-            "sweeps imports invariants unsent signed_in sign_in_limits forms presenters",
+            "sweeps imports invariants unsent signed_in rate_limits forms presenters",
             "access",
-            "views admin staff_site demo demo_sign_ins templatetags context",
+            "views demo_inbox admin staff_site demo demo_sign_ins templatetags context",
             "urls management apps",
         ]
     )

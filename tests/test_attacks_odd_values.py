@@ -6,7 +6,7 @@ import pytest
 from django import forms
 from django.test import Client
 
-from bookings.forms.staff import to_minor
+from bookings.forms.actions import to_minor
 
 
 @pytest.mark.django_db

@@ -16,7 +16,7 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from bookings import sign_in_limits as limits
+from bookings import rate_limits as limits
 from bookings.models import Expert, User
 from tests.builders import PASSWORD, make_staff, make_user
 from tests.test_accounts import choose, reset_link

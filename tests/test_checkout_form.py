@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from bookings import checkouts, lifecycle, sweeps
+from bookings.checkouts import settling
 from bookings.models import (
     Booking,
     Checkout,
@@ -205,10 +206,10 @@ def test_purchases_that_came_to_nothing_are_forgotten(
     bought, left = buy(client, service), buy(client, service, email="priya@example.com")
     client.post(f"/checkout/{bought.key}/pay/")
     now = timezone.now()
-    for day in range(len(checkouts.ASK_AFTER) + 1):
+    for day in range(len(settling.ASK_AFTER) + 1):
         sweeps.run(now=now + timedelta(days=day))
     assert Checkout.objects.filter(pk=left.pk, state="expired").exists()
-    checkouts.forget_old(now=now + checkouts.KEPT_FOR + timedelta(days=1))
+    settling.forget_old(now=now + settling.KEPT_FOR + timedelta(days=1))
     assert list(Checkout.objects.all()) == [bought]
 
 

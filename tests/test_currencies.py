@@ -11,7 +11,7 @@ from babel.numbers import list_currencies
 from django.test import Client
 
 from bookings import formats
-from bookings.forms.staff import to_minor
+from bookings.forms.actions import to_minor
 from bookings.gateways import NotTaken, Order, is_counted_alike, orders_at, why_not
 from bookings.imports.lines import read_price_minor
 from bookings.models import Checkout, Expert

@@ -10,7 +10,6 @@ import pytest
 from django.core.mail.backends import smtp
 
 from bookings import emails, lifecycle
-from bookings.emails import delivery
 from bookings.models import OutboxState
 from tests import builders, smtp_server
 from tests.builders import NOW
@@ -125,9 +124,9 @@ def test_a_header_that_no_mail_may_have_is_given_up_at_once(
     mailbox: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, row = reported()
-    render = delivery.render
+    render = emails.render
     bad = {"headers": {"References": "<a@b>\r\nBcc: eve@example.org"}}
-    monkeypatch.setattr(delivery, "render", lambda *args: replace(render(*args), **bad))
+    monkeypatch.setattr(emails, "render", lambda *args: replace(render(*args), **bad))
     assert not emails.deliver_all([row.pk], now=NOW)
     row.refresh_from_db()
     assert (row.state, row.attempts, row.next_attempt_at) == (OutboxState.FAILED, 1, None)
@@ -151,7 +150,7 @@ def test_a_silent_server_is_given_up_within_a_day(settings: Any) -> None:
     use_mail(settings, SMTP, host="127.0.0.1", port=1)  # nobody listens there
     _, row = reported()
     now = NOW
-    for _ in range(len(delivery.RETRY_AFTER) + 1):
+    for _ in range(len(emails.RETRY_AFTER) + 1):
         assert not emails.deliver_all([row.pk], now=now)
         row.refresh_from_db()
         now = row.next_attempt_at or now

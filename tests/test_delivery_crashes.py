@@ -9,7 +9,6 @@ import pytest
 from django.db import connection
 
 from bookings import emails
-from bookings.emails import delivery
 from bookings.emails.mailing import Connections
 from bookings.models import Follower, OutboxEmail, OutboxState, StoredMessage
 from tests import builders
@@ -42,8 +41,8 @@ def test_a_sender_that_dies_is_followed_by_another(monkeypatch: pytest.MonkeyPat
             emails.deliver_all([row.pk], now=NOW)
     row.refresh_from_db()
     assert row.state == OutboxState.SENDING
-    assert not emails.deliver_all([row.pk], now=NOW + delivery.LEASE - SECOND)
-    assert emails.deliver_all([row.pk], now=NOW + delivery.LEASE)
+    assert not emails.deliver_all([row.pk], now=NOW + emails.LEASE - SECOND)
+    assert emails.deliver_all([row.pk], now=NOW + emails.LEASE)
     assert StoredMessage.objects.get().headers["Message-ID"] == row.message_id
 
 
@@ -56,7 +55,7 @@ def test_a_slow_sender_does_not_write_over_the_one_that_took_its_lease(
 
     def slow(*args: Any, **kwargs: Any) -> None:
         monkeypatch.setattr(Connections, "send", send)
-        assert emails.deliver_all([row.pk], now=NOW + delivery.LEASE)  # the second one, meanwhile
+        assert emails.deliver_all([row.pk], now=NOW + emails.LEASE)  # the second one, meanwhile
         raise TimeoutError("much too late")
 
     monkeypatch.setattr(Connections, "send", slow)

@@ -12,7 +12,6 @@ import pytest
 from django.db import DatabaseError, connection
 
 from bookings import emails
-from bookings.emails import delivery
 from bookings.emails.mailing import Connections
 from bookings.models import Booking, OutboxEmail, OutboxState, StoredMessage
 from tests import builders, smtp_server
@@ -127,7 +126,7 @@ def test_one_that_cannot_be_claimed_stops_nobody(
     mailbox: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = many_due(6)
-    take = delivery._Delivery._take
+    take = emails._Delivery._take
 
     def poisonous(self: Any, pks: Any, **more: Any) -> Any:
         if ids[2] in pks:
@@ -135,7 +134,7 @@ def test_one_that_cannot_be_claimed_stops_nobody(
         return take(self, pks, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(delivery._Delivery, "_take", poisonous)
+        patch.setattr(emails._Delivery, "_take", poisonous)
         assert emails.deliver_all(ids, now=NOW) == 5
     assert emails.deliver_all(ids, now=NOW) == 1
     each_once(mailbox, ids)
@@ -153,16 +152,16 @@ def test_in_a_batch_only_rows_whose_lease_is_ours_are_written(
     mailbox: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = many_due(4)
-    finish = delivery._Delivery.finish
+    finish = emails._Delivery.finish
 
     def late(self: Any, items: Any) -> None:
         if items:
-            monkeypatch.setattr(delivery._Delivery, "finish", finish)
-            emails.deliver_all([ids[1]], now=NOW + delivery.LEASE)  # another one has taken it
+            monkeypatch.setattr(emails._Delivery, "finish", finish)
+            emails.deliver_all([ids[1]], now=NOW + emails.LEASE)  # another one has taken it
             OutboxEmail.objects.filter(pk=ids[1]).update(last_error="written by the other one")
         finish(self, items)
 
-    monkeypatch.setattr(delivery._Delivery, "finish", late)
+    monkeypatch.setattr(emails._Delivery, "finish", late)
     monkeypatch.setattr("bookings.fan_out.GATHER_SECONDS", 2.0)  # all of them at once
     assert emails.deliver_all(ids, now=NOW) == 3
     assert OutboxEmail.objects.get(pk=ids[1]).last_error == "written by the other one"
@@ -184,13 +183,13 @@ def test_a_sender_that_dies_with_a_batch_is_followed_by_another(
             raise SenderDied
 
     with monkeypatch.context() as patch:
-        patch.setattr(delivery._Delivery, "finish", die)
+        patch.setattr(emails._Delivery, "finish", die)
         with pytest.raises(SenderDied):
             emails.deliver_all(ids, now=NOW)
     leased = states()[OutboxState.SENDING]
     assert leased >= 4
-    assert emails.deliver_all(ids, now=NOW + delivery.LEASE - SECOND) == 10 - leased
-    assert emails.deliver_all(ids, now=NOW + delivery.LEASE) == leased
+    assert emails.deliver_all(ids, now=NOW + emails.LEASE - SECOND) == 10 - leased
+    assert emails.deliver_all(ids, now=NOW + emails.LEASE) == leased
     sent = {one.message["Message-ID"] for one in mailbox.received}
     assert sent == set(OutboxEmail.objects.filter(pk__in=ids).values_list("message_id", flat=True))
 

@@ -19,8 +19,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from tests import servers
+from topmate import app
 from topmate import broker as our_broker
-from topmate.celery import app
 from topmate.embedded import broker
 
 pytestmark = pytest.mark.broker
@@ -134,7 +134,7 @@ def test_only_json_is_accepted() -> None:
 SLOW_PUBLISH = """
 import time, django
 django.setup()
-from topmate.celery import app
+from topmate import app
 @app.task(name="tests.nothing")
 def nothing(): pass
 began = time.monotonic()

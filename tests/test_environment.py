@@ -64,7 +64,7 @@ def test_a_host_that_is_none_is_named_by_its_variable(host: str, tmp_path: Path)
 @pytest.mark.parametrize("name", ["CELERY_BROKER_URL", "CELERY_BROKER_READ_URL"])
 def test_a_broker_of_another_program_is_not_ours(name: str, tmp_path: Path) -> None:
     code = (
-        "from topmate.celery import app; print(app.connection_for_read().as_uri());"
+        "from topmate import app; print(app.connection_for_read().as_uri());"
         "print(app.connection_for_write().as_uri())"
     )
     env = {

@@ -64,7 +64,7 @@ def test_what_fails_does_not_stop_the_rest(monkeypatch: pytest.MonkeyPatch) -> N
     def fails(*, now: object) -> int:
         raise RuntimeError("locked")
 
-    monkeypatch.setattr(sweeps.checkouts, "forget_old", fails)
+    monkeypatch.setattr(settling, "forget_old", fails)
     sessions()
     assert sweeps.forget_old(now=NOW) == 1
 

@@ -11,8 +11,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from bookings import links
-from bookings.imports import batches, file
+from bookings import imports, links
+from bookings.imports import file
 from bookings.models import Booking, Expert, Follower, Payment, Service, TimelineEvent
 from bookings.states import State
 from tests.builders import make_booking, make_expert
@@ -413,7 +413,7 @@ def test_a_dry_run_reports_the_same_and_keeps_nothing(maya, write, run) -> None:
 
 
 def test_a_stopped_import_goes_on_where_it_stopped(maya, write, run, monkeypatch) -> None:
-    monkeypatch.setattr(batches, "BATCH", 2)
+    monkeypatch.setattr(imports, "BATCH", 2)
     lines = [
         {
             "external_ref": f"order-{day}",
@@ -423,19 +423,19 @@ def test_a_stopped_import_goes_on_where_it_stopped(maya, write, run, monkeypatch
         for day in (10, 11, 12, 13)
     ]
     path = write(*lines)
-    take = batches._Batch.take
+    take = imports._Batch.take
 
-    def die_at_the_second(self: batches._Batch, batch: list[file.Line]) -> None:
+    def die_at_the_second(self: imports._Batch, batch: list[file.Line]) -> None:
         if batch[0].number == 4:
             raise KeyboardInterrupt
         take(self, batch)
 
-    monkeypatch.setattr(batches._Batch, "take", die_at_the_second)
+    monkeypatch.setattr(imports._Batch, "take", die_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         run(path)
     assert Booking.objects.count() == 2
 
-    monkeypatch.setattr(batches._Batch, "take", take)
+    monkeypatch.setattr(imports._Batch, "take", take)
     _, out = run(path)
     assert "2 imported, 2 already there" in out
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from bookings import imports
 from bookings.checkouts import settling
 from bookings.gateways import Paid
-from bookings.imports import batches
 from bookings.imports.lines import Call, understand
 from bookings.models import Booking, Expert, Follower
 from tests.builders import NOW, make_booking, make_expert, make_follower
@@ -63,8 +63,8 @@ def test_references_of_a_file_are_looked_up_one_by_one(maya: Expert, count: int)
     booking = make_booking(maya)
     Booking.objects.filter(pk=booking.pk).update(external_ref="order-1")
     wanted, experts = calls(count), {maya.user.email: maya}
-    assert batches.references_used(wanted, experts) == {(maya.pk, "order-1"): booking.created_at}
-    for sql, params in statements(lambda: batches.references_used(wanted, experts)):
+    assert imports.references_used(wanted, experts) == {(maya.pk, "order-1"): booking.created_at}
+    for sql, params in statements(lambda: imports.references_used(wanted, experts)):
         found = plan(sql, params, index="booking_external_ref_once")
         assert "booking_external_ref_once" in found, found
 
@@ -76,5 +76,5 @@ def test_payments_of_a_file_are_looked_up_one_by_one(maya: Expert, count: int) -
     make_booking(
         provider="razorpay", payment_ref="pay_00000000000002"
     )  # a line has it, of another provider
-    assert not whole_reads(lambda: batches.payments_used(both))
-    assert batches.payments_used(both) == {("stripe", "pi_1Nq7RsT8uV9wXyZ"): stripe.code}
+    assert not whole_reads(lambda: imports.payments_used(both))
+    assert imports.payments_used(both) == {("stripe", "pi_1Nq7RsT8uV9wXyZ"): stripe.code}

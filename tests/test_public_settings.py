@@ -238,7 +238,7 @@ def test_a_sound_site_passes_the_check(root: Path, tmp_path: Path) -> None:
 def test_the_check_and_the_start_refuse_the_same(root: Path, tmp_path: Path) -> None:
     wrong = {"EMAIL_URL": None, "STRIPE_SECRET_KEY": None, "SECRET_KEY": "short", "DEBUG": "1"}
     starts = (DEPLOY, ("-m", "topmate.embedded.prepare", str(tmp_path / "report")),
-              ("-c", "import topmate.wsgi"), ("-c", "import topmate.celery; topmate.celery.app.conf.broker_url"))  # fmt: skip
+              ("-c", "import topmate.wsgi"), ("-c", "import topmate; topmate.app.conf.broker_url"))  # fmt: skip
     for start in starts:
         code, said = run(root, tmp_path, *start, **wrong)
         assert code != 0, start

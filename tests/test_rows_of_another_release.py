@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from bookings import emails, sweeps, tasks
-from bookings.emails import delivery
 from bookings.models import (
     Checkout,
     CheckoutState,
@@ -59,7 +58,7 @@ def test_an_email_that_cannot_be_written_stops_nobody_and_is_seen(changes: dict[
     assert emails.deliver_all(ids, now=NOW) >= 5
     assert StoredMessage.objects.count() >= 5
     at = NOW
-    for _ in delivery.RETRY_AFTER:
+    for _ in emails.RETRY_AFTER:
         at += DAY
         emails.deliver_all(ids, now=at)
     bad = OutboxEmail.objects.get(pk=ids[2])

@@ -13,7 +13,7 @@ from django.db.models import JSONField, Value
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from bookings import batches, lifecycle, reminders, sweeps
+from bookings import lifecycle, reminders, sweeps
 from bookings.models import Booking, Expert, OutboxEmail, Refund, SetAside
 from bookings.states import State, TransitionNotAllowed
 from tests.builders import (
@@ -125,7 +125,7 @@ def test_it_is_tried_again_less_and_less_often_and_goes_on_when_it_can() -> None
     limits = bad.policy
     spoil(bad)
     at = LATE
-    for attempts, wait in enumerate([*batches.AGAIN_AFTER, batches.AGAIN_AFTER[-1]], 1):
+    for attempts, wait in enumerate([*sweeps.AGAIN_AFTER, sweeps.AGAIN_AFTER[-1]], 1):
         assert sweeps.run_deadlines(now=at) == 0
         assert SetAside.objects.get().attempts == attempts
         assert sweeps.run_deadlines(now=at + wait - HOUR / 60) == 0
@@ -207,12 +207,12 @@ def test_staff_has_it_tried_again_at_once() -> None:
     row = SetAside.objects.get()
     Booking.objects.filter(pk=bad.pk).update(policy=limits)
     with pytest.raises(TransitionNotAllowed):
-        batches.give_limits_in_force(row.pk, actor=staff(), now=LATE, reason="Why not.")
+        sweeps.give_limits_in_force(row.pk, actor=staff(), now=LATE, reason="Why not.")
     with pytest.raises(TransitionNotAllowed):
-        batches.try_again(row.pk, actor=expert_of(bad), now=LATE, reason="Mine.")
+        sweeps.try_again(row.pk, actor=expert_of(bad), now=LATE, reason="Mine.")
     with pytest.raises(TransitionNotAllowed):
-        batches.try_again(row.pk, actor=staff(), now=LATE, reason=" ")
-    batches.try_again(row.pk, actor=staff(), now=LATE, reason="Mended.")
+        sweeps.try_again(row.pk, actor=staff(), now=LATE, reason=" ")
+    sweeps.try_again(row.pk, actor=staff(), now=LATE, reason="Mended.")
     assert sweeps.run_deadlines(now=LATE) == 1
 
 

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from bookings import batches, lifecycle, reminders, sweeps
+from bookings import lifecycle, reminders, sweeps
 from bookings.lifecycle import ending
 from bookings.models import (
     Booking,
@@ -115,7 +115,7 @@ def test_many_cost_no_more_statements_than_few() -> None:
 
 def test_the_next_batch_goes_on_behind_those_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that stay where they are do not keep the ones behind them from their turn."""
-    monkeypatch.setattr(batches, "BATCH", 2)
+    monkeypatch.setattr(sweeps, "BATCH", 2)
     expert = make_expert()
     patient = replace(Policy.in_force(), grace=timedelta(days=300))
     for n in range(7):
@@ -206,7 +206,7 @@ def test_one_broken_reminder_does_not_stop_the_others(monkeypatch: pytest.Monkey
 
 @pytest.mark.django_db(transaction=True)
 def test_four_sweeps_at_once_refund_each_booking_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "BATCH", 3)
+    monkeypatch.setattr(sweeps, "BATCH", 3)
     expert = make_expert()
     for n in range(24):
         report(make_booking(expert, starts_at=NOW - (2 * n + 2) * HOUR))

@@ -1,5 +1,5 @@
 """Django admin for staff: read-only rows, actions through the verbs, a reason for each."""
 
-from bookings.admin import bookings, cases, help, invitations, money, people, waiting
+from bookings.admin import bookings, invitations, money, people, queues
 
-__all__ = ["bookings", "cases", "help", "invitations", "money", "people", "waiting"]
+__all__ = ["bookings", "invitations", "money", "people", "queues"]

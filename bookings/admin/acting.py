@@ -20,7 +20,7 @@ from django.urls import URLPattern, path, reverse
 
 from bookings import database_time
 from bookings.admin.base import M, ReadOnlyAdmin
-from bookings.forms.staff import ReasonForm
+from bookings.forms.actions import ReasonForm
 from bookings.states import Actor, ActorKind, TransitionNotAllowed
 
 AT_ONCE = 100

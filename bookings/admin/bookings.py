@@ -17,7 +17,7 @@ from bookings import clocks, database_time, formats, lifecycle, rules, unreadabl
 from bookings.admin.acting import ActingAdmin, StaffAction, refused_as
 from bookings.admin.base import NONE, Column, Narrowed, chip, moment, money, remaining
 from bookings.admin.rows import BOOKING_ROWS, state_words, story
-from bookings.forms.staff import AmountForm, DecideForm
+from bookings.forms.actions import AmountForm, DecideForm
 from bookings.models import Booking, Expert, Follower, as_code
 from bookings.states import Actor, State, Verb
 from bookings.wording.limits import policy_rows
@@ -276,7 +276,7 @@ class BookingAdmin(ActingAdmin[Booking]):
 
     @admin.display(description="limits")
     def limits_in_words(self, row: Booking) -> SafeString:
-        limits = [(limit.meaning, limit.value) for limit in policy_rows(row.limits)]
+        limits = [(meaning, value) for meaning, value, _ in policy_rows(row.limits)]
         return format_html("<ul>{}</ul>", format_html_join("", "<li>{}: {}</li>", limits))
 
     def row_name(self, row: Booking) -> str:

@@ -16,7 +16,7 @@ from bookings import database_time, invitations
 from bookings.admin.acting import ActingAdmin, StaffAction, refused_as
 from bookings.admin.base import Column, KeptAdmin, Narrowed, chip, moment
 from bookings.forms.fields import AddressField, NameField
-from bookings.forms.staff import ReasonForm
+from bookings.forms.actions import ReasonForm
 from bookings.models import Invitation, InvitationState, User
 from bookings.states import Actor, TransitionNotAllowed
 

@@ -30,7 +30,7 @@ from bookings.admin.base import (
     money,
 )
 from bookings.admin.rows import refund_chip
-from bookings.forms.staff import PaidByHandForm
+from bookings.forms.actions import PaidByHandForm
 from bookings.models import Checkout, CheckoutState, Payment, Provider, ProviderEvent, Refund
 from bookings.refunds import holds
 from bookings.states import Actor

@@ -5,10 +5,15 @@ refused with TransitionNotAllowed. What may follow what is in `states.TABLE`, th
 `rules`, and only `engine.transition` writes a state.
 """
 
-from bookings.lifecycle.completion import contest, decide, mark_completed
+from bookings.lifecycle.attendance import (
+    contest,
+    decide,
+    mark_completed,
+    report_no_show,
+    withdraw_report,
+)
 from bookings.lifecycle.ending import cancel, refund_now, undo
 from bookings.lifecycle.engine import Own, run_deadline, run_deadlines
-from bookings.lifecycle.no_show import report_no_show, withdraw_report
 from bookings.lifecycle.offers import (
     move_instead,
     offer_reschedule,

@@ -9,8 +9,6 @@ from typing import Any
 from bookings import clocks, formats, unreadable
 from bookings.models import Booking, NoShowReport, Payment, Refund, RefundState, TimelineEvent
 from bookings.presenters.row import (
-    Button,
-    Countdown,
     address,
     button,
     countdown,
@@ -22,28 +20,6 @@ from bookings.wording import history, labels, limits, told
 from bookings.wording import refund as money
 from bookings.wording.next_step import at_stake, contestable_until, if_nobody_acts, next_step
 from bookings.wording.reader import Reader
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """How much time is left, and what can be done."""
-
-    title: str
-    countdown: Countdown | None
-    started: str
-    ends: str
-    gone: str
-    """The share of the clock that has run, 0 to 100."""
-    headline: str
-    """Stands there in place of a countdown."""
-    text: str
-    buttons: tuple[Button, ...]
-    leads: bool
-    """Whether the first button is the filled one."""
-    refund: Button | None
-    """Given where it is a link in the text and no button."""
-    undo: Button | None
-    urgency: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +43,7 @@ def detail(
     said_in = _said_in(booking, events)
     section, back_name, back_label = _back(booking, reader)
     panel = _panel(booking, reader, latest)
-    is_over = panel.countdown is not None and panel.countdown.is_over
+    is_over = panel["countdown"] is not None and panel["countdown"].is_over
     return {
         "code": booking.code,
         "title": f"{booking.service_title} with {buyer.name}",
@@ -161,8 +137,8 @@ VERBS: dict[State, tuple[Verb, ...]] = {
 STARTED = {State.NO_SHOW_REPORTED: "Reported", State.RESCHEDULE_OFFERED: "Offered"}
 
 
-def _panel(booking: Booking, reader: Reader, refund: Refund | None) -> Panel:
-    """`refund` is the latest one that was not undone."""
+def _panel(booking: Booking, reader: Reader, refund: Refund | None) -> dict[str, Any]:
+    """How much time is left, and what can be done. `refund` is the latest that was not undone."""
     state, clock = State(booking.state), countdown(booking, reader)
     title, headline, text = _panel_words(booking, reader, refund)
     started = ends = ""
@@ -184,20 +160,24 @@ def _panel(booking: Booking, reader: Reader, refund: Refund | None) -> Panel:
         amount = at_stake(booking)
         label = f"Refund {amount}" if amount else "Close the booking"
         buttons, refund_now = (replace(refund_now, label=label), *buttons), None
-    return Panel(
-        title="The time is up" if clock and clock.is_over else title,
-        countdown=clock,
-        started=started,
-        ends=ends,
-        gone=f"{100 - float(clock.ring):.1f}" if clock else "0",
-        headline=headline,
-        text=if_nobody_acts(booking, reader) if clock and clock.is_over else text,
-        buttons=buttons,
-        leads=leads,
-        refund=refund_now,
-        undo=besides.get("undo"),
-        urgency=clock.urgency if clock else _colour(booking, refund),
-    )
+    return {
+        "title": "The time is up" if clock and clock.is_over else title,
+        "countdown": clock,
+        "started": started,
+        "ends": ends,
+        # The share of the clock that has run, 0 to 100.
+        "gone": f"{100 - float(clock.ring):.1f}" if clock else "0",
+        # Stands there in place of a countdown.
+        "headline": headline,
+        "text": if_nobody_acts(booking, reader) if clock and clock.is_over else text,
+        "buttons": buttons,
+        # Whether the first button is the filled one.
+        "leads": leads,
+        # Given where it is a link in the text and no button.
+        "refund": refund_now,
+        "undo": besides.get("undo"),
+        "urgency": clock.urgency if clock else _colour(booking, refund),
+    }
 
 
 def _panel_words(booking: Booking, reader: Reader, refund: Refund | None) -> tuple[str, str, str]:

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from bookings import clocks, emails, formats, links, rules
-from bookings.emails.letter import Letter, MailCase
+from bookings.emails.letter import MailCase
 from bookings.models import Booking, Offer
 from bookings.presenters.row import address, as_expert
 from bookings.states import State, TransitionNotAllowed, Verb
@@ -21,11 +21,8 @@ from bookings.wording.next_step import at_stake, if_nobody_acts
 from bookings.wording.reader import Reader
 from bookings.wording.told import later
 
-
-@dataclass(frozen=True, slots=True)
-class Then:
-    icon: str
-    text: str
+Then = tuple[str, str]
+"""What happens next: an icon and a sentence."""
 
 
 def of_offer(booking: Booking, reader: Reader) -> tuple[Then, ...]:
@@ -35,27 +32,27 @@ def of_offer(booking: Booking, reader: Reader) -> tuple[Then, ...]:
     if booking.has_open_report:
         clock = formats.duration_adjective(booking.limits.no_show_window)
         return (
-            Then("pause", f"Your {clock} clock stops when the link is sent."),
-            Then("bank", unused),
-            Then("info", "You can offer a new time once after a report, not again."),
+            ("pause", f"Your {clock} clock stops when the link is sent."),
+            ("bank", unused),
+            ("info", "You can offer a new time once after a report, not again."),
         )
     if not clocks.has_started(booking, reader.now):
         planned = reader.moment(booking.starts_at)
         return (
-            Then("calendar", f"The call on {planned} stays booked until {name} picks a new time."),
-            Then("clock", unused),
+            ("calendar", f"The call on {planned} stays booked until {name} picks a new time."),
+            ("clock", unused),
         )
     return (
-        Then("calendar", f"{name} pays nothing again: it is the same booking at a new time."),
-        Then("clock", unused),
+        ("calendar", f"{name} pays nothing again: it is the same booking at a new time."),
+        ("clock", unused),
     )
 
 
 def of_mark(booking: Booking) -> tuple[Then, ...]:
     name, limits = booking.buyer.first_name, booking.limits
     return (
-        Then("mail", f"{name} gets an e-mail with what you write here."),
-        Then(
+        ("mail", f"{name} gets an e-mail with what you write here."),
+        (
             "shield",
             f"{name} has {formats.duration(limits.contest_window)} to say that it is not right; "
             "then our team looks at it.",
@@ -67,10 +64,10 @@ def of_refund(booking: Booking) -> tuple[Then, ...]:
     name, money = booking.buyer.first_name, at_stake(booking)
     undo = formats.duration(booking.limits.undo_window)
     if not money:
-        return (Then("info", f"There is nothing to refund. {name} gets an e-mail."),)
+        return (("info", f"There is nothing to refund. {name} gets an e-mail."),)
     return (
-        Then("bank", f"{name} gets {money} back. Banks usually take {BANK_DAYS}."),
-        Then("info", f"This cannot be undone after {undo}."),
+        ("bank", f"{name} gets {money} back. Banks usually take {BANK_DAYS}."),
+        ("info", f"This cannot be undone after {undo}."),
     )
 
 
@@ -78,23 +75,23 @@ def of_cancellation(booking: Booking, reader: Reader) -> tuple[Then, ...]:
     name, money = booking.buyer.first_name, at_stake(booking)
     back = f"{name} gets {money} back in full." if money else "There is nothing to refund."
     return (
-        Then("calendar", f"{reader.moment(booking.starts_at)} becomes free again."),
-        Then("bank", back),
-        Then("mail", f"{name} gets an e-mail with your reason."),
+        ("calendar", f"{reader.moment(booking.starts_at)} becomes free again."),
+        ("bank", back),
+        ("mail", f"{name} gets an e-mail with your reason."),
     )
 
 
 def of_withdrawal(booking: Booking, reader: Reader) -> tuple[Then, ...]:
     name = booking.buyer.first_name
-    gone = Then("x", f"The link {name} has stops working.")
+    gone = ("x", f"The link {name} has stops working.")
     if not booking.has_open_report or booking.resume_deadline_at is None:
-        return (gone, Then("info", "Nothing else changes."))
+        return (gone, ("info", "Nothing else changes."))
     until = reader.near(booking.resume_deadline_at)
     if booking.resume_deadline_at > reader.now:
-        return (gone, Then("clock", f"Your first deadline counts again: {until}."))
+        return (gone, ("clock", f"Your first deadline counts again: {until}."))
     money = at_stake(booking)
     starts = f"the refund of {money} starts at once" if money else "the booking is closed at once"
-    return (gone, Then("bank", f"Your first deadline ended {until}, so {starts}."))
+    return (gone, ("bank", f"Your first deadline ended {until}, so {starts}."))
 
 
 # --- the e-mail a follower would get --------------------------------------------------------------
@@ -103,13 +100,7 @@ NOTE_GOES_HERE = "Your note stands here."
 LINK = "a private link"
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    letter: Letter
-    closing: str
-
-
-def preview(booking: Booking, reader: Reader) -> Preview:
+def preview(booking: Booking, reader: Reader) -> dict[str, Any]:
     """In the words of the real e-mail, as if the offer were made now; nothing is written, nothing
     is asked of the database."""
     offered = copy.copy(booking)
@@ -120,7 +111,7 @@ def preview(booking: Booking, reader: Reader) -> Preview:
     case.__dict__["_links"] = dict.fromkeys((links.Purpose.PICK, *kind.links), LINK)
     letter = kind.write(case)
     closing = "".join(part if isinstance(part, str) else part.label for part in letter.closing)
-    return Preview(letter, closing)
+    return {"letter": letter, "closing": closing}
 
 
 # --- after an action ------------------------------------------------------------------------------

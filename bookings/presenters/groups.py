@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
+from typing import Any
 from urllib.parse import urlencode
 
 from django.utils.safestring import SafeString
@@ -26,13 +27,6 @@ class Group:
     html: SafeString
     until: str
     """When one of the rows is out of date by itself. Empty where the rows look again themselves."""
-
-
-@dataclass(frozen=True, slots=True)
-class FilterLink:
-    label: str
-    url: str
-    is_current: bool
 
 
 def grouped(
@@ -87,13 +81,13 @@ def _week(day: date, today: date) -> str:
     return f"Week of {monday.day} {monday.strftime('%b')}{year}"
 
 
-def outcome_links(kept: Mapping[str, str], current: str) -> list[FilterLink]:
+def outcome_links(kept: Mapping[str, str], current: str) -> list[dict[str, Any]]:
     """All first; each link keeps the search and the dates."""
     found = []
     for value, label in [("", "All"), *OUTCOMES.items()]:
         narrowed = {**kept, "outcome": value}.items()
         query = urlencode([(name, wanted) for name, wanted in narrowed if wanted])
-        found.append(FilterLink(label, f"?{query}", value == current))
+        found.append({"label": label, "url": f"?{query}", "is_current": value == current})
     return found
 
 
@@ -104,21 +98,6 @@ def announcement(count: int, search: str, *, has_more: bool, problems: Sequence[
 
 
 # --- counted above a list of calls with deadlines -------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """Counts stop where the page stops counting."""
-
-    need_count: int
-    need: str
-    waiting: str
-    lead: str
-    next_label: str
-    next_iso: str
-    next_left: str
-    money_label: str
-    money: str
 
 
 YOUR_TURN = (
@@ -137,8 +116,9 @@ THEIR_TURN = (
 
 def counters(
     totals: Sequence[CurrencyTotal], others: int, reader: Reader, *, are_waiting: bool = False
-) -> Counters:
-    """`totals` are of the list that is shown, `others` are in the other one."""
+) -> dict[str, Any]:
+    """`totals` are of the list that is shown, `others` are in the other one. Counts stop where the
+    page stops counting."""
     count = sum(total.calls for total in totals)
     need, waiting = (others, count) if are_waiting else (count, others)
     lead, late_lead, next_label, money_label = THEIR_TURN if are_waiting else YOUR_TURN
@@ -146,17 +126,17 @@ def counters(
     first = min(deadlines, default=None)
     sums = [formats.money(total.minor, total.currency) for total in totals if total.minor]
     at_least = "at least " if count >= COUNTED_UP_TO else ""
-    return Counters(
-        need_count=need,
-        need=bounded(need),
-        waiting=bounded(waiting),
-        lead="" if not count else lead if first else late_lead,
-        next_label=next_label,
-        next_iso=formats.utc_iso(first),
-        next_left=formats.left(first - reader.now) if first else "",
-        money_label=money_label,
-        money=at_least + " + ".join(sums) if sums else "",
-    )
+    return {
+        "need_count": need,
+        "need": bounded(need),
+        "waiting": bounded(waiting),
+        "lead": "" if not count else lead if first else late_lead,
+        "next_label": next_label,
+        "next_iso": formats.utc_iso(first),
+        "next_left": formats.left(first - reader.now) if first else "",
+        "money_label": money_label,
+        "money": at_least + " + ".join(sums) if sums else "",
+    }
 
 
 def bounded(count: int) -> str:

@@ -59,14 +59,14 @@ def picker(
     """`starts` are the free instants, sorted; there is at least one."""
     by_day = _by_day(starts, choice.zone)
     day = _chosen_day(by_day, choice)
-    around = pages(list(by_day), day)
+    shown, earlier, later = pages(list(by_day), day)
     at = choice.slot if choice.slot in by_day[day] else None
     expert, view = call.expert, choice.view
     return {
         "choice": choice,
         # The rows of the table.
         "days": rows(
-            around.shown,
+            shown,
             by_day,
             chosen=day,
             today=formats.local(now, choice.zone).date(),
@@ -81,8 +81,8 @@ def picker(
         "hint": ahead_of_reader(expert.first_name, expert.time_zone, choice.zone, by_day[day][0]),
         "reach": reach(call, is_listed=is_listed),
         "summary": _summary(call, at, choice, now) if at else None,
-        "earlier_url": f"?day={around.earlier}&{view}" if around.earlier else "",
-        "later_url": f"?day={around.later}&{view}" if around.later else "",
+        "earlier_url": f"?day={earlier}&{view}" if earlier else "",
+        "later_url": f"?day={later}&{view}" if later else "",
     }
 
 
@@ -212,16 +212,9 @@ _WITH_MONTH, _TODAY = ' class="has-mon"', ' class="today"'
 _CHOSEN = ' aria-current="date"'
 
 
-@dataclass(frozen=True, slots=True)
-class Pages:
-    """The free days of the same few weeks as the chosen one, and one day of the weeks around."""
-
-    shown: list[date]
-    earlier: date | None
-    later: date | None
-
-
-def pages(days: list[date], chosen: date) -> Pages:
+def pages(days: list[date], chosen: date) -> tuple[list[date], date | None, date | None]:
+    """The free days of the same few weeks as the chosen one, and one day of the weeks before and
+    after."""
     first_monday = _monday(days[0])
 
     def page(day: date) -> int:
@@ -230,7 +223,7 @@ def pages(days: list[date], chosen: date) -> Pages:
     before = [day for day in days if page(day) < page(chosen)]
     after = [day for day in days if page(day) > page(chosen)]
     shown = [day for day in days if page(day) == page(chosen)]
-    return Pages(shown, before[-1] if before else None, after[0] if after else None)
+    return shown, (before[-1] if before else None), (after[0] if after else None)
 
 
 def rows(
@@ -266,18 +259,14 @@ def _monday(day: date) -> date:
 # --- the zone and the clock -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneOption:
-    name: str
-    label: str
-    is_chosen: bool = False
-
-
-def likely(near: Iterable[str], *, chosen: str, clock: str, now: datetime) -> list[ZoneOption]:
+def likely(near: Iterable[str], *, chosen: str, clock: str, now: datetime) -> list[dict[str, Any]]:
     """The zones that are probably right, the chosen one first."""
     known = (zones.todays_name(name) for name in near if zones.is_known(name))
     names = dict.fromkeys([chosen, *known])
-    return [ZoneOption(name, now_in(name, clock, now), name == chosen) for name in names]
+    return [
+        {"name": name, "label": now_in(name, clock, now), "is_chosen": name == chosen}
+        for name in names
+    ]
 
 
 def now_in(zone: str, clock: str, now: datetime) -> str:

@@ -6,9 +6,8 @@ might differ; `hear_of_dispute` asks what a bank dispute does to them. The rest 
 do with a refund that needs them.
 """
 
-from bookings.refunds.disputes import disputed, hear_of_dispute
 from bookings.refunds.planning import Wanted, lock_payments, request_all, void
-from bookings.refunds.reconciling import reconcile, refetch
+from bookings.refunds.reconciling import disputed, hear_of_dispute, reconcile, refetch
 from bookings.refunds.sending import drive
 from bookings.refunds.staff import (
     StaffVerb,

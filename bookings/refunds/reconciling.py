@@ -17,12 +17,21 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 
 from bookings import clocks, emails, timeline
-from bookings.gateways import Answer, ListedRefund, Status, gateway_of, is_counted_alike
+from bookings.gateways import (
+    Answer,
+    Dispute,
+    DisputeStatus,
+    Gateway,
+    ListedRefund,
+    Status,
+    gateway_of,
+    is_counted_alike,
+)
 from bookings.gateways.port import find_in
 from bookings.models import Booking, Payment, Refund, RefundState
 from bookings.models.money import NOT_LIVE
 from bookings.refunds import holds, timing
-from bookings.refunds.answers import alert, as_read, record, tell
+from bookings.refunds.answers import as_read, record, tell
 from bookings.refunds.planning import Wanted, plan, to_look_for
 from bookings.states import SYSTEM
 
@@ -118,7 +127,7 @@ def _is_news(refund: Refund, answer: Answer) -> bool:
 
 def _missed(refund: Refund, *, now: datetime) -> bool:
     """We say it was paid, the provider does not know it: staff must look. Not after a first look:
-    lists are behind, and the next one may have it."""
+    a list may be behind, and the next one may have it."""
     is_missed = refund.state == RefundState.SUCCEEDED and refund.provider_refund_id
     if not is_missed or (refund.absent_at is not None and refund.alerted_at is not None):
         return False
@@ -132,26 +141,6 @@ def _missed(refund: Refund, *, now: datetime) -> bool:
         if changed := as_read(refund, alerted_at=now):
             tell_staff(refund.booking, now=now, why=f"{refund.uuid} not listed")
     return changed
-
-
-def tell_of_old(*, now: datetime) -> int:
-    """Refunds to be paid by hand that nobody has paid for a day."""
-    old = Refund.objects.filter(
-        state=RefundState.MANUAL_DUE,
-        hold_reason="",
-        alerted_at=None,
-        created_at__lte=now - timing.BY_HAND_WITHIN,
-    )
-    told = 0
-    for refund in old.select_related("booking").order_by("pk")[:100]:
-        try:
-            with transaction.atomic():
-                if as_read(refund, alerted_at=now):
-                    alert(refund, now=now, why="by hand")
-                    told += 1
-        except Exception:  # the others are told of all the same
-            logger.exception("staff could not be told of refund %s", refund.uuid)
-    return told
 
 
 # --- what went back without us, and what that leaves for our refunds ------------------------------
@@ -307,3 +296,119 @@ def tell_staff(booking: Booking, *, now: datetime, why: str) -> None:
 
 def is_paid_by_hand(refund: Refund) -> bool:
     return refund.state == RefundState.SUCCEEDED and not refund.provider_refund_id
+
+
+# --- bank disputes: unsent refunds wait while one is open; money lost to it has gone back ---------
+
+
+def hear_of_dispute(
+    payment_id: int, dispute_id: str, *, may_take_money: bool, now: datetime
+) -> bool:
+    """Ask about a dispute that an event names, and write down what it does to the refunds.
+
+    False when that is known already. Raises when the provider could not be asked; what is unsent
+    waits then all the same, as that costs nothing.
+    """
+    payment = Payment.objects.get(pk=payment_id)
+    gateway = gateway_of(payment.provider)
+    if gateway is None:
+        return False
+    try:
+        found = _ask(gateway, payment, dispute_id)
+        # One that has ended may be followed by another. Asked again, so that it is not an
+        # answer from before the end.
+        ended = Payment.objects.filter(pk=payment_id, dispute_ended_at__isnull=False)
+        is_another = bool(found and found.status == "open" and ended.exists())
+        if is_another:
+            found = _ask(gateway, payment, dispute_id)
+        is_lost = bool(found and found.status == "lost")
+        listed = gateway.list_refunds(payment.provider_ref, now=now) if is_lost else None
+    except Exception:
+        if may_take_money:
+            disputed(payment_id, status="open", now=now)
+        raise
+    if found is None:
+        return False
+    return disputed(
+        payment_id,
+        status=found.status,
+        amount_minor=found.amount_minor,
+        listed=listed,
+        is_another=is_another,
+        now=now,
+    )
+
+
+def _ask(gateway: Gateway, payment: Payment, dispute_id: str) -> Dispute | None:
+    """None for a dispute of some other payment."""
+    found = gateway.fetch_dispute(dispute_id, currency=payment.currency)
+    return found if found and payment.provider_ref in found.payment_refs else None
+
+
+def disputed(
+    payment_id: int,
+    *,
+    status: DisputeStatus,
+    now: datetime,
+    amount_minor: int | None = None,
+    listed: list[ListedRefund] | None = None,
+    is_another: bool = False,
+) -> bool:
+    """What the provider says of the dispute now; False when that is known already.
+
+    `listed` are all refunds of the payment, among them perhaps what a lost dispute took. A
+    dispute that has ended does not open again, unless it is certainly another one; that one is
+    for a person to close.
+    """
+    with transaction.atomic():
+        rows, payment = lock(payment_id)
+        is_first = payment.dispute_ended_at is None
+        # A dispute is about the whole payment unless the provider says otherwise.
+        whole = payment.captured_minor if amount_minor is None else amount_minor
+        lost = whole if status == "lost" else 0
+        if status == "open":
+            is_news = not payment.is_disputed and (is_first or is_another)
+        else:
+            is_news = is_first or lost > payment.dispute_lost_minor
+        if not is_news:
+            return False
+        if status == "open":
+            payment.is_disputed = True
+        else:
+            payment.is_disputed = payment.is_disputed and not is_first
+            payment.dispute_ended_at = now
+        if status == "lost":
+            _count_lost(payment, lost, rows, listed)
+        payment.save(
+            update_fields=[
+                "is_disputed", "dispute_ended_at", "dispute_lost_minor", "returned_external_minor",
+            ]
+        )  # fmt: skip
+        verb = {"open": "dispute_opened", "won": "dispute_won", "lost": "dispute_lost"}[status]
+        note(payment, verb, payment.dispute_lost_minor, now=now)
+        if status == "lost":
+            make_room(payment, rows, now=now)
+            tell_if_too_much(payment, now=now)
+            tell_staff(payment.booking, now=now, why=f"dispute lost, {lost}")
+        if _waits(payment, status):
+            hold_unsent(payment_id, holds.DISPUTE, now=now)
+        elif is_first:
+            holds.let_go(holds.DISPUTE, now=now, note=f"Dispute {status}.", payment_id=payment_id)
+    return True
+
+
+def _count_lost(
+    payment: Payment, lost: int, rows: list[Refund], listed: list[ListedRefund] | None
+) -> None:
+    more = max(0, lost - payment.dispute_lost_minor)
+    payment.dispute_lost_minor += more
+    if listed is None:
+        payment.returned_external_minor += more
+    else:
+        payment.returned_external_minor = external_minor(payment, listed, rows)
+
+
+def _waits(payment: Payment, status: DisputeStatus) -> bool:
+    """Whether what is unsent and still fits is for a person to let go: while a dispute is open,
+    and where it cannot be told for certain which entry of a list a lost one is."""
+    return status == "open" or (status == "lost" and payment.provider in LISTS_LOST_ONES)

@@ -1,7 +1,11 @@
-"""What staff does with a refund that needs a person. Each needs a reason and leaves an event."""
+"""What staff does with a refund that needs a person, and what staff is told when nobody does it.
+
+Each step needs a reason and leaves an event.
+"""
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from typing import Any, Literal
 
@@ -13,6 +17,8 @@ from bookings.models import Clock, Heartbeat, Payment, Refund, RefundState
 from bookings.models.money import FAILED, IN_HAND
 from bookings.refunds import answers, holds, planning, reconciling, timing
 from bookings.states import Actor, TransitionNotAllowed
+
+logger = logging.getLogger(__name__)
 
 StaffVerb = Literal["retry", "hold", "release", "paid_by_hand", "fit"]
 RETURNED_OTHERWISE = "The money of this refund has been returned in another way."
@@ -257,3 +263,23 @@ def _is_missed(refund: Refund) -> bool:
     """Our books say that it was paid, and twice the provider's list did not have it."""
     is_missing = refund.absent_at is not None and refund.alerted_at is not None
     return refund.state == RefundState.SUCCEEDED and is_missing
+
+
+def tell_of_old(*, now: datetime) -> int:
+    """Refunds to be paid by hand that nobody has paid for a day."""
+    old = Refund.objects.filter(
+        state=RefundState.MANUAL_DUE,
+        hold_reason="",
+        alerted_at=None,
+        created_at__lte=now - timing.BY_HAND_WITHIN,
+    )
+    told = 0
+    for refund in old.select_related("booking").order_by("pk")[:100]:
+        try:
+            with transaction.atomic():
+                if answers.as_read(refund, alerted_at=now):
+                    answers.alert(refund, now=now, why="by hand")
+                    told += 1
+        except Exception:  # the others are told of all the same
+            logger.exception("staff could not be told of refund %s", refund.uuid)
+    return told

@@ -29,7 +29,6 @@ from bookings import (
     emails,
     printed_passwords,
     rate_limits,
-    sign_in_limits,
     tasks,
 )
 from bookings.access import expert_of, sign_in_required
@@ -186,7 +185,7 @@ class SignIn(auth_views.LoginView):
 
     def form_valid(self, form: SignInForm) -> HttpResponse:  # type: ignore[override]
         response = super().form_valid(form)
-        sign_in_limits.remember_device(self.request, response, form.cleaned_data["username"])
+        rate_limits.remember_device(self.request, response, form.cleaned_data["username"])
         return response
 
 
@@ -229,7 +228,7 @@ class ChooseNewPassword(auth_views.PasswordResetConfirmView):
         response = super().form_valid(form)
         # Whoever could read the mail is the owner: the wrong attempts before count no more.
         forget_wrong_attempts(username=addresses.identity(form.user.email))
-        sign_in_limits.remember_device(self.request, response, form.user.email)
+        rate_limits.remember_device(self.request, response, form.user.email)
         return response
 
 
@@ -247,7 +246,7 @@ def too_many_sign_ins(
     request: HttpRequest, response: HttpResponse | None = None, credentials: Any = None
 ) -> HttpResponse:
     """The same sentence whether the e-mail is known or not."""
-    seconds = int(sign_in_limits.WINDOW.total_seconds())
+    seconds = int(rate_limits.WINDOW.total_seconds())
     page = render(request, "accounts/locked.html", {"minutes": seconds // 60}, status=429)
     page.headers["Retry-After"] = str(seconds)
     return page

@@ -37,7 +37,7 @@ from bookings.presenters import dialogs
 from bookings.presenters.row import address, as_expert
 from bookings.states import Actor, State, TransitionNotAllowed, Verb, changed_meanwhile
 from bookings.unsent import Unsent
-from bookings.views import answers
+from bookings.views import calls
 from bookings.wording.next_step import at_stake
 from bookings.wording.reader import Reader
 
@@ -49,7 +49,7 @@ CORRECTABLE = {"too_few_slots", "too_many_slots", "details_missing", "reason_mis
 @expert_required
 @require_safe
 def booking(request: ExpertRequest, code: str) -> HttpResponse:
-    return answers.booking_page(request, code, now=database_time.now())
+    return calls.booking_page(request, code, now=database_time.now())
 
 
 # --- dialogs --------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def _act(request: ExpertRequest, code: str, dialog: Dialog, *, now: datetime) ->
 
     own = lifecycle.Own(request.expert, code)
     try:
-        booking = dialog.act(own, actor=answers.actor_of(request), now=now, ask=details)
+        booking = dialog.act(own, actor=calls.actor_of(request), now=now, ask=details)
     except _Mistaken:
         return _show(request, dialog, form, status=422)
     except TransitionNotAllowed as refusal:
@@ -188,9 +188,9 @@ def _act(request: ExpertRequest, code: str, dialog: Dialog, *, now: datetime) ->
             return refused(request, code, refusal, now=now)
         form.add_error(None, refusal.sentence)
         return _show(request, dialog, form, status=422)
-    reader, source = Reader.of(request.expert, now=now), answers.source_of(request)
+    reader, source = Reader.of(request.expert, now=now), calls.source_of(request)
     result = dialogs.done(dialog.verb, booking, reader, money=money, source=source)
-    return answers.acted(request, booking, result, now=now)
+    return calls.acted(request, booking, result, now=now)
 
 
 def refused(
@@ -199,16 +199,16 @@ def refused(
     """The booking as it is now, and one sentence why nothing was done."""
     fresh = own_booking(request.expert, code)
     result = dialogs.refused(refusal, fresh, Reader.of(request.expert, now=now))
-    return answers.acted(request, fresh, result, now=now, status=409)
+    return calls.acted(request, fresh, result, now=now, status=409)
 
 
 def _show(
     request: ExpertRequest, dialog: Dialog, form: BookingForm, *, status: int = 200
 ) -> HttpResponse:
     """In a page of its own, as a dialog, or only the form again where the dialog is open."""
-    booking, source = form.booking, answers.source_of(request)
+    booking, source = form.booking, calls.source_of(request)
     shape = "page"
-    if answers.is_fragment(request):
+    if calls.is_fragment(request):
         shape = "form" if status == 422 else "modal"
     context = {
         "booking": booking,
@@ -229,7 +229,7 @@ def _show(
     if shape == "page":
         context["dialog"] = render_to_string(template, context, request)
         template = "bookings/dialog_page.html"
-    response = answers.shown(request, template, context, status=status)
+    response = calls.shown(request, template, context, status=status)
     if shape == "form":
         return reswap(retarget(response, "#dialog-slot form"), "outerHTML")
     return response
@@ -265,19 +265,19 @@ def shown_unless_posted(
 @shown_unless_posted
 def undo(request: ExpertRequest, code: str, now: datetime) -> HttpResponse:
     found = own_booking(request.expert, code)
-    booking = lifecycle.undo(found.pk, actor=answers.actor_of(request), now=now)
+    booking = lifecycle.undo(found.pk, actor=calls.actor_of(request), now=now)
     verb = str(booking.events.latest("id").data.get("verb", ""))
     result = dialogs.undone(verb, booking, Reader.of(request.expert, now=now))
-    return answers.acted(request, booking, result, now=now, is_row=True)
+    return calls.acted(request, booking, result, now=now, is_row=True)
 
 
 @expert_required
 @shown_unless_posted
 def resend_offer(request: ExpertRequest, code: str, now: datetime) -> HttpResponse:
     own = lifecycle.Own(request.expert, code)
-    booking = lifecycle.resend_offer(own, actor=answers.actor_of(request), now=now)
+    booking = lifecycle.resend_offer(own, actor=calls.actor_of(request), now=now)
     result = dialogs.Result(f"{booking.buyer.name} gets the link again", code=booking.code)
-    return answers.acted(request, booking, result, now=now, is_row=True)
+    return calls.acted(request, booking, result, now=now, is_row=True)
 
 
 # --- several followers at once --------------------------------------------------------------------
@@ -322,7 +322,7 @@ def _send(
     request: ExpertRequest, chosen: list[Booking], note: str, *, now: datetime
 ) -> HttpResponse:
     """One call after the other; one that is refused stops none of the others."""
-    actor = answers.actor_of(request)
+    actor = calls.actor_of(request)
     offered = _each(
         request,
         chosen,
@@ -340,7 +340,7 @@ def bulk_undo(request: ExpertRequest) -> HttpResponse:
     """Takes back what was offered to several at once, as far as it is still there."""
     if request.method != "POST":  # who comes back from signing in
         return redirect("waiting")
-    now, actor = database_time.now(), answers.actor_of(request)
+    now, actor = database_time.now(), calls.actor_of(request)
     codes = [code for code in request.GET.getlist("call") if code.isprintable()][:AT_ONCE]
     found = [lifecycle.Own(request.expert, code).find() for code in codes]
     chosen = [booking for booking in found if booking is not None]

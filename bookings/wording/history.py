@@ -186,6 +186,11 @@ def _by_datum(name: str, by_value: Mapping[str, str], otherwise: str) -> Sentenc
     return lambda event, booking: by_value.get(str(event.data.get(name, "")), otherwise)
 
 
+def _if_absent(absent: str, held: str) -> Sentence:
+    """The first where the expert marks that the follower did not come."""
+    return _by_datum("outcome", {CompletionMark.Outcome.FOLLOWER_ABSENT.value: absent}, held)
+
+
 def _if_paid(paid: str, free: str) -> Sentence:
     return lambda event, booking: (
         paid if event.data.get("price_minor", booking.price_minor) else free
@@ -241,7 +246,6 @@ def _reference(event: TimelineEvent, booking: Booking, reader: Reader) -> str:
 
 # --- every kind of event --------------------------------------------------------------------------
 
-_ABSENT = CompletionMark.Outcome.FOLLOWER_ABSENT.value
 _PICKED = Line(
     "calendar",
     "ok",
@@ -250,6 +254,10 @@ _PICKED = Line(
     detail=_instead_of,
     is_strong=True,
 )
+_REMINDED = {
+    "offer_reminder": "We reminded {follower} to pick a time",
+    "after_call": "We asked {follower} whether the call happened",
+}
 LINES: dict[str, Line] = {
     "booked": Line(
         "card",
@@ -316,20 +324,14 @@ LINES: dict[str, Line] = {
     Verb.MARK_COMPLETED.value: Line(
         "check",
         "ok",
-        expert=_by_datum(
-            "outcome",
-            {_ABSENT: "You wrote that {follower} did not come"},
-            "You marked the call as completed",
+        expert=_if_absent(
+            "You wrote that {follower} did not come", "You marked the call as completed"
         ),
-        follower=_by_datum(
-            "outcome",
-            {_ABSENT: "{expert} wrote that you did not come"},
-            "{expert} marked the call as completed",
+        follower=_if_absent(
+            "{expert} wrote that you did not come", "{expert} marked the call as completed"
         ),
-        staff=_by_datum(
-            "outcome",
-            {_ABSENT: "{expert} wrote that {follower} did not come"},
-            "{expert} marked the call as completed",
+        staff=_if_absent(
+            "{expert} wrote that {follower} did not come", "{expert} marked the call as completed"
         ),
         detail=_held,
     ),
@@ -452,20 +454,12 @@ LINES: dict[str, Line] = {
         "bell",
         expert=_by_datum(
             "kind",
-            {
-                "offer_reminder": "We reminded {follower} to pick a time",
-                "after_call": "We asked {follower} whether the call happened",
-                "staff_contest_reminder": "We reminded our team to decide",
-            },
+            {**_REMINDED, "staff_contest_reminder": "We reminded our team to decide"},
             "We reminded you by e-mail",
         ),
         staff=_by_datum(
             "kind",
-            {
-                "offer_reminder": "We reminded {follower} to pick a time",
-                "after_call": "We asked {follower} whether the call happened",
-                "staff_contest_reminder": "We reminded staff to decide",
-            },
+            {**_REMINDED, "staff_contest_reminder": "We reminded staff to decide"},
             "We reminded {expert} by e-mail",
         ),
         detail=_hours_before,

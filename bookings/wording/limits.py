@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -107,16 +106,9 @@ _MEANINGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyRow:
-    meaning: str
-    value: str
-    setting: str
-    """The environment variable that changes it."""
-
-
-def policy_rows(policy: Policy) -> list[PolicyRow]:
+def policy_rows(policy: Policy) -> list[tuple[str, str, str]]:
+    """The meaning and value of each limit, and the environment variable that changes it."""
     return [
-        PolicyRow(_MEANINGS.get(name, name), str(value), f"POLICY_{name.upper()}")
+        (_MEANINGS.get(name, name), str(value), f"POLICY_{name.upper()}")
         for name, value in figures(policy).items()
     ]

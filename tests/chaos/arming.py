@@ -22,12 +22,11 @@ AGAIN_HERE = [timedelta(seconds=seconds) for seconds in (0.2, 1, 3, 6)]
 
 
 def arm() -> None:
-    from bookings import clocks, provider_events
-    from bookings.emails import delivery
+    from bookings import clocks, emails, provider_events
     from bookings.refunds import crash_points, reconciling, timing
 
     _scale(timing, SCALED)
-    _scale(delivery, ("LEASE", "RETRY_AFTER"))
+    _scale(emails, ("LEASE", "RETRY_AFTER"))
     _scale(provider_events, ("LEASE",))
     provider_events.TRY_AGAIN_AFTER = AGAIN_HERE
     clocks.COMPARED_EVERY = reconciling.ASK_AGAIN = DAY_HERE

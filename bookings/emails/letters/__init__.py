@@ -2,12 +2,11 @@
 
 from bookings.emails.letters import (
     accounts,
+    attendance,
     booked,
-    completion,
-    no_show,
     offers,
     refunds,
     staff,
 )
 
-__all__ = ["accounts", "booked", "completion", "no_show", "offers", "refunds", "staff"]
+__all__ = ["accounts", "attendance", "booked", "offers", "refunds", "staff"]

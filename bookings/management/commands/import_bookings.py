@@ -12,7 +12,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
 from bookings import database_time
-from bookings.imports import FileRefused, Outcome, Problem, import_file
+from bookings.imports import Outcome, import_file
+from bookings.imports.file import FileRefused
+from bookings.imports.lines import Problem
 
 FILE_REFUSED = 2
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
