@@ -14,6 +14,7 @@ from django.db import Error, OperationalError, ProgrammingError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from topmate.embedded import running
+from topmate.services import database_name
 
 _NO_TABLE = re.compile(
     r"no such (?:table|column)|has no column named|(?:relation|column) .* does not exist"
@@ -40,23 +41,20 @@ def what_is_missing(error: Error) -> str:
         connection.close()
         connection.ensure_connection()
     except Error as away:
-        return f"the database {database_name()} cannot be used: {str(away).strip()}"
+        return f"the database {_name()} cannot be used: {str(away).strip()}"
     if not _NO_TABLE.search(str(error)) or not _is_to_be_migrated():
         return ""
     return (
-        f"the database {database_name()} does not have this release’s tables. `manage.py migrate` "
+        f"the database {_name()} does not have this release’s tables. `manage.py migrate` "
         "makes them, and so does `make run`. If your site is somewhere else, name it with DATA_DIR "
         "or DATABASE_URL."
     )
 
 
+def _name() -> str:
+    return database_name(settings.DATABASES["default"])
+
+
 def _is_to_be_migrated() -> bool:
     executor = MigrationExecutor(connection)
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
-
-
-def database_name() -> str:
-    default = settings.DATABASES["default"]
-    if connection.vendor == "sqlite":
-        return f"SQLite, {default['NAME']}"
-    return f"PostgreSQL, {default['NAME']} on {default['HOST'] or 'the local socket'}"

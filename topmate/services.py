@@ -4,6 +4,7 @@ mail, the site's own addresses, payment providers."""
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -71,6 +72,13 @@ def database(env: Env, data_dir: Path) -> dict[str, Any]:
             "OPTIONS": SQLITE_OPTIONS,
         }
     return _postgres(env, parts)
+
+
+def database_name(default: Mapping[str, Any]) -> str:
+    """Of an entry of DATABASES, for people."""
+    if "sqlite" in default["ENGINE"]:
+        return f"SQLite, {default['NAME']}"
+    return f"PostgreSQL, {default['NAME']} on {default['HOST'] or 'the local socket'}"
 
 
 def sqlite_file(database: dict[str, Any]) -> str:

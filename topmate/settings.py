@@ -259,4 +259,5 @@ if IS_PUBLIC and not IS_HTTPS and not env.has("EMAIL_URL"):
         "other machines of your network, leave SITE_URL out and set HOST=0.0.0.0 and ALLOWED_HOSTS "
         "to the addresses it is opened by; whoever reaches it may then do everything in it."
     )
+VARIABLES_ASKED = sorted(env.asked)
 env.finish()

@@ -5,7 +5,7 @@ import django.db.models.functions.text
 from django.conf import settings
 from django.db import migrations, models
 
-import bookings.models.invitations
+import bookings.models.people
 
 
 class Migration(migrations.Migration):
@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 (
                     "key",
                     models.CharField(
-                        default=bookings.models.invitations.new_key,
+                        default=bookings.models.people.new_invitation_key,
                         editable=False,
                         max_length=40,
                         unique=True,

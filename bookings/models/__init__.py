@@ -1,4 +1,4 @@
-"""The tables, by subject: people, invitations, booking, cases, money, records."""
+"""The tables, by subject: people, booking, cases, money, records."""
 
 from bookings.models.booking import BookedFollower, Booking, as_code, new_code, site_host
 from bookings.models.cases import (
@@ -9,7 +9,6 @@ from bookings.models.cases import (
     OfferedSlot,
     PrivateLink,
 )
-from bookings.models.invitations import Invitation, InvitationState
 from bookings.models.money import (
     Checkout,
     CheckoutState,
@@ -26,6 +25,8 @@ from bookings.models.people import (
     Expert,
     Follower,
     FormerAddress,
+    Invitation,
+    InvitationState,
     PlaceKind,
     Service,
     User,

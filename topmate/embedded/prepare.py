@@ -16,7 +16,7 @@ from django.core.management import call_command, get_commands
 from django.db import Error
 from django.urls import NoReverseMatch, reverse
 
-from topmate.command_line import database_name
+from topmate.services import database_name
 
 
 def main(report: Path) -> None:
@@ -27,7 +27,9 @@ def main(report: Path) -> None:
     except ImproperlyConfigured as error:
         sys.exit(f"Topmate: {error}")
     except Error as error:
-        sys.exit(f"Topmate: the database {database_name()} cannot be used: {error}")
+        sys.exit(
+            f"Topmate: the database {database_name(settings.DATABASES['default'])} cannot be used: {error}"
+        )
     report.write_text(json.dumps(describe()))
 
 
@@ -69,7 +71,6 @@ def wants_demo() -> bool:
 
 def describe() -> dict[str, Any]:
     from bookings import setup
-    from topmate.settings import env
 
     try:
         sign_ins = list(importlib.import_module("bookings.demo").SIGN_INS)
@@ -84,13 +85,13 @@ def describe() -> dict[str, Any]:
     return {
         "site": settings.SITE_URL,
         "name": settings.SITE_NAME,
-        "database": database_name(),
+        "database": database_name(settings.DATABASES["default"]),
         "inbox": inbox,
         "has_demo": has_demo,
         "setup": "" if setup.has_owner() else setup.link(),
         "mails_wait": not has_demo and not os.environ.get("EMAIL_URL", "").strip(),
         "sign_ins": sign_ins if has_demo else [],
-        "variables": sorted(env.asked),
+        "variables": settings.VARIABLES_ASKED,
         "sweep": settings.SWEEP_EVERY.total_seconds(),
     }
 
