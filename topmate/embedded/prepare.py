@@ -27,9 +27,8 @@ def main(report: Path) -> None:
     except ImproperlyConfigured as error:
         sys.exit(f"Topmate: {error}")
     except Error as error:
-        sys.exit(
-            f"Topmate: the database {database_name(settings.DATABASES['default'])} cannot be used: {error}"
-        )
+        name = database_name(settings.DATABASES["default"])
+        sys.exit(f"Topmate: the database {name} cannot be used: {error}")
     report.write_text(json.dumps(describe()))
 
 
