@@ -72,6 +72,8 @@ def pages() -> list[Page]:
         page("completed, only contested", completed, row, outcome="contested"),
         page("booking page", f"/bookings/{reported}/", reported),
         Page("follower's slot page", _slot_page(expert.pk), "Pick"),
+        Page("public page", lambda: Request(f"/with/{expert.slug}/"), "Book a call with"),
+        Page("front page", lambda: Request("/"), "chase anyone"),
         Page(
             "badge poll",
             lambda: Request("/need-action/count/", headers=HTMX, session=session),
