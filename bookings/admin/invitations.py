@@ -15,8 +15,8 @@ from django.utils.safestring import SafeString
 from bookings import database_time, invitations
 from bookings.admin.acting import ActingAdmin, StaffAction, refused_as
 from bookings.admin.base import Column, KeptAdmin, Narrowed, chip, moment
-from bookings.forms.fields import AddressField, NameField
 from bookings.forms.actions import ReasonForm
+from bookings.forms.fields import AddressField, NameField
 from bookings.models import Invitation, InvitationState, User
 from bookings.states import Actor, TransitionNotAllowed
 
