@@ -251,7 +251,7 @@ def _facts(booking: Booking, reader: Reader, refunds: list[Refund]) -> tuple[Fac
         Fact("Paid", paid, _how_paid(booking, reader)),
         *(_refund_fact(refund, reader) for refund in refunds),
     ]
-    facts += [Fact(question, answer) for question, answer in booking.answers]
+    facts += [Fact(question, answer) for question, answer in booking.answered]
     if (times_moved := booking.attempt - 1) > 0:
         how_often = {1: "once", 2: "twice"}.get(times_moved, f"{times_moved} times")
         facts.append(Fact("Moved", how_often, "one payment, the same booking"))

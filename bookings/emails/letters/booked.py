@@ -54,7 +54,7 @@ def _receipt(case: MailCase) -> Facts:
 
 def _answers(case: MailCase) -> Facts:
     """What the buyer was asked and wrote."""
-    return tuple((question, one_line(answer)) for question, answer in case.booking.answers)
+    return tuple((question, one_line(answer)) for question, answer in case.booking.answered)
 
 
 def if_it_does_not_happen(case: MailCase) -> Sentence:
