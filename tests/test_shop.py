@@ -390,6 +390,7 @@ def test_answers_stand_on_the_booking_page_and_in_the_experts_mail(
     assert "What is it about?" in page
     assert "My &lt;b&gt;portfolio&lt;/b&gt;" in page
     assert "Anything else?" not in page
+    assert '<div class="facts__written"><dt>What is it about?' in page
     event = booking.events.get(verb="booked")
     for kind, is_told in (("booked_expert", True), ("booked", False)):
         text = rendered(kind, booking, now=booking.created_at, event=event).text
@@ -419,6 +420,19 @@ def test_an_answer_that_is_missing_or_wrong_is_said(
     assert response.status_code == 422
     assert sentence in response.content.decode()
     assert not Checkout.objects.exists()
+
+
+def test_a_link_leads_only_where_all_of_it_is_an_address(desk: Client, maya: Expert) -> None:
+    place = "https://meet.example.com/x and ring twice"
+    service = make_service(maya, price_minor=0, place=place, questions=QUESTIONS)
+    buy(Client(), service, **{ABOUT: "https://example.org/me and my other pages"})
+    booking = Booking.objects.get()
+    event = booking.events.get(verb="booked")
+    mail = rendered("booked_expert", booking, now=booking.created_at, event=event).html
+    page = desk.get(f"/bookings/{booking.code}/").content.decode()
+    for text in (mail, page):
+        assert " and " in text
+        assert not re.search(r'href="[^"]* and ', text)
 
 
 def test_an_answer_is_never_kept_under_another_question(maya: Expert, client: Client) -> None:
