@@ -74,6 +74,23 @@ def test_who_may_only_look_reads_prices_and_questions(client: Client) -> None:
     )
 
 
+def test_who_may_change_the_expert_but_only_see_what_they_sell_can_save(client: Client) -> None:
+    maya = make_expert()
+    service = make_service(maya, title="Review")
+    rights = ["change_expert", "view_service", "view_weeklyhours"]
+    user = make_user(is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    client.force_login(user)
+    page = f"/admin/bookings/expert/{maya.pk}/change/"
+    form = fields_of(client.get(page).content.decode())
+    sent = {"name": "Maya New", "services-0-id": service.pk, "services-0-title": "Not theirs"}
+    assert client.post(page, {**form, **sent}).status_code == 302
+    maya.refresh_from_db()
+    service.refresh_from_db()
+    assert (maya.name, service.title) == ("Maya New", "Review")
+    assert maya.weekly_hours.count() == 7
+
+
 def test_an_address_has_one_spelling(client: Client, staff: User) -> None:
     form = fields_of(client.get(ADD).content.decode())
     sent = {**form, "user": str(make_user().pk), "name": "Nora Berg", "slug": "Nora-Berg"}
