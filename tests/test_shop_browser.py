@@ -111,4 +111,7 @@ def test_previews_follow_what_is_typed_and_the_address_can_be_copied(
     page.get_by_role("button", name="Copy my link").click()
     page.get_by_role("button", name="Copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == f"{house.url}/with/demo-maya/"
+    page.goto(f"{house.url}/account/availability/")
+    page.locator("#next-h + .hint").evaluate("e => { e.textContent += 'W'.repeat(120) }")
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
     page.context.close()
