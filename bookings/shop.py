@@ -5,6 +5,7 @@ A change is for bookings to come: what a booking was made with is kept on the bo
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -39,8 +40,9 @@ def is_address_free(slug: str, *, expert: Expert | None = None) -> bool:
 def free_address(name: str) -> str:
     """The last part of a public address made of a name: maya-fernandes or maya-fernandes-2."""
     base = slugify(name)[:40] or "expert"
-    numbers = (f"{base}-{number}" for number in range(2, 1000))
-    return next(slug for slug in (base, *numbers) if is_address_free(slug))
+    numbers = (f"{base}-{number}" for number in range(2, 100))
+    free = (slug for slug in (base, *numbers) if is_address_free(slug))
+    return next(free, f"{base}-{secrets.token_hex(4)}")
 
 
 def change_address(expert: Expert, slug: str) -> None:

@@ -147,6 +147,15 @@ def test_an_address_that_somebody_had_in_between_stays_theirs(maya: Expert) -> N
         shop.change_address(maya, "coach")
 
 
+def test_there_is_an_address_however_many_have_the_same_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a name in other letters nothing is left: all of those begin alike."""
+    taken = {"expert", *(f"expert-{number}" for number in range(2, 1000))}
+    monkeypatch.setattr(shop, "is_address_free", lambda slug: slug not in taken)
+    assert re.fullmatch(r"expert-[0-9a-f]{8}", shop.free_address("山田花子"))
+
+
 def test_a_new_address_is_nobodys_earlier_one() -> None:
     shop.change_address(make_expert("Ana", slug="ana-lopez"), "ana")
     assert shop.free_address("Ana López") == "ana-lopez-2"
