@@ -8,6 +8,7 @@ gigabytes. The new file has no metadata, such as the place where the photo was t
 from __future__ import annotations
 
 import io
+import logging
 import re
 import secrets
 import warnings
@@ -18,6 +19,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from PIL import Image, ImageOps
 
+logger = logging.getLogger(__name__)
 MOST_BYTES = 5 * 1024 * 1024
 MOST_PIXELS = {"JPEG": 25_000_000, "PNG": 12_000_000, "WEBP": 12_000_000}
 """What a telephone takes. Only a JPEG can be read at a fraction of its size; the others are read
@@ -43,6 +45,7 @@ TOO_LARGE = NotAPhoto("This file is larger than 5 MB. Send a smaller one.")
 TOO_MANY_PIXELS = NotAPhoto(
     "This photo has too many pixels. A JPEG may have up to 25 million, other files 12 million."
 )
+NOT_STORED = NotAPhoto("The photo could not be stored. Send it again later.")
 TOO_SMALL = NotAPhoto(
     f"This photo is too small. Send one of at least {LEAST_SIDE} by {LEAST_SIDE}."
 )
@@ -52,8 +55,13 @@ def keep(sent: IO[bytes]) -> str:
     """Keep both squares and return their name. NotAPhoto for anything that is none."""
     squares = drawn(sent)
     name = secrets.token_urlsafe(16)
-    for size, data in squares.items():
-        default_storage.save(_path(name, size), ContentFile(data))
+    try:
+        for size, data in squares.items():
+            default_storage.save(_path(name, size), ContentFile(data))
+    except Exception as error:  # the disk is full, or the storage is away
+        logger.exception("a photo cannot be stored")
+        forget(name)
+        raise NOT_STORED from error
     return name
 
 

@@ -7,6 +7,7 @@ import secrets
 from django.conf import settings
 
 from bookings.models import PlaceKind, Service
+from bookings.plain_text import has_link
 
 NUMBER_QUESTION = "Your telephone number, with the country code"
 
@@ -22,8 +23,10 @@ def said_before(service: Service) -> str:
     name = service.expert.first_name
     match PlaceKind(service.place_kind):
         case PlaceKind.ADDRESS:
-            is_online = link(service.place)
-            return "Online. You get the link with your booking." if is_online else service.place
+            if link(service.place):
+                return "Online. You get the link with your booking."
+            is_private = has_link(service.place)
+            return "You get the address with your booking." if is_private else service.place
         case PlaceKind.ROOM:
             return "Online, in a video room of its own. You get the link with your booking."
         case PlaceKind.CALL_BUYER:

@@ -5,10 +5,11 @@ A change is for bookings to come: what a booking was made with is kept on the bo
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.urls import reverse
 from django.utils.text import slugify
@@ -28,17 +29,20 @@ def public_url(expert: Expert) -> str:
 
 
 def is_address_free(slug: str, *, expert: Expert | None = None) -> bool:
-    """Whether nobody has this address or had it once; `expert` may have their own ones again."""
+    """Whether nobody has this address or had it once, in any spelling; `expert` may have their own
+    ones again."""
     pk = expert.pk if expert else 0
-    is_used = Expert.objects.filter(slug=slug).exclude(pk=pk).exists()
-    return not is_used and not FormerAddress.objects.filter(slug=slug).exclude(expert=pk).exists()
+    if Expert.objects.filter(slug__iexact=slug).exclude(pk=pk).exists():
+        return False
+    return not FormerAddress.objects.filter(slug__iexact=slug).exclude(expert=pk).exists()
 
 
 def free_address(name: str) -> str:
     """The last part of a public address made of a name: maya-fernandes or maya-fernandes-2."""
     base = slugify(name)[:40] or "expert"
-    numbers = (f"{base}-{number}" for number in range(2, 1000))
-    return next(slug for slug in (base, *numbers) if is_address_free(slug))
+    numbers = (f"{base}-{number}" for number in range(2, 100))
+    free = (slug for slug in (base, *numbers) if is_address_free(slug))
+    return next(free, f"{base}-{secrets.token_hex(4)}")
 
 
 def change_address(expert: Expert, slug: str) -> None:
@@ -46,6 +50,8 @@ def change_address(expert: Expert, slug: str) -> None:
     with transaction.atomic():
         locked = Expert.objects.select_for_update(no_key=True).get(pk=expert.pk)
         if locked.slug != slug:
+            if not is_address_free(slug, expert=expert):
+                raise IntegrityError(f"Somebody else has had {slug} since.")
             FormerAddress.objects.filter(expert=expert, slug=slug).delete()
             FormerAddress.objects.create(expert=expert, slug=locked.slug)
             Expert.objects.filter(pk=expert.pk).update(slug=slug)

@@ -7,10 +7,11 @@ from datetime import time
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 
 from bookings.models import Expert, Service, User, WeeklyHours
-from tests.builders import make_expert, make_user
+from tests.builders import make_expert, make_service, make_user
 from tests.follower_pages import read
 from tests.staff_pages import url
 
@@ -54,6 +55,47 @@ def test_an_expert_is_added_with_nothing_but_a_user_a_name_and_an_address(
     assert (nora.user, nora.window_days, nora.min_notice_minutes) == (user, 21, 240)
     assert not Service.objects.exists()
     assert not WeeklyHours.objects.exists()
+
+
+def test_who_may_only_look_reads_prices_and_questions(client: Client) -> None:
+    maya = make_expert()
+    question = {"text": "Your goal?", "is_required": True}
+    service = make_service(maya, price_minor=240000, questions=[question])
+    user = make_user(is_staff=True)
+    rights = Permission.objects.filter(codename__in=["view_service", "view_expert"])
+    user.user_permissions.set(rights)
+    client.force_login(user)
+    for path in (f"service/{service.pk}", f"expert/{maya.pk}"):
+        page = read(client.get(f"/admin/bookings/{path}/change/"))
+        assert "₹2,400" in page, path
+        assert "Reason" not in page, path
+    assert "Your goal? (must be answered)" in read(
+        client.get(f"/admin/bookings/service/{service.pk}/change/")
+    )
+
+
+def test_who_may_change_the_expert_but_only_see_what_they_sell_can_save(client: Client) -> None:
+    maya = make_expert()
+    service = make_service(maya, title="Review")
+    rights = ["change_expert", "view_service", "view_weeklyhours"]
+    user = make_user(is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    client.force_login(user)
+    page = f"/admin/bookings/expert/{maya.pk}/change/"
+    form = fields_of(client.get(page).content.decode())
+    sent = {"name": "Maya New", "services-0-id": service.pk, "services-0-title": "Not theirs"}
+    assert client.post(page, {**form, **sent}).status_code == 302
+    maya.refresh_from_db()
+    service.refresh_from_db()
+    assert (maya.name, service.title) == ("Maya New", "Review")
+    assert maya.weekly_hours.count() == 7
+
+
+def test_an_address_has_one_spelling(client: Client, staff: User) -> None:
+    form = fields_of(client.get(ADD).content.decode())
+    sent = {**form, "user": str(make_user().pk), "name": "Nora Berg", "slug": "Nora-Berg"}
+    assert client.post(ADD, sent).status_code == 302
+    assert Expert.objects.get().slug == "nora-berg"
 
 
 def test_whoever_is_an_expert_already_is_not_offered(client: Client, staff: User) -> None:

@@ -133,6 +133,9 @@ def test_the_link_makes_an_expert_who_is_led_on(client: Client) -> None:
     invitation.refresh_from_db()
     assert invitation.accepted_at is not None
     assert invitation.expert == expert
+    again = text_of(client.get(path_of(invitation)))
+    assert "You are signed in with nina@example.org." in again
+    assert "sign in." not in again
 
 
 def test_looking_changes_nothing(client: Client) -> None:

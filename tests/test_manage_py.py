@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +68,30 @@ def test_nothing_is_taken_over_where_no_site_runs(project: Path, tmp_path: Path)
     (folder / running.FILE).write_text("{")
     assert running.adopt(environ) == ""
     assert environ == {}
+
+
+def test_what_somebody_else_wrote_is_not_taken_over(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder such as /tmp anybody can write the variables of a site."""
+    folder = start(tmp_path / "open", DEMO="0")
+    real = os.fstat
+    owner = os.getuid() + 1
+
+    def of_another(file: int) -> os.stat_result:
+        found = list(real(file))
+        found[stat.ST_UID] = owner
+        return os.stat_result(found)
+
+    environ = {"DATA_DIR": str(folder)}
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fstat", of_another)
+        assert running.adopt(environ) == ""
+    assert environ == {"DATA_DIR": str(folder)}
+    assert running.read(folder) is not None
+    (folder / running.FILE).rename(folder / "target")
+    (folder / running.FILE).symlink_to(folder / "target")
+    assert running.read(folder) is None
 
 
 def test_a_folder_that_is_named_is_the_one_that_is_meant(project: Path, tmp_path: Path) -> None:

@@ -55,7 +55,8 @@ def test_by_keyboard_and_without_scripts_a_service_is_added_and_bought(
     press_to(expert, "In a video room")
     expert.keyboard.press("ArrowDown")
     press_to(expert, "Question 1")
-    expert.keyboard.type("What do you play?")
+    question = f"What do you play? {'Oh' * 50}"
+    expert.keyboard.type(question)
     press_to(expert, "Must be answered")
     expert.keyboard.press("Space")
     press_to(expert, "Save")
@@ -73,7 +74,7 @@ def test_by_keyboard_and_without_scripts_a_service_is_added_and_bought(
     buyer.get_by_label("Your e-mail address").fill("kim@demo.example")
     buyer.get_by_label("Your telephone number").fill("+49 30 901820")
     buyer.get_by_role("button", name="Book the call").click()
-    assert "Answer “What do you play?”." in buyer.locator(".errors").inner_text()
+    assert f"Answer “{question}”." in buyer.locator(".errors").inner_text()
     buyer.get_by_label("What do you play?").fill("The piano")
     buyer.get_by_role("button", name="Book the call").click()
     buyer.get_by_role("heading", name="Your call with Maya is booked").wait_for()
@@ -82,6 +83,8 @@ def test_by_keyboard_and_without_scripts_a_service_is_added_and_bought(
     expert.goto(f"{house.url}/upcoming/?q=Kim")
     expert.locator(".call h3 a").first.click()
     assert "The piano" in expert.locator("main").inner_text()
+    expert.set_viewport_size({"width": 390, "height": 844})
+    assert not expert.evaluate("document.documentElement.scrollWidth > innerWidth")
     buyer.context.close()
     expert.context.close()
 
@@ -100,6 +103,15 @@ def test_previews_follow_what_is_typed_and_the_address_can_be_copied(
     page.locator("#preview", has_text=re.compile(r"12\.50")).wait_for()
     page.goto(f"{house.url}/account/share/")
     page.get_by_role("button", name="Copy my link").click()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.reload()
+    here = page.locator(".seg--scroll [aria-current]").bounding_box()
+    assert here
+    assert here["x"] + here["width"] <= 390, "the page one is on is in sight"
+    page.get_by_role("button", name="Copy my link").click()
     page.get_by_role("button", name="Copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == f"{house.url}/with/demo-maya/"
+    page.goto(f"{house.url}/account/availability/")
+    page.locator("#next-h + .hint").evaluate("e => { e.textContent += 'W'.repeat(120) }")
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
     page.context.close()

@@ -96,7 +96,7 @@ class ExpertForm(PersonForm):
     window_days = _number("window_days", "Days ahead that can be booked", low=1, high=365)
 
     def clean_slug(self) -> str:
-        slug = str(self.cleaned_data["slug"])
+        slug = str(self.cleaned_data["slug"]).lower()
         if not shop.is_address_free(slug, expert=self.instance if self.instance.pk else None):
             raise forms.ValidationError(SOMEBODY_ELSES)
         return slug
@@ -280,6 +280,11 @@ class ServiceRows(ExpertsRows):
     )  # fmt: skip
     can_delete = False
 
+    @admin.display(description="price")
+    def price(self, row: Service) -> str:
+        """For who may only look: there is no form then."""
+        return formats.price(row.price_minor, row.currency)
+
 
 @admin.register(Expert)
 class ExpertAdmin(KeptAdmin[Expert]):
@@ -299,9 +304,15 @@ class ExpertAdmin(KeptAdmin[Expert]):
     )  # fmt: skip
 
     def get_fieldsets(self, request: HttpRequest, obj: Expert | None = None) -> Any:
-        """An expert who is being added has no dates yet."""
+        """An expert who is being added has no dates yet. Who may only look is asked for no
+        reason."""
         found = super().get_fieldsets(request, obj)
-        return found if obj is not None else found[:1]
+        if obj is None:
+            return found[:1]
+        if self.has_change_permission(request, obj):
+            return found
+        page = (found[1][0], {"fields": ("headline", "about", "is_paused")})
+        return (found[0], page, *found[2:])
 
     def save_model(self, request: HttpRequest, obj: Expert, form: Any, change: bool) -> None:
         """An address that was public keeps leading to the expert."""
@@ -373,6 +384,22 @@ class ServiceAdmin(KeptAdmin[Service]):
             ("question_2", "is_required_2"),
         )}),
     )  # fmt: skip
+
+    def get_fieldsets(self, request: HttpRequest, obj: Service | None = None) -> Any:
+        """Who may only look is asked for no reason, and reads the questions in one place."""
+        found = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return found
+        shown = tuple(name for name in found[0][1]["fields"] if name != "reason")
+        return ((None, {"fields": (*shown, "asked")}),)
+
+    @admin.display(description="questions to the buyer")
+    def asked(self, row: Service) -> str:
+        written = (
+            f"{question.text}{' (must be answered)' if question.is_required else ''}"
+            for question in row.asked
+        )
+        return format_html_join("", "<p>{}</p>", ((line,) for line in written)) or NONE
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """On the page of the expert."""

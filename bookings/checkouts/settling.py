@@ -20,6 +20,7 @@ from bookings.models import (
     Expert,
     Follower,
     Payment,
+    PlaceKind,
     Provider,
 )
 from bookings.states import SYSTEM, State
@@ -144,11 +145,18 @@ def _draft(
         if paid
         else None,
         state=state,
-        place=checkout.place or None,
-        answers=checkout.answers,
+        place=_place(checkout),
+        answers=checkout.answered,
         origin=intake.CHECKOUT if state == State.SCHEDULED else "",
         buyer=intake.BuyerFacts(checkout.name, checkout.time_zone, checkout.clock),
     )
+
+
+def _place(checkout: Checkout) -> str | None:
+    """As it was when the purchase began. Only one of an earlier release, which knew addresses and
+    nothing else, is where the service says now."""
+    is_older = not checkout.place and checkout.service.place_kind == PlaceKind.ADDRESS
+    return None if is_older else checkout.place
 
 
 def _close(checkout: Checkout, booking: Booking, state: CheckoutState) -> None:

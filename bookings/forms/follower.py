@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import zlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -115,8 +116,18 @@ class PickForm(ActForm):
 
 
 LONGEST_ANSWER = 1000
+ANSWER = "answer_"
+QUESTIONS_CHANGED = (
+    "The questions have changed since you opened this page. Look at your answers again."
+)
 _NUMBER = re.compile(r"\+?[0-9][0-9 ()/.-]*", re.ASCII)
 _name = Checkout._meta.get_field("name")
+
+
+def name_of(question: str) -> str:
+    """Of the field of its answer. It comes from the words: the expert may put others in its place
+    while somebody is writing."""
+    return f"{ANSWER}{zlib.crc32(question.encode()):08x}"
 
 
 class BuyForm(PickForm):
@@ -150,17 +161,22 @@ class BuyForm(PickForm):
     )
 
     def __init__(self, *args: Any, service: Service, ways: list[Provider], **kwargs: Any) -> None:
-        self.asked = service.questions
+        self.asked = {name_of(question.text): question for question in service.asked}
         super().__init__(*args, **kwargs)
         if not places.asks_for_number(service):
             del self.fields["number"]
-        for number, question in enumerate(self.asked):
-            self.fields[f"answer_{number}"] = answer = ParagraphsField(
-                label=question["text"],
-                required=question["is_required"],
+        for name, question in self.asked.items():
+            escaped = question.text.replace("%", "%%")
+            self.fields[name] = answer = ParagraphsField(
+                label=question.text,
+                required=question.is_required,
                 max_length=LONGEST_ANSWER,
                 rows=2,
-                error_messages={"required": f"Answer “{question['text']}”."},
+                error_messages={
+                    "required": f"Answer “{question.text}”.",
+                    "max_length": f"Your answer to “{escaped}” can have at most %(limit_value)d "
+                    "characters; it has %(show_value)d.",
+                },
             )
             style(answer)
         if len(ways) < 2:
@@ -175,6 +191,13 @@ class BuyForm(PickForm):
             raise forms.ValidationError("Write a telephone number such as +49 30 123456.")
         return number
 
+    def clean(self) -> dict[str, Any]:
+        """An answer belongs to the question that its page showed, and to no other one."""
+        unasked = {name for name in self.data if name.startswith(ANSWER)} - set(self.asked)
+        if any(self.data[name].strip() for name in unasked):
+            self.add_error(None, QUESTIONS_CHANGED)
+        return super().clean() or self.cleaned_data
+
     def renew_key(self) -> None:
         """What was sent has come to nothing: sent again, it is another purchase."""
         self.data = {**self.data.dict(), "request_key": new_request_key()}  # type: ignore[attr-defined]
@@ -182,12 +205,11 @@ class BuyForm(PickForm):
     @property
     def questions(self) -> list[forms.BoundField]:
         """What the expert asks, the telephone number included."""
-        names = ("number", *(f"answer_{number}" for number in range(len(self.asked))))
-        return [self[name] for name in names if name in self.fields]
+        return [self[name] for name in ("number", *self.asked) if name in self.fields]
 
-    def fill_in(self, answers: list[list[str]]) -> None:
+    def fill_in(self, answers: list[tuple[str, str]]) -> None:
         """With what was written before to the same questions."""
-        written = {pair[0]: pair[1] for pair in answers}
+        written = dict(answers)
         for field in self.questions:
             self.initial[field.name] = written.get(str(field.label), "")
 

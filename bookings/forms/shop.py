@@ -105,9 +105,9 @@ class QuestionedForm(forms.ModelForm[Service]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for number, question in enumerate(self.instance.questions[:MOST_QUESTIONS]):
-            self.initial.setdefault(f"question_{number}", question["text"])
-            self.initial.setdefault(f"is_required_{number}", question["is_required"])
+        for number, question in enumerate(self.instance.asked[:MOST_QUESTIONS]):
+            self.initial.setdefault(f"question_{number}", question.text)
+            self.initial.setdefault(f"is_required_{number}", question.is_required)
 
     @property
     def questions(self) -> list[tuple[forms.BoundField, forms.BoundField]]:
@@ -295,7 +295,10 @@ class ProfileForm(Styled, forms.ModelForm[Expert]):
         self.initial.setdefault("slug", self.instance.slug)
 
     def clean_slug(self) -> str:
-        slug = str(self.cleaned_data["slug"]).lower()
+        typed = str(self.cleaned_data["slug"])
+        if typed == self.instance.slug:
+            return typed
+        slug = typed.lower()
         if not shop.is_address_free(slug, expert=self.instance):
             raise forms.ValidationError(SOMEBODY_ELSES)
         return slug

@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.functional import cached_property
 
-from bookings.models.people import NOTHING, Expert, Follower, Service, first_word
+from bookings.models.people import NOTHING, Expert, Follower, Service, answers_in, first_word
 from bookings.policy import Policy, unreadable
 from bookings.states import State
 
@@ -258,6 +258,10 @@ class Booking(models.Model):
     def unreadable_limits(self) -> tuple[str, ...]:
         """Names of limits in whose place those of today are in force."""
         return unreadable(self.policy)
+
+    @property
+    def answered(self) -> list[tuple[str, str]]:
+        return answers_in(self.answers)
 
     @property
     def is_free(self) -> bool:

@@ -15,7 +15,14 @@ from django.db import models
 from django.db.models import F, Q
 
 from bookings.models.booking import Booking, DueQuerySet
-from bookings.models.people import NOTHING, Clock, Expert, Service, validate_time_zone
+from bookings.models.people import (
+    NOTHING,
+    Clock,
+    Expert,
+    Service,
+    answers_in,
+    validate_time_zone,
+)
 
 
 class Provider(models.TextChoices):
@@ -367,6 +374,10 @@ class Checkout(models.Model):
 
     def __str__(self) -> str:
         return f"{self.service}: {self.get_state_display()}"
+
+    @property
+    def answered(self) -> list[tuple[str, str]]:
+        return answers_in(self.answers)
 
     @property
     def duration_minutes(self) -> int:

@@ -4,6 +4,7 @@ invitations to become an expert."""
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -194,6 +195,35 @@ class PlaceKind(models.TextChoices):
         return (cls.ADDRESS, cls.CALL_EXPERT)
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a buyer is asked."""
+
+    text: str
+    is_required: bool
+
+
+def questions_in(kept: object) -> tuple[Question, ...]:
+    """What can be read of a column that another release or a person may have written."""
+    rows = kept if isinstance(kept, list) else []
+    found = {
+        row["text"]: Question(row["text"], row.get("is_required") is True)
+        for row in rows
+        if isinstance(row, dict) and isinstance(row.get("text"), str) and row["text"].strip()
+    }
+    return tuple(found.values())
+
+
+def answers_in(kept: object) -> list[tuple[str, str]]:
+    """Each question with its answer, where both can be read."""
+    rows = kept if isinstance(kept, list) else []
+    return [
+        (row[0], row[1])
+        for row in rows
+        if isinstance(row, list) and len(row) == 2 and all(isinstance(part, str) for part in row)
+    ]
+
+
 class ServiceQuerySet(models.QuerySet["Service"]):
     def for_sale(self) -> ServiceQuerySet:
         """In the expert's own order. Without a word on where the call takes place none is sold."""
@@ -252,6 +282,10 @@ class Service(models.Model):
 
     def __str__(self) -> str:
         return f"{self.title}, {self.duration_minutes} min"
+
+    @property
+    def asked(self) -> tuple[Question, ...]:
+        return questions_in(self.questions)
 
     @property
     def says_where(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bookings import clocks, formats, unreadable
+from bookings import clocks, formats, places, unreadable
 from bookings.models import Booking, NoShowReport, Payment, Refund, RefundState, TimelineEvent
 from bookings.presenters.row import (
     address,
@@ -29,6 +29,8 @@ class Fact:
     small: str = ""
     address: str = ""
     """The address that the value leads to."""
+    is_written: bool = False
+    """By the buyer, to a question: both may be long."""
 
 
 def detail(
@@ -247,11 +249,11 @@ def _facts(booking: Booking, reader: Reader, refunds: list[Refund]) -> tuple[Fac
     paid = formats.price(booking.price_minor, booking.currency)
     facts = [
         Fact("Planned for", times, _their_time(booking)),
-        Fact("Where", shown, address=place if shown != place else ""),
+        Fact("Where", shown, address=places.link(place)),
         Fact("Paid", paid, _how_paid(booking, reader)),
         *(_refund_fact(refund, reader) for refund in refunds),
     ]
-    facts += [Fact(question, answer) for question, answer in booking.answers]
+    facts += [Fact(question, answer, is_written=True) for question, answer in booking.answered]
     if (times_moved := booking.attempt - 1) > 0:
         how_often = {1: "once", 2: "twice"}.get(times_moved, f"{times_moved} times")
         facts.append(Fact("Moved", how_often, "one payment, the same booking"))

@@ -142,7 +142,7 @@ def sell(request: HttpRequest, service: Service, earlier: Checkout | None = None
     form = BuyForm(service=service, ways=ways)
     if earlier:
         form.initial.update(name=earlier.name, email=earlier.email, way=earlier.provider)
-        form.fill_in(earlier.answers)
+        form.fill_in(earlier.answered)
     if is_unpayable:
         logger.error("service %s cannot be sold: no provider has keys, or takes it", service.pk)
         return _calendar(request, service, form, choice, now=now, status=503, problem=NOT_SOLD)

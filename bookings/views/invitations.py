@@ -113,6 +113,7 @@ def _over(request: HttpRequest, opened: Opened) -> HttpResponse:
     context = {
         "happened": _happened(opened, is_expert=is_expert),
         "is_expert": is_expert,
+        "is_theirs": request.user == account,
         "ask": _whom_to_ask(opened),
         "email": opened.invitation.email,
     }

@@ -158,7 +158,7 @@ def _edit(request: ExpertRequest, service: Service, done: str) -> HttpResponse:
         "expert": request.expert,
         "old_title": old_title,
         "shown": buying.offered(service) if service.pk else None,
-        "questions": service.questions,
+        "questions": service.asked,
     }
     return render(request, "accounts/service.html", context, status=422 if form.errors else 200)
 
@@ -173,7 +173,7 @@ def preview_service(request: ExpertRequest) -> HttpResponse:
     service.title = service.title or form.data.get("title", "")[: shop.LONGEST_TITLE]
     is_enough = all((service.title, service.duration_minutes, service.price_minor is not None))
     shown = buying.offered(service) if is_enough and service.currency else None
-    context = {"service": shown, "questions": service.questions}
+    context = {"service": shown, "questions": service.asked}
     return render(request, "accounts/_service_preview.html", context)
 
 

@@ -40,8 +40,10 @@ def _receipt(case: MailCase) -> Facts:
     if case.is_free or case.payment is None:
         return ()
     seller = one_line(settings.RECEIPT_SELLER or case.expert.name)
+    paid_at, reader = case.payment.paid_at, case.reader
+    on = f"{formats.day(paid_at, reader.zone)} {reader.date(paid_at).year}"  # read years later
     facts = [
-        ("Receipt", f"{case.booking.code}, {case.on(case.payment.paid_at)}"),
+        ("Receipt", f"{case.booking.code}, {on}"),
         ("Sold by", seller),
     ]
     name, percent = settings.TAX
@@ -54,7 +56,7 @@ def _receipt(case: MailCase) -> Facts:
 
 def _answers(case: MailCase) -> Facts:
     """What the buyer was asked and wrote."""
-    return tuple((question, one_line(answer)) for question, answer in case.booking.answers)
+    return tuple((question, one_line(answer)) for question, answer in case.booking.answered)
 
 
 def if_it_does_not_happen(case: MailCase) -> Sentence:
