@@ -498,7 +498,7 @@ def test_staff_invites_and_acts_in_the_admin(client: Client) -> None:
     assert 'name="email"' not in page
     assert client.post(url(invitation), {"email": "eve@example.org"}).status_code == 403
     Invitation.objects.update(sent_at=timezone.now() - LATER)
-    assert "Sent within a minute." in act(client, [invitation], "send_again")
+    assert "The e-mail will be sent within a minute." in act(client, [invitation], "send_again")
     assert "went to nina@example.org just now" in act(client, [invitation], "send_again")
     assert "Revoked." in act(client, [invitation], "revoke")
     assert "was revoked already" in act(client, [invitation], "revoke")
@@ -592,11 +592,11 @@ def test_add_expert_leaves_the_password_of_an_account_that_is_there(capsys: Any)
 @pytest.mark.parametrize(
     ("command", "email", "options", "sentence"),
     [
-        ("invite", "nina", {}, "'nina' is no e-mail address."),
+        ("invite", "nina", {}, "'nina' is not an e-mail address."),
         ("invite", "maya@example.org", {}, "is an expert here already"),
-        ("invite", "n@example.org", {"name": "x.example"}, "'x.example' is no name."),
-        ("add_expert", "nina", {"name": "Nina"}, "'nina' is no e-mail address."),
-        ("add_expert", "n@example.org", {"name": " "}, "is no name"),
+        ("invite", "n@example.org", {"name": "x.example"}, "'x.example' is not a name."),
+        ("add_expert", "nina", {"name": "Nina"}, "'nina' is not an e-mail address."),
+        ("add_expert", "n@example.org", {"name": " "}, "is not a name"),
         ("add_expert", "n@example.org", {"name": "N", "zone": "Mars"}, "no time zone 'Mars'"),
         ("add_expert", "maya@example.org", {"name": "M"}, "is an expert here already"),
     ],

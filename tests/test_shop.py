@@ -316,7 +316,7 @@ def test_a_pause_stops_new_bookings_only(desk: Client, maya: Expert, client: Cli
         ("room", "", "in a video room of its own", "jit.si", r"^https://meet\.jit\.si/topmate-[\w-]{22}$"),
         ("call_expert", "+49 30 1", "You call Maya", "+49 30 1", r"^By phone: Maya answers at \+49 30 1$"),
         ("call_buyer", "", "Maya calls you", "", r"^By phone: Maya calls \+91 22 123456$"),
-        ("write", "", "Maya writes to you where you meet.", "", "^$"),
+        ("write", "", "Maya writes to you to say where you meet.", "", "^$"),
     ],
 )  # fmt: skip
 def test_a_buyer_knows_where_before_they_pay_and_a_booking_keeps_it(
@@ -588,7 +588,7 @@ def test_staff_give_a_reason_for_a_new_price_and_the_expert_is_told(
     address = f"/admin/bookings/expert/{maya.pk}/change/"
     form = {**staff_pages.shown(client, address), "services-0-price": "30"}
     page = client.post(address, form).content.decode()
-    assert "Give the reason for a new price" in page
+    assert "Give the reason for the new price" in page
     service.refresh_from_db()
     assert service.price_minor == 2500
     assert client.post(address, {**form, "reason": "A misprint."}).status_code == 302
@@ -630,7 +630,7 @@ def test_staff_edit_description_and_questions_on_a_page_of_the_service(
     assert (service.description, service.price_minor) == ("Words.", 100)
     assert service.questions == [{"text": "New?", "is_required": False}], "the expert's own change"
     form = {**staff_pages.shown(client, address), "question_1": "Why?", "price": "5"}
-    assert "Say why the price changes" in client.post(address, form).content.decode()
+    assert "Give the reason for the new price" in client.post(address, form).content.decode()
     assert client.post(address, {**form, "reason": "Asked by phone."}).status_code == 302
     service.refresh_from_db()
     assert [question["text"] for question in service.questions] == ["New?", "Why?"]

@@ -19,6 +19,7 @@ from bookings.models import DateOverride, Expert, WeeklyHours
 SPELLS_PER_DAY = 3
 NO_TIME = "Write a time as 09:30."
 OVERRIDES_AHEAD = timedelta(days=730)
+MOST_DAYS_AHEAD = 365
 WEEKDAYS: list[tuple[int, str]] = list(
     WeeklyHours._meta.get_field("weekday").choices or []  # type: ignore[arg-type]
 )
@@ -217,7 +218,7 @@ class BookingRulesForm(Styled, forms.ModelForm[Expert]):
     window_days = forms.IntegerField(
         label="How far ahead, in days",
         min_value=1,
-        max_value=365,
+        max_value=MOST_DAYS_AHEAD,
         help_text="Followers see free times up to this many days from now.",
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bookings import clocks, formats, unreadable
+from bookings import clocks, formats, places, unreadable
 from bookings.models import Booking, NoShowReport, Payment, Refund, RefundState, TimelineEvent
 from bookings.presenters.row import (
     address,
@@ -243,7 +243,7 @@ def _facts(booking: Booking, reader: Reader, refunds: list[Refund]) -> tuple[Fac
     for half in (" am", " pm"):  # never broken into two lines
         times = times.replace(half, f"\N{NO-BREAK SPACE}{half.strip()}")
     place = booking.place or "Not given"
-    shown = place.removeprefix("https://").removeprefix("http://")
+    shown = places.without_scheme(place)
     paid = formats.price(booking.price_minor, booking.currency)
     facts = [
         Fact("Planned for", times, _their_time(booking)),
