@@ -91,13 +91,15 @@ def refusal(invitation: Invitation, verb: Verb, now: datetime) -> TransitionNotA
     state = invitation.state(now)
     if state in (InvitationState.ACCEPTED, InvitationState.REVOKED):
         word = state.label.lower()
-        return TransitionNotAllowed("state", f"The invitation of {invitation} was {word} already.")
+        return TransitionNotAllowed(
+            "state", f"The invitation to {invitation} has already been {word}."
+        )
     if verb == "revoke":
         return None
     if invitation.number >= SENT_AT_MOST:
         return TransitionNotAllowed(
             "too_many",
-            f"{invitation} has had {SENT_AT_MOST} e-mails with this invitation already. Ask them "
+            f"{invitation} has already had {SENT_AT_MOST} e-mails with this invitation. Ask them "
             "in another way whether they want to sell calls here.",
         )
     return _refusal_of_address(invitation.email) or _refusal_of_time(invitation, now)
@@ -108,7 +110,7 @@ def _refusal_of_address(email: str) -> TransitionNotAllowed | None:
     if user is None:
         return None
     if has_expert(user):
-        return TransitionNotAllowed("expert", f"{email} is an expert here already.")
+        return TransitionNotAllowed("expert", f"{email} is already an expert here.")
     if not user.is_active:
         return TransitionNotAllowed(
             "inactive",
@@ -130,12 +132,14 @@ def _refusal_of_time(latest: Invitation, now: datetime) -> TransitionNotAllowed 
 
 def _invited_already(email: str) -> TransitionNotAllowed:
     return TransitionNotAllowed(
-        "invited", f"{email} has an invitation already. Send that one again, or revoke it."
+        "invited", f"{email} already has an invitation. Send that one again, or revoke it."
     )
 
 
 def _changed() -> TransitionNotAllowed:
-    return TransitionNotAllowed("changed", "This invitation has changed while you were here.")
+    return TransitionNotAllowed(
+        "changed", "Somebody else has changed this invitation in the meantime."
+    )
 
 
 def _expires_at(now: datetime) -> datetime:

@@ -66,7 +66,7 @@ def test_it_is_told_to_the_old_one(client: Client, anna: User) -> None:
     assert message.to == ["Anna <anna@example.com>"]
     assert "From now on you sign in with other@example.com" in words(message)
     assert WHY in words(message)
-    assert "If you did not expect this, answer this e-mail at once." in words(message)
+    assert "If you did not expect this, reply to this e-mail at once." in words(message)
 
 
 def test_it_is_written_in_the_history(client: Client, anna: User) -> None:

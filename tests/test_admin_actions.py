@@ -155,7 +155,7 @@ def test_nobody_decides_their_own_case(client: Client) -> None:
     booking = make_in_state(State.CONTESTED, now=timezone.now(), expert=maya)
     assert "Decide…" not in client.get(url(booking)).content.decode()
     said = act(client, [booking], "decide", decision="completed", reason="I say so.")
-    assert "Nobody decides their own case." in said
+    assert "You cannot decide your own case." in said
     assert fresh(booking).state == State.CONTESTED
 
 

@@ -97,9 +97,9 @@ def typed(**changes: str) -> dict[str, str]:
 def test_the_first_service_stands_on_the_public_page(desk: Client, maya: Expert) -> None:
     shop = reverse("shop", kwargs={"slug": maya.slug})
     assert "Nothing to book" in desk.get(shop).content.decode()
-    assert "You sell nothing yet" in desk.get("/account/services/").content.decode()
+    assert "You have no services yet" in desk.get("/account/services/").content.decode()
     response = desk.post("/account/services/add/", typed(), follow=True)
-    assert "“Portfolio review” is added." in response.content.decode()
+    assert "“Portfolio review” has been added." in response.content.decode()
     service = Service.objects.get(expert=maya)
     assert (service.price_minor, service.currency, service.duration_minutes) == (2500, "EUR", 45)
     page = desk.get(shop).content.decode()
@@ -219,7 +219,7 @@ def test_money_that_nobody_can_pay_in_is_not_offered_again(
 def test_a_second_press_adds_nothing_and_says_the_same(desk: Client, maya: Expert) -> None:
     pages = [desk.post("/account/services/add/", typed(), follow=True) for _ in range(2)]
     for page in pages:
-        assert "“Portfolio review” is added." in page.content.decode()
+        assert "“Portfolio review” has been added." in page.content.decode()
     assert Service.objects.count() == 1
     other = desk.post("/account/services/add/", typed(price="26"))
     assert other.status_code == 422

@@ -54,7 +54,7 @@ def page_of(expert: Expert, client: Client | None = None) -> str:
 def test_an_expert_presents_themselves(desk: Client, maya: Expert) -> None:
     about = "First line.\nhttps://example.org/maya\n\n<b>Not bold</b>"
     response = desk.post("/account/profile/", profile(about=about), follow=True)
-    assert "Your public page is saved." in response.content.decode()
+    assert "Your public page has been saved." in response.content.decode()
     maya.refresh_from_db()
     page = page_of(maya)
     assert "<p>First line.<br>https://example.org/maya</p>" in page
@@ -190,7 +190,7 @@ def test_what_is_larger_than_any_photo_is_not_even_read(desk: Client) -> None:
     assert "larger than 5 MB" in desk.post("/account/profile/", form).content.decode()
     answer = Client().post("/sign-in/", CONTENT_LENGTH=str(21 * 2**20))
     assert answer.status_code == 413
-    assert "What was sent is too large" in answer.content.decode()
+    assert "This file or text is too large" in answer.content.decode()
     for odd in ("", "-1", "x", "²"):
         assert Client().post("/sign-in/", CONTENT_LENGTH=odd).status_code < 500
 
@@ -295,7 +295,7 @@ def test_a_pause_stops_new_bookings_only(desk: Client, maya: Expert, client: Cli
     service = make_service(maya, price_minor=0)
     form = form_of(client, service)
     desk.post("/account/services/pause/", {"pause": "yes"})
-    assert "takes no new bookings at the moment" in page_of(maya)
+    assert "is not taking new bookings at the moment" in page_of(maya)
     address = f"/with/{maya.slug}/{service.pk}/"
     assert client.get(address).url == f"/with/{maya.slug}/"
     assert client.post(address, form).status_code == 302

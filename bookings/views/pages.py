@@ -32,6 +32,7 @@ from bookings.addresses import mailto
 from bookings.formats import moment
 from bookings.forms.fields import LineField, ParagraphsField, Styled
 from bookings.models import Booking, Expert, HelpFeedback, User
+from bookings.photos import MOST_MEGABYTES
 from bookings.policy import Policy
 from bookings.presenters import buying
 from bookings.wording.limits import BANK_DAYS, figures
@@ -436,6 +437,7 @@ def _error(request: HttpRequest, name: str, *, status: int, again: str = "") -> 
         "site_name": settings.SITE_NAME,
         "theme": theme if theme in ("light", "dark") else "",
         "again": again,
+        "photo_megabytes": MOST_MEGABYTES,
     }
     return HttpResponse(render_to_string(f"pages/errors/{name}.html", context), status=status)
 

@@ -32,7 +32,7 @@ def profile(request: ExpertRequest) -> HttpResponse:
     if request.method == "POST":
         form = ProfileForm(request.POST, request.FILES, instance=expert)
         if form.is_valid() and _saved_profile(form):
-            messages.success(request, "Your public page is saved.")
+            messages.success(request, "Your public page has been saved.")
             return redirect("profile")
     else:
         form = ProfileForm(instance=expert, initial=unsent.show(request))
@@ -125,7 +125,7 @@ def _line(service: Service) -> Line:
 def add_service(request: ExpertRequest) -> HttpResponse:
     if _has_no_room(request):
         return redirect("services")
-    return _edit(request, Service(place_kind=PlaceKind.ROOM), "“{}” is added.")
+    return _edit(request, Service(place_kind=PlaceKind.ROOM), "“{title}” has been added.")
 
 
 def _has_no_room(request: ExpertRequest) -> bool:
@@ -148,7 +148,7 @@ def _own(request: ExpertRequest, pk: int) -> Service:
 @expert_required
 @fills_in_again
 def edit_service(request: ExpertRequest, pk: int) -> HttpResponse:
-    done = "“{}” is saved. Calls that are already booked stay as they are."
+    done = "“{title}” has been saved. Calls that are already booked stay as they are."
     return _edit(request, _own(request, pk), done)
 
 
@@ -161,7 +161,7 @@ def _edit(request: ExpertRequest, service: Service, done: str) -> HttpResponse:
     posted = request.POST if request.method == "POST" else None
     form = ServiceForm(posted, instance=service, expert=request.expert, initial=typed)
     if (form.is_valid() and _saved(form)) or _was_saved_before(form):
-        messages.success(request, done.format(str(form["title"].value()).strip()))
+        messages.success(request, done.format(title=str(form["title"].value()).strip()))
         return redirect("services")
     context = {
         "form": form,
@@ -216,7 +216,7 @@ def change_service(request: ExpertRequest, pk: int, change: str) -> HttpResponse
             shop.move(service, by=-1 if change == "up" else 1)
         case "hide":
             Service.objects.filter(pk=pk).update(is_active=False)
-            messages.success(request, f"“{service.title}” is hidden. Nobody can book it.")
+            messages.success(request, f"“{service.title}” is hidden now. Nobody can book it.")
         case "show":
             return _show(request, service)
         case "duplicate":
@@ -240,7 +240,7 @@ def _show(request: ExpertRequest, service: Service) -> HttpResponse:
         messages.error(request, " ".join(str(s) for found in form.errors.values() for s in found))
         return redirect("edit_service", pk=service.pk)
     Service.objects.filter(pk=service.pk).update(is_active=True)
-    messages.success(request, f"“{service.title}” is shown on your public page.")
+    messages.success(request, f"“{service.title}” is now shown on your public page.")
     return redirect("services")
 
 
