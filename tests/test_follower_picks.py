@@ -66,7 +66,7 @@ def test_the_same_form_with_another_time_says_which_one_was_picked(client: Clien
     key = {"request_key": "one-and-the-same-form"}
     client.post(page, {"slot": "2025-11-26T11:30Z", **key})
     answer = client.post(page, {"slot": "2025-11-27T11:30Z", **key}, follow=True)
-    assert "You had picked a time already: Wednesday 26 November" in read(answer)
+    assert "You had already picked a time: Wednesday 26 November" in read(answer)
     assert "It was not changed again." in read(answer)
     assert "Your new time is set. Thursday" not in read(answer)
     booking.refresh_from_db()

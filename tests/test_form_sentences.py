@@ -110,7 +110,7 @@ def test_availability(desk: Client) -> None:
         answer = desk.post("/account/availability/rules/", {**rules, "window_days": days})
         assert_said(answer, sentence)
     answer = desk.post("/account/availability/week/", {"from_3_0": "soon", "to_3_0": "10:00"})
-    assert_said(answer, "Thursday, from, 1: write a time as 09:30.")
+    assert_said(answer, "Thursday, from, 1: write a time such as 09:30.")
 
 
 def test_support(desk: Client) -> None:

@@ -155,7 +155,7 @@ def test_the_dates_of_completed_calls(desk: Client, maya: Expert, year: str, end
     text = read(desk.get("/completed-calls/", {end: f"{year}-01-01"}))
     which = "first" if end == "date_from" else "last"
     sentence = "too far in the past" if year in PAST else "too far ahead"
-    assert f"The {which} day is {sentence}, so it is left out." in text
+    assert f"The {which} day is {sentence}, so it was ignored." in text
     assert booking.follower.name in text
 
 

@@ -17,7 +17,7 @@ from bookings.free_times import Spell
 from bookings.models import DateOverride, Expert, WeeklyHours
 
 SPELLS_PER_DAY = 3
-NO_TIME = "Write a time as 09:30."
+NO_TIME = "Write a time such as 09:30."
 OVERRIDES_AHEAD = timedelta(days=730)
 MOST_DAYS_AHEAD = 365
 WEEKDAYS: list[tuple[int, str]] = list(
@@ -55,7 +55,7 @@ class MinuteField(forms.TimeField):
         super().__init__(
             required=False,
             widget=widget,
-            error_messages={"invalid": f"{kwargs.get('label')}: write a time as 09:30."},
+            error_messages={"invalid": f"{kwargs.get('label')}: write a time such as 09:30."},
             **kwargs,
         )
         style(self)
@@ -96,7 +96,9 @@ class WeekForm(forms.Form):
         data = self.cleaned_data
         self.spells: list[tuple[int, Spell]] = []
         if not self.fields.keys() & self.data.keys():
-            self.add_error(None, "The form came without its hours. Nothing was changed.")
+            self.add_error(
+                None, "Your browser sent the form without its hours. Nothing was changed."
+            )
         for weekday, name in WEEKDAYS:
             spells, problem = self._of_day(weekday)
             if problem := problem or problem_with(spells, self.clock):
