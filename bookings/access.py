@@ -26,7 +26,7 @@ class ExpertRequest(HttpRequest):
 
 
 def fills_in_again(view: View) -> View:
-    """For a view whose form shows what was typed into it before its reader was signed out."""
+    """Marks a view whose form can show what was typed into it before its reader was signed out."""
     view.fills_in_again = True  # type: ignore[attr-defined]
     return view
 
@@ -36,13 +36,13 @@ def does_fill_in_again(view: object) -> bool:
 
 
 class OnlyForExperts(Http404):
-    """Somebody is signed in, and their account has no expert profile: the page says so."""
+    """The account that is signed in has no expert profile. The page shown for this says so."""
 
 
 def expert_required(
     view: Callable[Concatenate[ExpertRequest, P], HttpResponse],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-    """Only for experts; strangers are sent to the sign-in page, and staff finds no such page."""
+    """Only experts get to the view. Visitors are sent to the sign-in page; staff gets a 404."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 COMPARED_EVERY = timedelta(days=1)
 WATCHED_FOR = timedelta(days=7)
-"""A payment is compared with its provider's books as long after it was made, or last refunded."""
+"""How long after a payment, or its last refund, it is compared with its provider's books."""
 
 
 def after(instant: datetime, duration: timedelta) -> datetime:
@@ -30,7 +30,7 @@ def is_over(deadline_at: datetime | None, *, grace: timedelta, now: datetime) ->
 
 
 def has_passed(deadline_at: datetime | None, now: datetime) -> bool:
-    """What a page says: the grace is for a click on its way, and is not shown."""
+    """Whether a page says that the time is up. It does not show the grace."""
     return is_over(deadline_at, grace=timedelta(0), now=now)
 
 
@@ -47,7 +47,7 @@ def report_opens_at(booking: Booking) -> datetime:
 
 
 def report_closes_at(booking: Booking) -> datetime:
-    """72 h after the scheduled end, or as long as an offer is open if that is later."""
+    """72 hours after the scheduled end, or when an open offer ends if that is later."""
     closes_at = after(booking.ends_at, booking.limits.report_window)
     if booking.state == State.RESCHEDULE_OFFERED and booking.deadline_at is not None:
         return max(closes_at, booking.deadline_at)

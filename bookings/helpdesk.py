@@ -10,20 +10,21 @@ from bookings import emails, tasks
 from bookings.models import Booking, Expert, HelpFeedback, SupportRequest, User
 
 REQUESTS_A_DAY = 10
-"""Of one expert; each one mails staff."""
+"""How many requests one expert may send in a day. Each one sends staff an e-mail."""
 STRANGERS_AN_HOUR = 200
-"""Answers of readers who are not signed in."""
+"""How many answers about the articles are taken from readers who are not signed in."""
 SAME_REQUEST = timedelta(minutes=10)
 
 
 class TooManyRequests(Exception):
-    pass
+    """The expert has sent as many requests today as they may."""
 
 
 def ask(
     expert: Expert, *, subject: str, message: str, booking: Booking | None, now: datetime
 ) -> SupportRequest:
-    """Store a request and mail staff. Sent twice by a second click, it stays one."""
+    """Store a request and mail staff. A second click does not make a second request. Raises
+    TooManyRequests."""
     own = expert.support_requests.all()
     with transaction.atomic():
         Expert.objects.select_for_update(no_key=True).get(pk=expert.pk)

@@ -1,4 +1,4 @@
-"""Change when an expert can be booked. Checked hours in, rows out; each in one transaction."""
+"""Changes when an expert can be booked: each function writes checked hours in one transaction."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bookings.models import DateOverride, Expert, WeeklyHours
 
 
 def replace_week(expert: Expert, spells: Iterable[tuple[int, Spell]]) -> None:
-    """`spells` are (weekday, (start, end)); what was there before is gone."""
+    """Replace all weekly hours by `spells`, which are (weekday, (start, end))."""
     with transaction.atomic():
         _lock(expert)
         expert.weekly_hours.all().delete()
@@ -23,7 +23,8 @@ def replace_week(expert: Expert, spells: Iterable[tuple[int, Spell]]) -> None:
 
 
 def set_date(expert: Expert, day: date, spell: Spell | None) -> None:
-    """Add hours on one date; None makes it a day off. Either replaces the other."""
+    """Add hours on one date, or make it a day off with None. A day off replaces the hours of that
+    date, and hours replace a day off."""
     starts, ends = spell or (None, None)
     with transaction.atomic():
         _lock(expert)
@@ -33,13 +34,13 @@ def set_date(expert: Expert, day: date, spell: Spell | None) -> None:
 
 
 def forget_date(expert: Expert, override_id: int) -> bool:
-    """False when the expert has no such date."""
+    """Remove one date. False when the expert has no such date."""
     removed, _ = expert.date_overrides.filter(pk=override_id).delete()
     return bool(removed)
 
 
 def own_hours_by_date(expert: Expert) -> dict[date, list[Spell]]:
-    """The dates with hours of their own; a day off has none."""
+    """The hours of each date that has its own. Days off are left out."""
     found: dict[date, list[Spell]] = {}
     for override in expert.date_overrides.all():
         if override.starts_local is not None and override.ends_local is not None:
@@ -49,5 +50,5 @@ def own_hours_by_date(expert: Expert) -> dict[date, list[Spell]]:
 
 
 def _lock(expert: Expert) -> None:
-    """Two tabs that save at once must not leave the hours of both."""
+    """Without the lock, two tabs that save at once could leave the hours of both."""
     Expert.objects.select_for_update(no_key=True).get(pk=expert.pk)

@@ -1,4 +1,4 @@
-"""How a booking comes into being: from the checkout, the import and the demo alike.
+"""Makes bookings, for the checkout, the import and the demo alike.
 
 Three rows belong together: the booking, what was paid for it, and the first line of its history.
 """
@@ -35,7 +35,7 @@ class PaymentFacts:
 
 @dataclass(frozen=True, slots=True)
 class BuyerFacts:
-    """What somebody wrote about themselves with this booking; empty where they wrote nothing."""
+    """What somebody entered about themselves with this booking; empty for what they left out."""
 
     name: str
     time_zone: str = ""

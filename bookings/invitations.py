@@ -15,9 +15,9 @@ from bookings.states import TransitionNotAllowed
 
 Verb = Literal["send_again", "revoke"]
 MAILED_AGAIN_AFTER = timedelta(minutes=5)
-"""Of one address, whoever invites it: a second click sends no second e-mail."""
+"""An address gets no second e-mail sooner than this, whoever invites it."""
 SENT_AT_MOST = 10
-"""Of one invitation: whoever has not answered ten e-mails does not want to."""
+"""One invitation is not sent more often: whoever ignored ten e-mails does not want to come."""
 
 
 class Over(Exception):
@@ -61,7 +61,7 @@ def refusal_to_invite(email: str, now: datetime) -> TransitionNotAllowed | None:
 
 
 def send_again(invitation_id: int, *, now: datetime) -> Invitation:
-    """A new e-mail with a new link and a new expiry; the links of the earlier ones are over."""
+    """Send a new e-mail with a new link and a new expiry. The earlier links stop working."""
     with transaction.atomic():
         invitation = Invitation.objects.get(pk=invitation_id)
         if refused := refusal(invitation, "send_again", now):
@@ -76,7 +76,7 @@ def send_again(invitation_id: int, *, now: datetime) -> Invitation:
 
 
 def revoke(invitation_id: int, *, now: datetime) -> Invitation:
-    """Its link is over, and an e-mail that still waits is not sent."""
+    """End an invitation: its link stops working, and an e-mail that still waits is not sent."""
     invitation = Invitation.objects.get(pk=invitation_id)
     if refused := refusal(invitation, "revoke", now):
         raise refused
@@ -91,13 +91,15 @@ def refusal(invitation: Invitation, verb: Verb, now: datetime) -> TransitionNotA
     state = invitation.state(now)
     if state in (InvitationState.ACCEPTED, InvitationState.REVOKED):
         word = state.label.lower()
-        return TransitionNotAllowed("state", f"The invitation of {invitation} was {word} already.")
+        return TransitionNotAllowed(
+            "state", f"The invitation to {invitation} has already been {word}."
+        )
     if verb == "revoke":
         return None
     if invitation.number >= SENT_AT_MOST:
         return TransitionNotAllowed(
             "too_many",
-            f"{invitation} has had {SENT_AT_MOST} e-mails with this invitation already. Ask them "
+            f"{invitation} has already had {SENT_AT_MOST} e-mails with this invitation. Ask them "
             "in another way whether they want to sell calls here.",
         )
     return _refusal_of_address(invitation.email) or _refusal_of_time(invitation, now)
@@ -108,7 +110,7 @@ def _refusal_of_address(email: str) -> TransitionNotAllowed | None:
     if user is None:
         return None
     if has_expert(user):
-        return TransitionNotAllowed("expert", f"{email} is an expert here already.")
+        return TransitionNotAllowed("expert", f"{email} is already an expert here.")
     if not user.is_active:
         return TransitionNotAllowed(
             "inactive",
@@ -130,12 +132,14 @@ def _refusal_of_time(latest: Invitation, now: datetime) -> TransitionNotAllowed 
 
 def _invited_already(email: str) -> TransitionNotAllowed:
     return TransitionNotAllowed(
-        "invited", f"{email} has an invitation already. Send that one again, or revoke it."
+        "invited", f"{email} already has an invitation. Send that one again, or revoke it."
     )
 
 
 def _changed() -> TransitionNotAllowed:
-    return TransitionNotAllowed("changed", "This invitation has changed while you were here.")
+    return TransitionNotAllowed(
+        "changed", "Somebody else has changed this invitation in the meantime."
+    )
 
 
 def _expires_at(now: datetime) -> datetime:
@@ -149,7 +153,7 @@ def _mail(invitation: Invitation, *, now: datetime) -> None:
 
 
 def link(invitation: Invitation) -> str:
-    """Of its newest e-mail."""
+    """The link in its newest e-mail."""
     return emails.page_link("", "invitation", token=invitation.token).url
 
 
@@ -174,7 +178,7 @@ class Opened:
 
     @property
     def account(self) -> User | None:
-        """Of the address that was invited."""
+        """The account of the address that was invited, if it has one."""
         return User.objects.filter(email=self.invitation.email).first()
 
     def is_live(self) -> bool:
@@ -185,7 +189,7 @@ class Opened:
 
 
 def open_link(token: str, *, now: datetime) -> Opened | None:
-    """None for what is no link of ours. Opening one changes nothing."""
+    """What a link leads to; None when it is not a link of ours. Opening one changes nothing."""
     found = Invitation.objects.of_token(token)
     return Opened(*found, now=now) if found else None
 
@@ -193,8 +197,8 @@ def open_link(token: str, *, now: datetime) -> Opened | None:
 def accept(
     opened: Opened, *, name: str, password: str = "", account: User | None = None, zone: str = ""
 ) -> Expert:
-    """Make the expert, for this account or for a new one with this password. Of two at once one
-    does it; Over for the other."""
+    """Make the expert, for this account or for a new one with this password. Raises Over when
+    somebody else was faster."""
     invitation, now = opened.invitation, opened.now
     open_ones = Invitation.objects.open_at(now).filter(pk=invitation.pk, number=opened.number)
     try:
@@ -213,7 +217,7 @@ def accept(
 
 
 def add_expert(email: str, *, name: str, zone: str = "", now: datetime) -> Expert:
-    """An account and its expert at once. An invitation of the same address is over then."""
+    """Make an account and its expert at once. An open invitation to the same address ends."""
     email = addresses.identity(email)
     if refused := _refusal_of_address(email):
         raise refused

@@ -30,7 +30,7 @@ _OF_KEY = kept_statements.KeptQuery(
 )
 
 SHOWN_FOR = timedelta(days=400)
-"""A link still shows where the booking stands that long; whether it may act, the verb decides."""
+"""For so long a link shows the status of its booking. The verbs decide what it may still do."""
 
 
 def issue(

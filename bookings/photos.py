@@ -1,8 +1,8 @@
-"""Photos of experts. What somebody sends is never kept: its picture is drawn into a new file.
+"""Photos of experts. The file somebody sends is never kept: its picture is drawn into new files.
 
-Only the first picture is read, by Pillow's readers for JPEG, PNG and WebP, and only when its
-dimensions, which stand at the beginning, are small enough: a file of a few kilobytes can unfold to
-gigabytes. The new file has no metadata, such as the place where the photo was taken.
+Pillow reads only JPEG, PNG and WebP, and only the first picture of a file. The dimensions are
+checked before it is decoded, because a file of a few kilobytes can unfold to gigabytes. The new
+files have no metadata, such as the place where the photo was taken.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ from django.core.files.storage import default_storage
 from PIL import Image, ImageOps
 
 logger = logging.getLogger(__name__)
-MOST_BYTES = 5 * 1024 * 1024
+MOST_MEGABYTES = 5
+MOST_BYTES = MOST_MEGABYTES * 1024 * 1024
 MOST_PIXELS = {"JPEG": 25_000_000, "PNG": 12_000_000, "WEBP": 12_000_000}
-"""What a telephone takes. Only a JPEG can be read at a fraction of its size; the others are read
-whole, and beyond that would take more memory than a web process should."""
+"""Photos of telephones are smaller. A JPEG can be read at a fraction of its size; the others are
+read whole, and larger ones would take more memory than a web process should."""
+READ = tuple(MOST_PIXELS)
 LEAST_SIDE = 160
 SIZES = {"large": 640, "small": 192}
-"""Sides of the two squares that are kept, in pixels. The large one is for previews of links."""
-READ = ("JPEG", "PNG", "WEBP")
+"""Sides of the two squares that are kept, in pixels. The large one is for link previews."""
 FOLDER = "photos"
 _NAME = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 class NotAPhoto(Exception):
-    """`sentence` says why, to whoever sent it."""
+    """The file cannot be used. `sentence` tells whoever sent it why."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)
@@ -41,18 +42,19 @@ class NotAPhoto(Exception):
 
 
 NOT_READ = NotAPhoto("This file cannot be read as a photo. Send a JPEG, PNG or WebP file.")
-TOO_LARGE = NotAPhoto("This file is larger than 5 MB. Send a smaller one.")
+TOO_LARGE = NotAPhoto(f"This file is larger than {MOST_MEGABYTES} MB. Send a smaller one.")
 TOO_MANY_PIXELS = NotAPhoto(
-    "This photo has too many pixels. A JPEG may have up to 25 million, other files 12 million."
+    f"This photo has too many pixels. A JPEG may have up to {MOST_PIXELS['JPEG'] // 1_000_000} "
+    f"million, and other files up to {MOST_PIXELS['PNG'] // 1_000_000} million."
 )
 NOT_STORED = NotAPhoto("The photo could not be stored. Send it again later.")
 TOO_SMALL = NotAPhoto(
-    f"This photo is too small. Send one of at least {LEAST_SIDE} by {LEAST_SIDE}."
+    f"This photo is too small. Send one of at least {LEAST_SIDE} by {LEAST_SIDE} pixels."
 )
 
 
 def keep(sent: IO[bytes]) -> str:
-    """Keep both squares and return their name. NotAPhoto for anything that is none."""
+    """Keep both squares and return the name they share. Raises NotAPhoto."""
     squares = drawn(sent)
     name = secrets.token_urlsafe(16)
     try:
@@ -66,19 +68,21 @@ def keep(sent: IO[bytes]) -> str:
 
 
 def drawn(sent: IO[bytes]) -> dict[str, bytes]:
-    """The picture as JPEG files, by the name of their size."""
+    """The picture as two JPEG files, by the names in SIZES. Raises NotAPhoto."""
     data = sent.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise TOO_LARGE
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a bomb: the next lines look at that themselves
+            warnings.simplefilter(
+                "ignore"
+            )  # Pillow's about large pictures: _check_size refuses them
             with Image.open(io.BytesIO(data), formats=READ) as picture:
                 _check_size(picture)
                 square = _square(picture)
     except NotAPhoto:
         raise
-    except Exception as error:  # whatever a reader stumbles over, it is no photo
+    except Exception as error:  # Pillow's readers raise errors of many kinds on a broken file
         raise NOT_READ from error
     return {size: _jpeg(square, side) for size, side in SIZES.items()}
 
@@ -92,12 +96,17 @@ def _check_size(picture: Image.Image) -> None:
 
 
 def _square(picture: Image.Image) -> Image.Image:
-    """The middle of it, upright, on white where it is transparent, at most as large as needed."""
+    """The middle of the picture, upright, with white where it is transparent, no larger than the
+    large size."""
     side = SIZES["large"]
     picture.draft("RGB", (2 * side, 2 * side))  # a JPEG is read at a fraction of its size
     picture.load()
     turned = picture.getexif().get(ORIENTATION, 1)
-    if picture.mode not in ("RGB", "RGBA", "L"):  # drawing it anew takes four times the memory
+    if picture.mode not in (
+        "RGB",
+        "RGBA",
+        "L",
+    ):  # shrunk first: converting takes four times the memory
         picture = picture.resize(_within(picture.size, 2 * side), Image.Resampling.NEAREST)
         picture = picture.convert("RGBA")
     picture = ImageOps.fit(picture, (min(side, *picture.size),) * 2)
@@ -141,7 +150,7 @@ def _path(name: str, size: str) -> str:
 
 
 def read(name: str, size: str) -> bytes | None:
-    """The file of a size; None when there is none."""
+    """The file of one size; None when there is none."""
     if size not in SIZES or not _NAME.fullmatch(name):
         return None
     try:
@@ -152,7 +161,7 @@ def read(name: str, size: str) -> bytes | None:
 
 
 def forget(name: str) -> None:
-    """Delete both squares. A file that cannot be deleted stays, and is named nowhere any more."""
+    """Delete both squares. A file that cannot be deleted is left behind; nothing refers to it."""
     for size in SIZES if _NAME.fullmatch(name) else ():
         with suppress(OSError):
             default_storage.delete(_path(name, size))

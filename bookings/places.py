@@ -1,4 +1,4 @@
-"""Where a call takes place: what a buyer reads before paying, and what is kept with the booking."""
+"""Where a call takes place, as a buyer reads it before paying and as the booking keeps it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,24 @@ from django.conf import settings
 from bookings.models import PlaceKind, Service
 from bookings.plain_text import has_link
 
+SCHEMES = ("https://", "http://")
 NUMBER_QUESTION = "Your telephone number, with the country code"
 
 
 def link(place: str) -> str:
-    """`place` when it is a web address and nothing else; experts write it as they like."""
-    is_address = place.startswith(("https://", "http://")) and not any(c.isspace() for c in place)
+    """`place` when it is a web address and nothing else; empty for every other text."""
+    is_address = place.startswith(SCHEMES) and not any(sign.isspace() for sign in place)
     return place if is_address else ""
 
 
+def without_scheme(place: str) -> str:
+    """meet.example.org/maya: how a link is shown."""
+    return place.removeprefix(SCHEMES[0]).removeprefix(SCHEMES[1])
+
+
 def said_before(service: Service) -> str:
-    """What a buyer reads before they pay. A link or a number is not in it: it is for buyers."""
+    """What everybody reads before paying. Links and telephone numbers are left out: only those who
+    have booked get them."""
     name = service.expert.first_name
     match PlaceKind(service.place_kind):
         case PlaceKind.ADDRESS:
@@ -33,13 +40,13 @@ def said_before(service: Service) -> str:
             return f"By phone. {name} calls you."
         case PlaceKind.CALL_EXPERT:
             return f"By phone. You call {name}, and get the number with your booking."
-    return f"{name} writes to you where you meet."
+    return f"{name} writes to you to say where you meet."
 
 
 def of_booking(service: Service, *, number: str = "") -> str:
-    """What is kept with a new booking. `number` is the buyer's, where they are called.
+    """What a new booking keeps. `number` is the buyer's, if the expert is to call it.
 
-    A room gets its own address each time this is called, which nobody can guess.
+    Each call of this function makes a new room, with an address that nobody can guess.
     """
     name = service.expert.first_name
     match PlaceKind(service.place_kind):

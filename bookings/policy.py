@@ -38,11 +38,11 @@ class Policy:
     offer_slot_horizon: timedelta
     """The free slots of an offer are counted this far ahead."""
     expert_reminders: tuple[timedelta, ...]
-    """So long before the deadline of a no-show report, longest first."""
+    """How long before the deadline of a no-show report the expert is reminded, longest first."""
     link_reminder: timedelta
-    """So long before the deadline of an offer."""
+    """How long before the deadline of an offer the follower is reminded."""
     staff_reminder: timedelta
-    """So long before the deadline of a contested booking."""
+    """How long before the deadline of a contested booking staff is reminded."""
 
     @classmethod
     def in_force(cls) -> Policy:
@@ -50,13 +50,13 @@ class Policy:
         return cls(**settings.POLICY)
 
     def to_json(self) -> dict[str, Any]:
-        """Durations as whole or broken seconds."""
+        """The limits as JSON can hold them, with durations in seconds."""
         return {name: _plain(getattr(self, name)) for name in self.__slots__}
 
     @classmethod
     def from_json(cls, stored: Any) -> Policy:
-        """The limits of a booking; one that is missing, or cannot be read, is the one in force
-        today."""
+        """The limits of a booking. Today's limit stands in for one that is missing or cannot be
+        read."""
         values = dict(settings.POLICY)
         for name, value in _read(stored).items():
             if value is not None:
@@ -73,7 +73,7 @@ def unreadable(stored: Any) -> tuple[str, ...]:
 
 
 def seconds(value: Any) -> timedelta | None:
-    """A stored duration; None where it is none that somebody can have meant."""
+    """A stored duration; None for a value that nobody can have meant as one."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return timedelta(seconds=value) if 0 <= value <= _LONGEST.total_seconds() else None

@@ -100,7 +100,7 @@ class Handler(AbstractAxesHandler, AxesBaseHandler):  # type: ignore[misc]
 
 
 def remember_device(request: HttpRequest, response: HttpResponseBase, email: str) -> None:
-    """From now on this device is known as one of theirs."""
+    """Remember this device as one of theirs from now on."""
     known = _known(request)
     name = _name_of(email)
     known = {name: known.get(name, secrets.token_urlsafe(12))} | known
@@ -124,12 +124,12 @@ def _known(request: HttpRequest) -> dict[str, str]:
 
 
 def _name_of(email: str) -> str:
-    """The address itself stays out of the cookie."""
+    """Stands for the address in the cookie, which must not contain it."""
     return salted_hmac(_SALT, addresses.identity(email), algorithm="sha256").hexdigest()[:20]
 
 
 def _device(request: HttpRequest, account: str) -> str:
-    """Empty for a device nobody knows, and for one that has had its own wrong passwords."""
+    """The name of the device; empty for an unknown one, and for one that typed wrong passwords."""
     device = _known(request).get(_name_of(account), "")
     if not device:
         return ""
@@ -206,7 +206,8 @@ class CannotCount(Exception):
 
 
 def count(name: str, *, at_most: int, seconds: int) -> None:
-    """Add one. The first call for a name starts the `seconds` it is counted in."""
+    """Count one more. The first call for a name starts the `seconds` in which it is counted. Raises
+    TooOften above `at_most`, and CannotCount."""
     if _counted(name, seconds) > at_most:
         raise TooOften(name)
 

@@ -1,4 +1,4 @@
-"""What people are told while a clock runs, each of it once."""
+"""Reminders: what people are told while a clock runs. Each one is sent once."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _KINDS = {
 
 
 def send(bookings: Sequence[Booking], *, now: datetime) -> int:
-    """Queue the reminder that is due for each of these, which the caller has locked, and set its
-    next one. How many were queued."""
+    """Queue the reminder that is due for each booking, and set when its next one is due. The caller
+    has locked the rows. Returns how many reminders were queued."""
     wanted = []
     next_ones: dict[datetime | None, list[int]] = {}
     for booking in bookings:
@@ -50,7 +50,7 @@ def send(bookings: Sequence[Booking], *, now: datetime) -> int:
 
 
 def send_one(booking_id: int, *, now: datetime) -> bool:
-    """The same for one; False when none is due or somebody else is at it."""
+    """Send the reminder of one booking. False when none is due or another process has the row."""
     with transaction.atomic():
         due = Booking.objects.reminder_due(now).filter(pk=booking_id)
         return bool(send(list(due.locked_for_us()), now=now))

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from bookings.models import Booking
 
 STANDS = {
-    State.SCHEDULED: "The call is on record as planned.",
+    State.SCHEDULED: "The call is still scheduled.",
     State.NO_SHOW_REPORTED: "A no-show was reported for this call.",
     State.RESCHEDULE_OFFERED: "A new time was offered for this call and has not been picked yet.",
     State.COMPLETED: "The call is marked as completed.",
     State.CONTESTED: "The follower contested the mark, and our team decides.",
-    State.REFUNDED: "It has been refunded.",
+    State.REFUNDED: "The booking has been refunded.",
     State.CANCELLED: "The call was cancelled.",
 }
 """Where a booking stands, in one sentence for whoever may not act on it."""
 
 MAX_REPORTS_PER_ATTEMPT = 3
-"""A report may be withdrawn and made again, but not for ever: each one mails the expert."""
+"""A report can be withdrawn and made again only so often: each one sends the expert an e-mail."""
 NO_GRACE = timedelta(0)
 
 
@@ -96,25 +96,30 @@ def not_held_at(
     have been held earlier than that.
     """
     if held_at > now:
-        return TransitionNotAllowed("details_missing", "The call cannot have been in the future.")
-    earliest, sentence = booking.created_at, "The call cannot have been before it was booked."
+        return TransitionNotAllowed(
+            "details_missing", "The call cannot have taken place in the future."
+        )
+    earliest, sentence = (
+        booking.created_at,
+        "The call cannot have taken place before it was booked.",
+    )
     if booking.starts_at < booking.created_at:
         earliest = booking.starts_at - HELD_EARLIER_AT_MOST
-        sentence = "The call cannot have been so long before its planned time."
+        sentence = "The call cannot have taken place so long before its planned time."
     if held_at >= earliest.replace(second=0, microsecond=0):
         return None
     return TransitionNotAllowed("details_missing", sentence)
 
 
 def own_case(booking: Booking, actor: Actor) -> TransitionNotAllowed | None:
-    """For what only staff may do and an expert could gain by."""
+    """Why `actor` may not do something that only staff may do and that an expert could gain by."""
     if actor.user_id is None or actor.user_id == booking.expert.user_id:
-        return TransitionNotAllowed("own_case", "Nobody decides their own case.")
+        return TransitionNotAllowed("own_case", "You cannot decide your own case.")
     return None
 
 
 def check_staff(actor: Actor, reason: str) -> None:
-    """What staff does beside the verbs of a booking: by staff alone, and with a reason."""
+    """Raises TransitionNotAllowed unless staff acts, and with a reason. For what is no verb."""
     if actor.kind != ActorKind.STAFF:
         raise TransitionNotAllowed("not_yours", "Only staff may do this.")
     if not reason.strip():
@@ -139,7 +144,7 @@ def _deadline_refusal(
 def _closing_refusal(
     booking: Booking, verb: Verb, grace: timedelta, now: datetime
 ) -> TransitionNotAllowed | None:
-    """What the follower may do only until a moment that is no deadline of the booking."""
+    """Why the follower is too late for a verb whose time does not end with the deadline."""
     closes_at, sentence = _CLOSING.get(verb, (None, ""))
     if closes_at and clocks.is_over(closes_at(booking), grace=grace, now=now):
         return TransitionNotAllowed("too_late", sentence)
@@ -148,14 +153,16 @@ def _closing_refusal(
 
 def _report_no_show(booking: Booking, now: datetime) -> TransitionNotAllowed | None:
     if booking.has_open_report:
-        return TransitionNotAllowed("reported", "You reported this call already.")
+        return TransitionNotAllowed("reported", "You have already reported this call.")
     if now < clocks.report_opens_at(booking):
         minutes = int(booking.limits.report_opens_after.total_seconds() // 60)
         return TransitionNotAllowed(
             "too_early", f"You can report a no-show from {minutes} minutes after the start."
         )
     if reported_too_often(booking):
-        return TransitionNotAllowed("too_often", "This call was reported and withdrawn too often.")
+        return TransitionNotAllowed(
+            "too_often", "You have reported this call and withdrawn the report too often."
+        )
     return None
 
 
@@ -179,8 +186,8 @@ def _withdraw_offer(booking: Booking, now: datetime) -> TransitionNotAllowed | N
     if clocks.objection_ran_out(booking, now):
         return TransitionNotAllowed(
             "would_silence",
-            "While your offer was open, the follower’s time to report or contest ended. "
-            "It stays open for them. You can refund, or mark the call as completed.",
+            "While your offer was open, the follower’s time to report or contest ended, so the "
+            "offer stays open for them. You can refund, or mark the call as completed.",
         )
     return None
 
@@ -195,7 +202,7 @@ def _move_instead(booking: Booking, now: datetime) -> TransitionNotAllowed | Non
 
 def _refund_instead(booking: Booking, now: datetime) -> TransitionNotAllowed | None:
     if not booking.has_open_report:
-        return TransitionNotAllowed("not_reported", "No no-show was reported for this call.")
+        return TransitionNotAllowed("not_reported", "Nobody has reported a no-show for this call.")
     return None
 
 
@@ -209,7 +216,7 @@ def _mark_completed(booking: Booking, now: datetime) -> TransitionNotAllowed | N
 
 def _contest(booking: Booking, now: datetime) -> TransitionNotAllowed | None:
     if booking.contested_at is not None:
-        return TransitionNotAllowed("contested_before", "You contested this call already.")
+        return TransitionNotAllowed("contested_before", "You have already contested this call.")
     if clocks.contest_closes_at(booking) is None:
         return TransitionNotAllowed("not_marked", "This call was not marked as completed.")
     return None

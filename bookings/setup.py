@@ -17,13 +17,13 @@ _SIGNER = signing.Signer(salt="bookings.setup")
 MADE = "owner"
 """The heartbeat that is written with the owner's account, so that only one can be made."""
 MOST_STAFF = 20
-"""So many are looked at; the demo has one."""
+"""At most this many members of staff are checked. The demo has one."""
 WORKING_HOURS = [(weekday, (time(9), time(17))) for weekday in range(5)]
 """What a new expert begins with: Monday to Friday, 9 to 5."""
 
 
 class _Seen:
-    """A site does not lose its owner again, so a process asks until there is one."""
+    """A site never loses its owner, so each process only asks until there is one."""
 
     owner = False
 
@@ -48,7 +48,7 @@ def remember_owner() -> None:
 
 
 def link() -> str:
-    """Where the owner makes their account. It only leads there while nobody has one."""
+    """Where the owner makes their account. The link works until somebody has made it."""
     return settings.SITE_URL + reverse("setup_owner", kwargs={"token": _token()})
 
 
@@ -61,8 +61,8 @@ def is_token(text: str) -> bool:
 
 
 def make_owner(email: str, password: str) -> User | None:
-    """The first account, with every right. None when somebody was faster. Raises IntegrityError for
-    an address that has an account."""
+    """Make the first account, with every right. None when somebody was faster. Raises
+    IntegrityError for an address that has an account."""
     with transaction.atomic():
         _, is_first = Heartbeat.objects.get_or_create(
             name=MADE, defaults={"finished_at": database_time.now()}

@@ -1,6 +1,6 @@
-"""What experts change about what they sell: their words and photo, their public address, services.
+"""What experts sell with, and how they change it: public address, photo, pause and services.
 
-A change is for bookings to come: what a booking was made with is kept on the booking.
+A change applies to later bookings only: each booking keeps what it was made with.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from django.urls import reverse
 from django.utils.text import slugify
 
 from bookings import photos
-from bookings.models import Expert, FormerAddress, Service
+from bookings.models import Expert, FormerAddress, Service, longest
 
 MOST_SERVICES = 50
-LONGEST_TITLE = 120
+RANDOM_BYTES = 4
+"""In the address of somebody whose name is taken a hundred times, such as all that have no Latin
+letter and become "expert"."""
+MOST_QUESTIONS = 3
 
 
 # --- the public address ---------------------------------------------------------------------------
@@ -29,8 +32,8 @@ def public_url(expert: Expert) -> str:
 
 
 def is_address_free(slug: str, *, expert: Expert | None = None) -> bool:
-    """Whether nobody has this address or had it once, in any spelling; `expert` may have their own
-    ones again."""
+    """Whether nobody uses this address or used it before, in any spelling. `expert` may go back to
+    one of theirs."""
     pk = expert.pk if expert else 0
     if Expert.objects.filter(slug__iexact=slug).exclude(pk=pk).exists():
         return False
@@ -39,14 +42,16 @@ def is_address_free(slug: str, *, expert: Expert | None = None) -> bool:
 
 def free_address(name: str) -> str:
     """The last part of a public address made of a name: maya-fernandes or maya-fernandes-2."""
-    base = slugify(name)[:40] or "expert"
+    ending = 1 + 2 * RANDOM_BYTES
+    base = slugify(name)[: longest(Expert, "slug") - ending] or "expert"
     numbers = (f"{base}-{number}" for number in range(2, 100))
     free = (slug for slug in (base, *numbers) if is_address_free(slug))
-    return next(free, f"{base}-{secrets.token_hex(4)}")
+    return next(free, f"{base}-{secrets.token_hex(RANDOM_BYTES)}")
 
 
 def change_address(expert: Expert, slug: str) -> None:
-    """The address before keeps leading to the expert. IntegrityError when another has this one."""
+    """The earlier address keeps leading to the expert. Raises IntegrityError when somebody else
+    has this one."""
     with transaction.atomic():
         locked = Expert.objects.select_for_update(no_key=True).get(pk=expert.pk)
         if locked.slug != slug:
@@ -59,7 +64,7 @@ def change_address(expert: Expert, slug: str) -> None:
 
 
 def moved_to(slug: str) -> str:
-    """The address that `slug` was changed to; empty when it never was anybody's."""
+    """The address that an expert has now who had `slug` before; empty when nobody had it."""
     former = FormerAddress.objects.filter(slug=slug, expert__user__is_active=True)
     return former.values_list("expert__slug", flat=True).first() or ""
 
@@ -68,7 +73,7 @@ def moved_to(slug: str) -> str:
 
 
 def replace_photo(expert: Expert, name: str) -> None:
-    """Show another photo, or none. The files of the one before are deleted."""
+    """Show the photo `name`, or none when it is empty. The files of the earlier one are deleted."""
     with transaction.atomic():
         before = Expert.objects.select_for_update(no_key=True).get(pk=expert.pk).photo
         Expert.objects.filter(pk=expert.pk).update(photo=name)
@@ -78,7 +83,7 @@ def replace_photo(expert: Expert, name: str) -> None:
 
 
 def pause(expert: Expert, *, is_paused: bool) -> None:
-    """New bookings stop or begin again; calls that are booked take place."""
+    """Stop taking new bookings, or take them again. Calls that are booked take place."""
     Expert.objects.filter(pk=expert.pk).update(is_paused=is_paused)
     expert.is_paused = is_paused
 
@@ -87,7 +92,7 @@ def pause(expert: Expert, *, is_paused: bool) -> None:
 
 
 def move(service: Service, *, by: int) -> None:
-    """One place up (-1) or down (1) in the expert's own order."""
+    """Move a service up (-1) or down (1) by one place in the expert's own order."""
     with transaction.atomic():
         Expert.objects.select_for_update(no_key=True).get(pk=service.expert_id)
         others = list(Service.objects.of_expert(service.expert).in_order())
@@ -100,16 +105,18 @@ def move(service: Service, *, by: int) -> None:
 
 
 def last_position(expert: Expert) -> int:
-    """Where a new service goes: behind the others, once the expert has put them in an order."""
+    """Where a new service goes: after the others, once the expert has put them in an order. 0 until
+    then, when they are sorted by length and price."""
     last = Service.objects.of_expert(expert).aggregate(last=Max("position"))["last"] or 0
     return last + 1 if last else 0
 
 
 def duplicate(service: Service) -> Service:
-    """The same again, hidden, with a title of its own."""
+    """A hidden copy of a service, with a title that the expert does not use yet."""
     titles = set(Service.objects.of_expert(service.expert).values_list("title", flat=True))
     endings = (" (copy)", *(f" (copy {number})" for number in range(2, MOST_SERVICES + 2)))
-    named = (service.title[: LONGEST_TITLE - len(ending)] + ending for ending in endings)
+    most = longest(Service, "title")
+    named = (service.title[: most - len(ending)] + ending for ending in endings)
     columns = {
         field.attname: getattr(service, field.attname)
         for field in Service._meta.concrete_fields
@@ -128,7 +135,7 @@ def duplicate(service: Service) -> Service:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something a new expert does; `page` is the name of the page where."""
+    """Something a new expert does. `page` is the name of the page on which they do it."""
 
     text: str
     page: str
@@ -139,17 +146,17 @@ class Step:
 class FirstSteps:
     steps: tuple[Step, ...]
     is_ready: bool
-    """All but the last one are done, which nobody can see."""
+    """Only the last step is left, sharing the page. We cannot see whether that is done."""
 
 
 def first_steps(expert: Expert) -> FirstSteps:
-    """What is left until somebody can book a call, and then the page to share."""
-    services = list(Service.objects.for_sale().of_expert(expert)[:1])
+    """The way to a first booking: what is done, and what is left."""
+    is_selling = Service.objects.for_sale().of_expert(expert).exists()
     is_described = bool(expert.headline or expert.about or expert.photo)
     steps = (
         Step("Introduce yourself with a photo and a few words", "profile", is_described),
         Step("Check the hours in which you can be booked", "availability", _has_hours(expert)),
-        Step("Add the first call that you sell", "services", bool(services)),
+        Step("Add the first call that you sell", "services", is_selling),
     )
     is_ready = all(step.is_done for step in steps)
     return FirstSteps((*steps, Step("Share the address of your page", "share", False)), is_ready)

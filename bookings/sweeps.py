@@ -61,7 +61,7 @@ from bookings.states import Actor, TransitionNotAllowed
 logger = logging.getLogger(__name__)
 
 AT_MOST = 2000
-"""One run takes this many of each kind at most, so that it ends. The next one takes the rest."""
+"""One run takes at most this many of each kind, so that it ends. The next one takes the rest."""
 COMPARED, COMPARED_WITHIN = 60, 20.0
 """How many payments one run compares with the provider's books, and for how many seconds at most.
 Each payment is compared once a day."""
@@ -70,7 +70,7 @@ FORGET_AT_MOST = 1000
 ATTEMPTS_KEPT_FOR = RESETS_KEPT_FOR = timedelta(days=1)
 READ_AT_ONCE = 500
 NAMED = 20
-"""One e-mail names this many; the others are only counted."""
+"""One e-mail names at most this many bookings and only counts the others."""
 BATCH = 500
 MOST_BOOKINGS = 20_000
 WITHIN = 40.0
@@ -83,7 +83,7 @@ AGAIN_AT_MOST = 50
 
 @shared_task(name="bookings.tasks.sweep", ignore_result=True, soft_time_limit=240, time_limit=270)
 def sweep() -> dict[str, int] | None:
-    """None: the clock of this process is not the database's, so it has done nothing."""
+    """Run one sweep now. None means that the clock of this process is wrong, so it did nothing."""
     now = clock_check.time_to_act()
     if now is None:
         return None
@@ -92,7 +92,7 @@ def sweep() -> dict[str, int] | None:
 
 
 def run(*, now: datetime) -> dict[str, int]:
-    """One sweep; how many rows of each kind it has moved."""
+    """Run one sweep, and return how many rows of each kind it has moved."""
     clock = fan_out.Clock(now)
     crash_points.reached("sweep_began")
     _tell_if_late(now)
@@ -120,7 +120,7 @@ def run(*, now: datetime) -> dict[str, int]:
 
 
 def run_deadlines(*, now: datetime) -> int:
-    """What a passed deadline asks for, by the verbs' own rules."""
+    """Do what each passed deadline asks for, by the rules of the verbs."""
     step = Step("deadline_at", Booking.objects.overdue, lifecycle.run_deadlines)
     return in_batches(step, now=now)
 
@@ -147,7 +147,7 @@ def _compare_some(*, now: datetime) -> None:
 
 
 def _tell_if_late(now: datetime) -> None:
-    """A sweep that comes late tells staff so; nobody else would notice that none ran."""
+    """A sweep that comes late tells staff about it: nobody else would notice that none ran."""
     beat = Heartbeat.objects.filter(name="sweep").first()
     if beat and now - beat.finished_at > LATE_AFTER_PERIODS * max(
         settings.SWEEP_EVERY, timedelta(seconds=60)
@@ -188,7 +188,7 @@ def _forget_sessions(*, now: datetime) -> int:
 
 
 def _forget_resets(*, now: datetime) -> int:
-    """Everybody can have any address written there. Those that cannot be sent stay: staff looks."""
+    """Anybody can enter any address, so these rows pile up. Those that failed stay for staff."""
     asked = OutboxEmail.objects.filter(
         kind="password_reset",
         created_at__lt=now - RESETS_KEPT_FOR,
@@ -241,7 +241,7 @@ def _tell_of_unreadable(found: Sequence[Booking], *, now: datetime) -> None:
 
 
 def _tried(act: Callable[..., int | None], *, now: datetime) -> int:
-    """0 where it fails: then the others are done all the same."""
+    """What `act` returns, or 0 when it fails, so that the others are done all the same."""
     try:
         return act(now=now) or 0
     except Exception:
@@ -262,7 +262,8 @@ class Step:
 
 
 def in_batches(step: Step, *, now: datetime) -> int:
-    """How many bookings have moved. No batch is begun after `WITHIN`."""
+    """Work on the bookings that are due and return how many have moved. No batch begins after
+    `WITHIN`."""
     ends = time.monotonic() + WITHIN
     done = _those_set_aside(step, ends, now=now)
     last: Place | None = None
@@ -331,7 +332,7 @@ def _in_one_transaction(step: Step, ids: Sequence[int], *, now: datetime) -> int
 
 
 def set_aside(booking_id: int, step: str, error: Exception, *, now: datetime) -> None:
-    """Leave it out from here on, and tell staff; one mail an hour for all of them."""
+    """Leave the booking out from here on and tell staff, in one e-mail an hour for all of them."""
     why = f"{type(error).__name__}: {error}"[:500]
     logger.error("booking %s is set aside: %s failed: %s", booking_id, step, why)
     with transaction.atomic():
@@ -371,13 +372,13 @@ def _those_set_aside(step: Step, ends: float, *, now: datetime) -> int:
 
 
 def try_again(pk: int, *, actor: Actor, now: datetime, reason: str) -> None:
-    """The next sweep tries it again."""
+    """Have the next sweep try it again."""
     rules.check_staff(actor, reason)
     SetAside.objects.filter(pk=pk).update(next_attempt_at=now)
 
 
 def give_limits_in_force(pk: int, *, actor: Actor, now: datetime, reason: str) -> None:
-    """The limits it was made under cannot be read: today's take their place. Its deadline stays."""
+    """Give a booking whose limits cannot be read today's limits. Its deadline stays."""
     rules.check_staff(actor, reason)
     with transaction.atomic():
         row = SetAside.objects.select_for_update(of=("self",)).select_related("booking").get(pk=pk)

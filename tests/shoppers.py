@@ -112,7 +112,7 @@ def pay_there(provider: Provider, checkout: Checkout, client: Client) -> str:
     """What a browser does: open the provider's page and press the button."""
     page = client.get(f"/checkout/{checkout.key}/").content.decode()
     if provider.name == "stripe":
-        link = re.search(r'href="(http[^"]+)"[^>]*>Pay at Stripe', page)
+        link = re.search(r'href="(http[^"]+)"[^>]*>Pay with Stripe', page)
         assert link
         url = link[1]
     else:

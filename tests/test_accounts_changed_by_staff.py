@@ -54,7 +54,7 @@ def anna(staff: User) -> User:
 def test_a_new_address_needs_a_reason(client: Client, anna: User) -> None:
     answer = change(client, anna, email="other@example.com")
     assert answer.status_code == 200
-    assert "Say why the address changes: its owner is told." in answer.content.decode()
+    assert "Give the reason: we send it to the owner of the account." in answer.content.decode()
     assert User.objects.get(pk=anna.pk).email == "anna@example.com"
     assert not OutboxEmail.objects.exists()
 
@@ -66,7 +66,7 @@ def test_it_is_told_to_the_old_one(client: Client, anna: User) -> None:
     assert message.to == ["Anna <anna@example.com>"]
     assert "From now on you sign in with other@example.com" in words(message)
     assert WHY in words(message)
-    assert "If you did not expect this, answer this e-mail at once." in words(message)
+    assert "If you did not expect this, reply to this e-mail at once." in words(message)
 
 
 def test_it_is_written_in_the_history(client: Client, anna: User) -> None:
@@ -83,7 +83,7 @@ def test_the_same_address_needs_none(client: Client, anna: User, email: str) -> 
 
 def test_a_new_password_needs_a_reason(client: Client, anna: User) -> None:
     answer = set_password(client, anna)
-    assert "Say why the password changes: its owner is told." in answer.content.decode()
+    assert "Give the reason: we send it to the owner of the account." in answer.content.decode()
     assert User.objects.get(pk=anna.pk).check_password(PASSWORD)
 
 

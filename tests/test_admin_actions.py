@@ -96,7 +96,7 @@ def test_each_row_gets_its_own_report_and_one_refusal_stops_no_other(
     future = make_booking(now=now, starts_at=now + DAY)
     past = make_booking(now=now)
     said = act(client, [future, past], "cancel", reason="The site moves.")
-    assert f"{future.code}: Cancelled, everything paid goes back." in said
+    assert f"{future.code}: Cancelled. Everything that was paid goes back." in said
     assert f"{past.code}: A call that has started cannot be cancelled." in said
     assert (fresh(future).state, fresh(past).state) == (State.CANCELLED, State.SCHEDULED)
 
@@ -155,7 +155,7 @@ def test_nobody_decides_their_own_case(client: Client) -> None:
     booking = make_in_state(State.CONTESTED, now=timezone.now(), expert=maya)
     assert "Decide…" not in client.get(url(booking)).content.decode()
     said = act(client, [booking], "decide", decision="completed", reason="I say so.")
-    assert "Nobody decides their own case." in said
+    assert "You cannot decide your own case." in said
     assert fresh(booking).state == State.CONTESTED
 
 
@@ -201,7 +201,9 @@ def test_a_declined_refund_is_in_the_queue_and_can_be_tried_again(
     html = client.get("/admin/bookings/refund/?needs=staff").content.decode()
     assert refund.booking.code in html
     assert other.code not in html
-    assert "Tried again within a minute." in act(client, [refund], "retry", "The bank is back.")
+    assert "It will be tried again within a minute." in act(
+        client, [refund], "retry", "The bank is back."
+    )
     assert fresh(refund).state == RefundState.DUE
     assert refund.booking.events.get(verb="refund_retry").note == "The bank is back."
 

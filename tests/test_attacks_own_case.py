@@ -21,7 +21,7 @@ def test_a_part_does_not_close_ones_own_case(client: Client, state: State) -> No
     client.force_login(User.objects.get(pk=maya.user_id))
     booking = make_in_state(state, now=timezone.now(), expert=maya)
     said = act(client, [booking], "refund", amount="0.01")
-    assert "Nobody decides their own case." in said
+    assert "You cannot decide your own case." in said
     assert fresh(booking).state == state
     assert not Refund.objects.exists()
 
@@ -42,9 +42,9 @@ def test_ones_own_refund_is_neither_held_nor_called_paid(client: Client) -> None
     client.force_login(User.objects.get(pk=maya.user_id))
     make_in_state(State.REFUNDED, now=timezone.now(), expert=maya)
     refund = Refund.objects.get()
-    assert "Nobody decides their own case." in act(client, [refund], "hold")
+    assert "You cannot decide your own case." in act(client, [refund], "hold")
     Refund.objects.update(state=RefundState.MANUAL_DUE, next_attempt_at=None)
     said = act(client, [refund], "paid_by_hand", reference="invented")
-    assert "Nobody decides their own case." in said
+    assert "You cannot decide your own case." in said
     assert fresh(refund).state == RefundState.MANUAL_DUE
     assert not fresh(refund).hold_reason

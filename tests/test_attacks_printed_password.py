@@ -52,17 +52,17 @@ def sign_in(client: Client, email: str, password: str = PASSWORD) -> HttpRespons
 def test_nobody_is_let_in_with_it(client: Client, real: None, email: str) -> None:
     answer = sign_in(client, email)
     assert answer.status_code == 200
-    assert "Everybody can read this password" in answer.content.decode()
+    assert "This password is printed" in answer.content.decode()
     assert client.get("/need-action/").status_code == client.get("/admin/").status_code == 302
 
 
 def test_nor_with_an_account_that_has_taken_it_over(client: Client, real: None) -> None:
     User.objects.create_user("new@example.com", PASSWORD)
-    assert "Everybody can read" in sign_in(client, "new@example.com").content.decode()
+    assert "This password is printed" in sign_in(client, "new@example.com").content.decode()
 
 
 def test_the_answer_does_not_say_who_is_there(client: Client, real: None) -> None:
-    assert "Everybody can read" in sign_in(client, "nobody@example.com").content.decode()
+    assert "This password is printed" in sign_in(client, "nobody@example.com").content.decode()
 
 
 def test_a_session_of_the_days_of_the_demo_is_over(

@@ -98,12 +98,12 @@ def test_the_week_is_replaced_by_what_was_filled_in(desk: Client, maya: Expert) 
             "9:00 am – 12:00 pm and 11:59 am – 1:00 pm",
         ),
         ({"wed1": "09:00-"}, "Wednesday: Give both a start and an end, or leave both empty."),
-        ({"thu1": "soon-later"}, "Thursday, from, 1: write a time as 09:30."),
+        ({"thu1": "soon-later"}, "Thursday, from, 1: write a time such as 09:30."),
         (
             {"fri1": "20:00-00:00", "fri2": "23:00-23:30"},
             "8:00 pm – 12:00 am and 11:00 pm – 11:30 pm",
         ),
-        ({"sat1": "25:00-26:00"}, "Saturday, from, 1: write a time as 09:30."),
+        ({"sat1": "25:00-26:00"}, "Saturday, from, 1: write a time such as 09:30."),
     ],
 )
 def test_hours_that_cannot_be_are_refused_and_nothing_is_lost(

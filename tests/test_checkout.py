@@ -88,7 +88,7 @@ def test_a_provider_that_errs_is_asked_again(
     provider.fault(kind, match="^POST /v1/(orders|checkout/sessions)$")
     checkout = buy(client, make_service(expert))
     if not checkout.provider_ref:
-        assert "does not answer" in shown(client, checkout)
+        assert "is not responding" in shown(client, checkout)
     for _ in range(3):
         client.post(f"/checkout/{checkout.key}/pay/")
         checkout.refresh_from_db()

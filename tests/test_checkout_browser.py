@@ -63,7 +63,7 @@ def test_a_call_is_bought_at_the_provider(
     choose(visitor, live_server, service)
     visitor.get_by_role("button", name="Continue to payment").click()
     expect(visitor.get_by_role("heading", name="Pay ₹2,400 for your call")).to_be_visible()
-    label = f"Pay at {provider.name.capitalize()}"
+    label = f"Pay with {provider.name.capitalize()}"
     visitor.get_by_text(label).click()
     visitor.wait_for_url(f"{provider.server.url}/pay/**")
     visitor.get_by_role("button", name="Pay", exact=True).click()

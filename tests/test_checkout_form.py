@@ -66,7 +66,7 @@ def test_the_address_is_shown_before_and_after_paying(
 ) -> None:
     checkout = buy(client, make_service(expert))
     page = f"/checkout/{checkout.key}/"
-    assert f"We write to {EMAIL}. Not right? Go back" in read(client.get(page))
+    assert f"We will write to {EMAIL}. Is this wrong? Go back" in read(client.get(page))
     client.post(f"{page}pay/")
     assert f"private links to {EMAIL}" in read(client.get(page))
 

@@ -40,11 +40,11 @@ def test_a_time_kept_for_somebody_is_not_given_to_who_let_it_go(
     else:
         leave(provider, first)
     second = buy(Client(), service, starts_at=first.starts_at, email="priya@example.com")
-    assert "The time is kept for you until" in shown(client, second)
+    assert "We are holding this time for you until" in shown(client, second)
     pay_anyway(provider, first)
     poll(first)
     assert first.state == "refunded"
-    assert "The time is kept for you until" in shown(client, second)
+    assert "We are holding this time for you until" in shown(client, second)
     pay_there(provider, second, client)
     poll(second)
     assert second.state == "paid"
@@ -60,5 +60,5 @@ def test_a_time_that_a_call_has_taken_is_not_kept_for_anybody(
     service = make_service(expert)
     checkout = buy(client, service)
     make_booking(expert, starts_at=checkout.starts_at, service=service)
-    assert "kept for you until" not in shown(client, checkout)
-    assert "no longer kept" in shown(client, checkout)
+    assert "holding this time for you until" not in shown(client, checkout)
+    assert "no longer holding" in shown(client, checkout)

@@ -62,7 +62,7 @@ def test_a_time_is_kept_while_somebody_pays_and_free_again_afterwards(
     sweeps.run(now=now + checkouts.HELD_FOR + MINUTE)
     checkout.refresh_from_db()
     assert checkout.state == "expired"
-    assert "no longer kept" in shown(client, checkout)
+    assert "no longer holding" in shown(client, checkout)
     assert buy(Client(), service, starts_at=checkout.starts_at, email="priya@example.com")
 
 
@@ -102,7 +102,7 @@ def test_paid_for_a_time_that_somebody_else_got_goes_back_in_full(
     assert set(first.booking.emails.values_list("kind", flat=True)) == {
         "time_taken", "refund_confirmed",
     }  # fmt: skip
-    assert "Somebody else got this time" in shown(client, first)
+    assert "Somebody else booked this time" in shown(client, first)
     assert_sound()
 
 

@@ -55,7 +55,7 @@ def test_the_second_time_and_address_count(
     assert early in free_of(service, now=timezone.now())
     assert late not in free_of(service, now=timezone.now())
     assert TOM["email"] in shown(client, second)
-    assert "no longer kept" in shown(client, first)
+    assert "no longer holding" in shown(client, first)
     page = requests.get(f"{provider.server.url}/pay/{first.provider_ref}", timeout=10)
     assert page.status_code == (410 if provider.name == "stripe" else 200)
     pay_there(provider, second, client)

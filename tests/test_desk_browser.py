@@ -357,7 +357,7 @@ def test_signed_out_in_another_tab_the_note_is_there_again(
     other.close()
     desk.get_by_role("button", name="Send link").click()
     desk.wait_for_url("**/sign-in/**")
-    expect(desk.locator("main")).to_contain_text("what you typed is there again")
+    expect(desk.locator("main")).to_contain_text("you will find what you typed again")
     assert Axe().run(desk).violations_count == 0
     desk.get_by_label("E-mail").fill("maya@example.com")
     desk.get_by_label("Password", exact=True).fill(PASSWORD)
@@ -386,7 +386,7 @@ def test_signed_in_again_in_another_tab_the_form_can_be_opened_again(
     other.close()
     desk.get_by_role("button", name="Send link").click()
     alert = desk.locator("dialog[open]").get_by_role("alert")
-    expect(alert).to_contain_text("What you typed is kept.")
+    expect(alert).to_contain_text("We have kept what you typed.")
     expect(desk.get_by_role("textbox", name="Add a note")).to_have_value("So sorry, Priya.")
     alert.get_by_role("link", name="Open the form again").click()
     expect(desk.get_by_role("textbox", name="Add a note")).to_have_value("So sorry, Priya.")

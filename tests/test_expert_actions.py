@@ -234,8 +234,14 @@ def test_a_call_held_elsewhere_is_recorded(desk: Client, reported: Booking) -> N
         ({}, "Choose how the call went."),
         ({"outcome": "held_elsewhere"}, "Choose where the call took place."),
         ({"outcome": "held_elsewhere", "channel": "phone"}, "Say when the call took place."),
-        ({"outcome": "held_here", "held_at": "2150-01-01T10:00"}, "cannot have been in the future"),
-        ({"outcome": "held_here", "held_at": "1971-01-01T00:00"}, "have been before it was booked"),
+        (
+            {"outcome": "held_here", "held_at": "2150-01-01T10:00"},
+            "cannot have taken place in the future",
+        ),
+        (
+            {"outcome": "held_here", "held_at": "1971-01-01T00:00"},
+            "have taken place before it was booked",
+        ),
         ({"outcome": "held_here", "minutes": "0"}, "at least one minute"),
         ({"outcome": "held_here", "minutes": "many"}, "whole minutes"),
     ],

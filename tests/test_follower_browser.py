@@ -134,7 +134,7 @@ def test_a_report_and_its_withdrawal_without_scripts(plain: Any, live_server: An
     assert "You reported this call on" in plain.locator("h1").inner_text()
     plain.get_by_role("link", name="Withdraw the report").click()
     plain.get_by_role("button", name="Withdraw the report").click()
-    assert "Your report is withdrawn." in plain.locator(".notice").inner_text()
+    assert "Your report has been withdrawn." in plain.locator(".notice").inner_text()
     booking.refresh_from_db()
     assert booking.state == State.SCHEDULED
 

@@ -66,7 +66,7 @@ def test_the_same_form_with_another_time_says_which_one_was_picked(client: Clien
     key = {"request_key": "one-and-the-same-form"}
     client.post(page, {"slot": "2025-11-26T11:30Z", **key})
     answer = client.post(page, {"slot": "2025-11-27T11:30Z", **key}, follow=True)
-    assert "You had picked a time already: Wednesday 26 November" in read(answer)
+    assert "You had already picked a time: Wednesday 26 November" in read(answer)
     assert "It was not changed again." in read(answer)
     assert "Your new time is set. Thursday" not in read(answer)
     booking.refresh_from_db()
@@ -173,7 +173,7 @@ def test_without_a_report_there_is_no_refund_to_take(client: Client) -> None:
     booking = offer(make_booking(now=MOMENT), now=MOMENT)
     answer = client.post(address(booking, "pick", "refund_instead"))
     assert answer.status_code == 409
-    assert "No no-show was reported" in read(answer)
+    assert "Nobody has reported a no-show" in read(answer)
     booking.refresh_from_db()
     assert booking.state == State.RESCHEDULE_OFFERED
 

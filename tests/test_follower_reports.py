@@ -165,7 +165,7 @@ def test_withdrawing_is_asked_for_once_more(client: Client) -> None:
     assert "You no longer get ₹2,400 back automatically." in text
     assert state_of(booking) == State.NO_SHOW_REPORTED
     text = read(client.post(path, follow=True))
-    assert "Your report is withdrawn." in text
+    assert "Your report has been withdrawn." in text
     assert state_of(booking) == State.SCHEDULED
 
 

@@ -53,7 +53,7 @@ def test_a_call_that_is_over_has_no_calendar_file(client: Client) -> None:
         (State.NO_SHOW_REPORTED, "Maya has until Thu 26 Nov, 11:30 to answer."),
         (State.RESCHEDULE_OFFERED, "You can choose one until Mon 7 Dec, 11:30."),
         (State.COMPLETED, "Not right? You can tell us until Thu 26 Nov, 11:30."),
-        (State.CONTESTED, "You hear from us by Mon 30 Nov, 11:30."),
+        (State.CONTESTED, "You will hear from us by Mon 30 Nov, 11:30."),
         (State.REFUNDED, "Maya refunded this call"),
         (State.CANCELLED, "Maya cancelled the call: I am ill."),
     ],

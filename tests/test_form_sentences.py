@@ -41,7 +41,7 @@ def test_signing_in(client: Client) -> None:
     assert_said(answer, "Write your e-mail address.", "Write your password.")
     answer = client.post("/sign-in/", {"username": "lena", "password": "x"})
     assert_said(answer, "Write an e-mail address like name@example.com.")
-    assert "You are not signed in" in answer.content.decode()
+    assert "We could not sign you in" in answer.content.decode()
 
 
 def test_asking_for_a_new_password(client: Client) -> None:
@@ -110,7 +110,7 @@ def test_availability(desk: Client) -> None:
         answer = desk.post("/account/availability/rules/", {**rules, "window_days": days})
         assert_said(answer, sentence)
     answer = desk.post("/account/availability/week/", {"from_3_0": "soon", "to_3_0": "10:00"})
-    assert_said(answer, "Thursday, from, 1: write a time as 09:30.")
+    assert_said(answer, "Thursday, from, 1: write a time such as 09:30.")
 
 
 def test_support(desk: Client) -> None:
@@ -121,4 +121,4 @@ def test_support(desk: Client) -> None:
         "You have no booking with this code.",
         "Say what happened.",
     )
-    assert "Your request is not sent yet" in answer.content.decode()
+    assert "Your request has not been sent yet" in answer.content.decode()

@@ -107,7 +107,7 @@ def test_followers_have_an_article_of_their_own(client: Client, settings: Any) -
     maya = make_expert()
     make_service(maya)
     page = client.get(f"/with/{maya.slug}/").content.decode()
-    assert f'<a href="{FOLLOWERS}">How that works</a>' in page
+    assert f'<a href="{FOLLOWERS}">How this works</a>' in page
     text = words(client.get(FOLLOWERS))
     assert "The expert has 48 hours to answer." in text
     assert "You get 48 hours" not in text

@@ -287,7 +287,7 @@ def test_an_account_that_is_there_signs_in_and_presses_one_button(client: Client
     old_password = user.password
     invitation = invite("NINA@example.org")
     page = text_of(client.get(path_of(invitation)))
-    assert "There is an account with the address nina@example.org already." in page
+    assert "The address nina@example.org already has an account." in page
     assert f'href="/sign-in/?next={path_of(invitation)}"' in page
     assert 'name="password"' not in page
     assert client.post(path_of(invitation), FORM).status_code == 403
@@ -348,17 +348,17 @@ def test_an_account_made_meanwhile_is_not_taken_over(client: Client) -> None:
 def test_whom_nobody_can_invite() -> None:
     make_expert(email="maya@example.org")
     make_user("off@example.org", is_active=False)
-    assert "is an expert here already" in refusal_of(invite, "Maya@Example.ORG")
+    assert "is already an expert here" in refusal_of(invite, "Maya@Example.ORG")
     assert "is switched off" in refusal_of(invite, "off@example.org")
     invite("nina@bücher.example")
-    assert "has an invitation already" in refusal_of(invite, "Nina@BÜCHER.example")
+    assert "already has an invitation" in refusal_of(invite, "Nina@BÜCHER.example")
     assert Invitation.objects.count() == 1
 
 
 def test_of_two_who_invite_at_once_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(invitations, "refusal_to_invite", lambda email, now: None)
     invite()
-    assert "has an invitation already" in refusal_of(invite, "Nina@example.org")
+    assert "already has an invitation" in refusal_of(invite, "Nina@example.org")
     assert OutboxEmail.objects.count() == 1
 
 
@@ -401,7 +401,7 @@ def test_what_is_over_stays_over(how: str) -> None:
     ended(how, invitation)
     later = timezone.now() + LATER
     for verb in (invitations.send_again, invitations.revoke):
-        assert f"was {how} already" in refusal_of(verb, invitation.pk, now=later)
+        assert f"has already been {how}" in refusal_of(verb, invitation.pk, now=later)
 
 
 def test_a_revoked_address_can_be_invited_anew(client: Client) -> None:
@@ -436,7 +436,7 @@ def test_the_owner_invites_sends_again_and_revokes(owner: Client) -> None:
     page = text_of(owner.post(revoke, follow=True))
     assert "The invitation of nina@example.org is revoked." in page
     assert "Not accepted yet" not in page
-    assert "was revoked already" in text_of(owner.post(revoke, follow=True))
+    assert "has already been revoked" in text_of(owner.post(revoke, follow=True))
     assert owner.post("/setup/invitations/999/revoke/").status_code == 404
     assert owner.get(revoke).status_code == 405
 
@@ -453,7 +453,7 @@ def test_what_is_wrong_with_an_invitation_is_said(owner: Client) -> None:
     for email, sentence in (
         ("", "Write the e-mail address of whom you invite."),
         ("nina", "Write an e-mail address like name@example.com."),
-        ("maya@example.org", "maya@example.org is an expert here already."),
+        ("maya@example.org", "maya@example.org is already an expert here."),
     ):
         response = owner.post("/setup/invitations/", {**INVITE, "invite-email": email})
         assert response.status_code == 422
@@ -495,16 +495,16 @@ def test_staff_invites_and_acts_in_the_admin(client: Client) -> None:
     assert (invitation.email, invitation.invited_by) == ("nina@example.org", user)
     assert OutboxEmail.objects.filter(kind="invitation").count() == 1
     again = client.post("/admin/bookings/invitation/add/", form)
-    assert "has an invitation already" in text_of(again)
+    assert "already has an invitation" in text_of(again)
     page = text_of(client.get(url(invitation)))
     assert invitation.key not in page
     assert 'name="email"' not in page
     assert client.post(url(invitation), {"email": "eve@example.org"}).status_code == 403
     Invitation.objects.update(sent_at=timezone.now() - LATER)
-    assert "Sent within a minute." in act(client, [invitation], "send_again")
+    assert "The e-mail will be sent within a minute." in act(client, [invitation], "send_again")
     assert "went to nina@example.org just now" in act(client, [invitation], "send_again")
     assert "Revoked." in act(client, [invitation], "revoke")
-    assert "was revoked already" in act(client, [invitation], "revoke")
+    assert "has already been revoked" in act(client, [invitation], "revoke")
     for state in ("open", "expired", "accepted", "revoked"):
         listed = text_of(client.get(f"/admin/bookings/invitation/?state={state}"))
         assert ("nina@example.org" in listed) == (state == "revoked")
@@ -514,7 +514,7 @@ def test_an_account_that_is_an_expert_is_refused_in_the_admin(client: Client) ->
     make_expert(email="maya@example.org")
     client.force_login(make_staff())
     for form, sentence in (
-        ({"email": "maya@example.org"}, "is an expert here already"),
+        ({"email": "maya@example.org"}, "is already an expert here"),
         ({"email": "x"}, "Write an e-mail address"),
         ({"email": ""}, "required"),
         ({"email": "a@example.org", "name": "http://x.example"}, "without a web address"),
@@ -555,7 +555,7 @@ def test_invite_prints_the_link_it_mails(capsys: Any, client: Client) -> None:
 
 def test_invite_again_prints_a_new_link(capsys: Any) -> None:
     invite(now=timezone.now() - LATER)
-    with pytest.raises(CommandError, match=r"has an invitation already.*--again"):
+    with pytest.raises(CommandError, match=r"already has an invitation.*--again"):
         call_command("invite", "nina@example.org")
     call_command("invite", "NINA@example.org", again=True)
     assert capsys.readouterr().out.strip().endswith(path_of(Invitation.objects.get()))
@@ -575,7 +575,7 @@ def test_add_expert_makes_both_and_prints_where_to_choose_a_password(
         "Nina Keller", "Europe/Berlin", "nina@example.org",
     )  # fmt: skip
     assert "/with/nina-keller/" in printed.err
-    assert "4 hours and once" in printed.err
+    assert "once, within 4 hours" in printed.err
     path = "/" + printed.out.strip().split("/", 3)[3]
     form = {"new_password1": PASSWORD, "new_password2": PASSWORD}
     client.post(client.get(path).headers["Location"], form)
@@ -595,13 +595,13 @@ def test_add_expert_leaves_the_password_of_an_account_that_is_there(capsys: Any)
 @pytest.mark.parametrize(
     ("command", "email", "options", "sentence"),
     [
-        ("invite", "nina", {}, "'nina' is no e-mail address."),
-        ("invite", "maya@example.org", {}, "is an expert here already"),
-        ("invite", "n@example.org", {"name": "x.example"}, "'x.example' is no name."),
-        ("add_expert", "nina", {"name": "Nina"}, "'nina' is no e-mail address."),
-        ("add_expert", "n@example.org", {"name": " "}, "is no name"),
+        ("invite", "nina", {}, "'nina' is not an e-mail address."),
+        ("invite", "maya@example.org", {}, "is already an expert here"),
+        ("invite", "n@example.org", {"name": "x.example"}, "'x.example' is not a name."),
+        ("add_expert", "nina", {"name": "Nina"}, "'nina' is not an e-mail address."),
+        ("add_expert", "n@example.org", {"name": " "}, "is not a name"),
         ("add_expert", "n@example.org", {"name": "N", "zone": "Mars"}, "no time zone 'Mars'"),
-        ("add_expert", "maya@example.org", {"name": "M"}, "is an expert here already"),
+        ("add_expert", "maya@example.org", {"name": "M"}, "is already an expert here"),
     ],
 )
 def test_a_command_says_what_is_wrong(

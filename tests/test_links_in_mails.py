@@ -79,7 +79,7 @@ def test_a_purchase_and_a_new_password_open_so_too(
     code = urlsafe_base64_encode(force_bytes(user.pk))
     token = default_token_generator.make_token(user)
     for path, words in (
-        (f"/checkout/{checkout.key}/", "kept for you until"),
+        (f"/checkout/{checkout.key}/", "holding this time for you until"),
         (f"/with/{expert.slug}/", expert.name),
         (f"/password/{code}/{token}/", "new password"),
     ):

@@ -25,7 +25,7 @@ def booking(maya: Expert) -> Booking:
 @pytest.mark.parametrize("length", [81, 301, 4000])
 def test_a_long_search_of_an_expert_is_told(desk: Client, path: str, length: int) -> None:
     typed = "x" * length
-    said = f"A search has at most 80 characters and yours has {length}, so it is left out."
+    said = f"A search has at most 80 characters and yours has {length}, so it was ignored."
     page = desk.get(path, {"q": typed})
     assert (page.status_code, said in read(page)) == (200, True)
     assert f'value="{typed}"' in page.content.decode(), "it can be shortened"
@@ -40,7 +40,7 @@ def test_a_search_that_is_long_enough_is_not(desk: Client, path: str) -> None:
 
 
 def test_dates_the_wrong_way_round_are_told(desk: Client, booking: Booking) -> None:
-    said = "The last day is before the first, so both are left out."
+    said = "The last day is before the first, so both were ignored."
     wrong = {"date_from": "2026-11-26", "date_to": "2026-11-24"}
     page = desk.get(PAST, wrong)
     assert said in read(page)
@@ -59,7 +59,7 @@ def test_dates_the_wrong_way_round_are_told(desk: Client, booking: Booking) -> N
 @pytest.mark.parametrize(("end", "which"), [("date_from", "first"), ("date_to", "last")])
 def test_a_date_that_is_none_is_told(desk: Client, booking: Booking, end: str, which: str) -> None:
     page = desk.get(PAST, {end: "soon"})
-    assert f"The {which} day is no date such as 2026-11-26, so it is left out." in read(page)
+    assert f"The {which} day is not a date such as 2026-11-26, so it was ignored." in read(page)
     assert booking.code in page.content.decode()
 
 
@@ -84,7 +84,7 @@ ADMIN = ["booking", "refund", "payment", "contest", "outboxemail", "supportreque
 @pytest.mark.parametrize("name", ADMIN)
 def test_a_long_search_of_staff_is_told(client: Client, staff: User, name: str) -> None:
     path, typed = f"/admin/bookings/{name}/", "x" * 301
-    said = "A search has at most 254 characters and yours has 301, so it is left out."
+    said = "A search has at most 254 characters and yours has 301, so it was ignored."
     page = client.get(path, {"q": typed})
     assert (page.status_code, said in read(page)) == (200, True)
     assert f'value="{typed}"' in page.content.decode()

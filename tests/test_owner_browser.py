@@ -136,7 +136,7 @@ def test_an_empty_site_sells_its_first_call_which_nobody_comes_to(
     owner.goto(f"{empty.url}/upcoming/")
     assert "Bo Buyer" in owner.locator("main").inner_text()
     owner.goto(link)
-    assert "This site has an owner already" in owner.locator("main").inner_text()
+    assert "This site already has an owner" in owner.locator("main").inner_text()
 
     # The call's time passes, and Ana was not there.
     ends_at = datetime.fromisoformat(asked(empty, "Booking.objects.get().ends_at.isoformat()"))
@@ -179,7 +179,7 @@ def test_an_invited_expert_opens_a_shop(browser: Any, empty: House, mailbox: Mai
     owner.get_by_label("Their name").fill("Nina Keller")
     owner.get_by_role("button", name="Send the invitation").click()
     expect(owner.locator("main")).to_contain_text("Not accepted yet")
-    invitation = link_in(mail(mailbox, NINA, "Sell calls at Topmate"), "invitation")
+    invitation = link_in(mail(mailbox, NINA, "Sell calls on Topmate"), "invitation")
 
     nina = new_page(browser, scripts=True)
     nina.goto(invitation)
@@ -225,7 +225,7 @@ def test_manage_py_in_a_second_shell_finds_the_site(empty: House, mailbox: Mailb
     assert done.stdout.startswith(f"{empty.url}/password/")
     done = manage("add_expert", "lu@example.org", "--name", "Lu Wei")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "lu@example.org is an expert here already." in done.stderr
+    assert "lu@example.org is already an expert here." in done.stderr
     empty.stop()
     assert not (empty.folder / "data" / "run.json").exists()
     assert manage("clock").stderr == ""

@@ -97,9 +97,9 @@ def typed(**changes: str) -> dict[str, str]:
 def test_the_first_service_stands_on_the_public_page(desk: Client, maya: Expert) -> None:
     shop = reverse("shop", kwargs={"slug": maya.slug})
     assert "Nothing to book" in desk.get(shop).content.decode()
-    assert "You sell nothing yet" in desk.get("/account/services/").content.decode()
+    assert "You have no services yet" in desk.get("/account/services/").content.decode()
     response = desk.post("/account/services/add/", typed(), follow=True)
-    assert "“Portfolio review” is added." in response.content.decode()
+    assert "“Portfolio review” has been added." in response.content.decode()
     service = Service.objects.get(expert=maya)
     assert (service.price_minor, service.currency, service.duration_minutes) == (2500, "EUR", 45)
     page = desk.get(shop).content.decode()
@@ -155,7 +155,7 @@ def test_a_call_that_is_booked_stays_as_it_was_bought(
     ("change", "sentence"),
     [
         ({"title": ""}, "Write a title."),
-        ({"title": "Taken"}, "There is a service with this title already."),
+        ({"title": "Taken"}, "You already have a service with this title."),
         ({"duration_minutes": "4"}, "must be at least 5"),
         ({"duration_minutes": "481"}, "must be at most 480"),
         ({"price": ""}, "Write the price as an amount"),
@@ -219,7 +219,7 @@ def test_money_that_nobody_can_pay_in_is_not_offered_again(
 def test_a_second_press_adds_nothing_and_says_the_same(desk: Client, maya: Expert) -> None:
     pages = [desk.post("/account/services/add/", typed(), follow=True) for _ in range(2)]
     for page in pages:
-        assert "“Portfolio review” is added." in page.content.decode()
+        assert "“Portfolio review” has been added." in page.content.decode()
     assert Service.objects.count() == 1
     other = desk.post("/account/services/add/", typed(price="26"))
     assert other.status_code == 422
@@ -232,7 +232,7 @@ def test_a_title_that_another_window_has_just_taken_is_said(
     monkeypatch.setattr(ServiceForm, "clean_title", lambda self: self.cleaned_data["title"])
     response = desk.post("/account/services/add/", typed(price="30"))
     assert response.status_code == 422
-    assert "There is a service with this title already." in response.content.decode()
+    assert "You already have a service with this title." in response.content.decode()
 
 
 def test_what_was_typed_is_there_after_signing_in_again(client: Client, maya: Expert) -> None:
@@ -279,7 +279,7 @@ def test_staff_who_repeat_a_title_are_told(client: Client, maya: Expert) -> None
         address = f"/admin/bookings/expert/{maya.pk}/change/"
         return client.post(address, form, follow=True).content.decode()
 
-    assert "There is a service with this title already." in sent("Old")
+    assert "You already have a service with this title." in sent("Old")
     assert "Two services have the same title." in sent("Twice", "Twice")
     assert Service.objects.count() == 1
 
@@ -302,5 +302,5 @@ def test_there_is_an_end_to_services(desk: Client, maya: Expert) -> None:
         make_service(maya, title=f"Call {number}")
     assert "Add a service" not in desk.get("/account/services/").content.decode()
     response = desk.post("/account/services/add/", typed(), follow=True)
-    assert "You have 50 services" in response.content.decode()
+    assert "You already have 50 services" in response.content.decode()
     assert Service.objects.count() == 50

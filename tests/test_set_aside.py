@@ -191,7 +191,7 @@ def test_staff_sees_it_and_gives_it_limits(client: Client, staff: Any) -> None:
     assert bad.code in listed
     assert "cannot be read" in listed
     said = act(client, [row], "limits", reason="They were written by hand.")
-    assert "It has today’s limits" in said.replace("&#x27;", "’")
+    assert "The booking has today’s limits now" in said.replace("&#x27;", "’")
     bad.refresh_from_db()
     assert (bad.deadline_at, bad.events.last().verb) == (deadline_at, "limits_renewed")
     SetAside.objects.update(next_attempt_at=LATE)

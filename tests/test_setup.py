@@ -63,7 +63,7 @@ def test_it_works_once(owner: Client) -> None:
     visitor = Client()
     for response in (visitor.get(owner_link()), visitor.post(owner_link(), FORM)):
         assert response.status_code == 410
-        assert "This site has an owner already" in response.content.decode()
+        assert "This site already has an owner" in response.content.decode()
     assert User.objects.count() == 1
 
 
@@ -284,6 +284,6 @@ def test_without_a_mail_server_it_says_what_to_do(owner: Client, settings: Any) 
 def test_payments_say_what_is_there(owner: Client, settings: Any) -> None:
     settings.STRIPE_SECRET_KEY, settings.RAZORPAY_KEY_ID = "", ""
     settings.SELLS_BY_SANDBOX = True
-    assert "a sandbox plays one" in owner.get("/setup/").content.decode()
+    assert "a sandbox stands in for one" in owner.get("/setup/").content.decode()
     settings.STRIPE_SECRET_KEY, settings.SELLS_BY_SANDBOX = "sk_live_x", False
-    assert "Buyers pay by Stripe." in owner.get("/setup/").content.decode()
+    assert "Buyers pay with Stripe." in owner.get("/setup/").content.decode()

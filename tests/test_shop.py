@@ -58,7 +58,7 @@ def page_of(expert: Expert, client: Client | None = None) -> str:
 def test_an_expert_presents_themselves(desk: Client, maya: Expert) -> None:
     about = "First line.\nhttps://example.org/maya\n\n<b>Not bold</b>"
     response = desk.post("/account/profile/", profile(about=about), follow=True)
-    assert "Your public page is saved." in response.content.decode()
+    assert "Your public page has been saved." in response.content.decode()
     maya.refresh_from_db()
     page = page_of(maya)
     assert "<p>First line.<br>https://example.org/maya</p>" in page
@@ -230,7 +230,7 @@ def test_what_is_larger_than_any_photo_is_not_even_read(desk: Client) -> None:
     assert "larger than 5 MB" in desk.post("/account/profile/", form).content.decode()
     answer = Client().post("/sign-in/", CONTENT_LENGTH=str(21 * 2**20))
     assert answer.status_code == 413
-    assert "What was sent is too large" in answer.content.decode()
+    assert "This file or text is too large" in answer.content.decode()
     for odd in ("", "-1", "x", "²"):
         assert Client().post("/sign-in/", CONTENT_LENGTH=odd).status_code < 500
 
@@ -335,7 +335,7 @@ def test_a_pause_stops_new_bookings_only(desk: Client, maya: Expert, client: Cli
     service = make_service(maya, price_minor=0)
     form = form_of(client, service)
     desk.post("/account/services/pause/", {"pause": "yes"})
-    assert "takes no new bookings at the moment" in page_of(maya)
+    assert "is not taking new bookings at the moment" in page_of(maya)
     address = f"/with/{maya.slug}/{service.pk}/"
     assert client.get(address).url == f"/with/{maya.slug}/"
     assert client.post(address, form).status_code == 302
@@ -358,7 +358,7 @@ def test_a_pause_stops_new_bookings_only(desk: Client, maya: Expert, client: Cli
         ("room", "", "in a video room of its own", "jit.si", r"^https://meet\.jit\.si/topmate-[\w-]{22}$"),
         ("call_expert", "+49 30 1", "You call Maya", "+49 30 1", r"^By phone: Maya answers at \+49 30 1$"),
         ("call_buyer", "", "Maya calls you", "", r"^By phone: Maya calls \+91 22 123456$"),
-        ("write", "", "Maya writes to you where you meet.", "", "^$"),
+        ("write", "", "Maya writes to you to say where you meet.", "", "^$"),
     ],
 )  # fmt: skip
 def test_a_buyer_knows_where_before_they_pay_and_a_booking_keeps_it(
@@ -701,7 +701,7 @@ def test_staff_give_a_reason_for_a_new_price_and_the_expert_is_told(
     address = f"/admin/bookings/expert/{maya.pk}/change/"
     form = {**staff_pages.shown(client, address), "services-0-price": "30"}
     page = client.post(address, form).content.decode()
-    assert "Give the reason for a new price" in page
+    assert "Give the reason for the new price" in page
     service.refresh_from_db()
     assert service.price_minor == 2500
     assert client.post(address, {**form, "reason": "A misprint."}).status_code == 302
@@ -743,7 +743,7 @@ def test_staff_edit_description_and_questions_on_a_page_of_the_service(
     assert (service.description, service.price_minor) == ("Words.", 100)
     assert service.questions == [{"text": "New?", "is_required": False}], "the expert's own change"
     form = {**staff_pages.shown(client, address), "question_1": "Why?", "price": "5"}
-    assert "Say why the price changes" in client.post(address, form).content.decode()
+    assert "Give the reason for the new price" in client.post(address, form).content.decode()
     assert client.post(address, {**form, "reason": "Asked by phone."}).status_code == 302
     service.refresh_from_db()
     assert [question["text"] for question in service.questions] == ["New?", "Why?"]

@@ -45,7 +45,7 @@ def test_by_keyboard_and_without_scripts_a_service_is_added_and_bought(
     expert.get_by_label("Photo").first.set_input_files(photo)
     press_to(expert, "Save changes")
     expert.keyboard.press("Enter")
-    expert.get_by_text("Your public page is saved.").wait_for()
+    expert.get_by_text("Your public page has been saved.").wait_for()
 
     expert.goto(f"{house.url}/account/services/add/")
     press_to(expert, "Title")
@@ -61,7 +61,7 @@ def test_by_keyboard_and_without_scripts_a_service_is_added_and_bought(
     expert.keyboard.press("Space")
     press_to(expert, "Save")
     expert.keyboard.press("Enter")
-    expert.get_by_text("“Keyboard call” is added.").wait_for()
+    expert.get_by_text("“Keyboard call” has been added.").wait_for()
 
     buyer = new_page(browser, scripts=False)
     buyer.goto(f"{house.url}/with/demo-maya/")

@@ -175,7 +175,7 @@ def test_a_calendar_file_is_not_said_to_be_sent_before_it_is(client: Client) -> 
         url = address(offered(), "pick")
         slot = values_on(client.get(url))[0]
         page = read(client.post(url, {"slot": slot}, follow=True))
-    assert "A calendar file comes by e-mail." in page
+    assert "You will get a calendar file by e-mail." in page
     assert not CLAIMS.search(page)
 
 

@@ -79,7 +79,7 @@ def test_a_note_is_there_again_after_signing_in(
     form = {"mode": "listed", "slot_1": "2027-01-05T10:00", "note": note, "from": "need_action"}
     answer = sent_signed_out(client, url, form, **headers)
     assert next_of(answer) == url
-    assert "what you typed is there again" in read(client.get(f"/sign-in/?next={url}"))
+    assert "you will find what you typed again" in read(client.get(f"/sign-in/?next={url}"))
     page = back(client, answer)
     assert KEPT in read(page)
     assert page.context["form"]["note"].value() == note
@@ -296,7 +296,7 @@ def test_an_outdated_form_is_kept_and_can_be_opened_again(
     answer = client.post(url, form, headers=ours)
     assert answer.status_code == 403
     assert answer.headers["X-Form-Again"] == url
-    assert "What you typed is kept" in read(answer)
+    assert "We have kept what you typed" in read(answer)
     assert f'href="{url}"' in answer.content.decode()
     assert "I was ill." in client.get(url).content.decode()
     reported.refresh_from_db()

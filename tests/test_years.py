@@ -121,7 +121,7 @@ def test_when_a_call_was_held(year: str) -> None:
     data = {"outcome": "held_elsewhere", "channel": "phone", "held_at": f"{year}-01-01T10:00"}
     form = CompletionForm(data, booking=make_booking(), now=NOW)
     sentence = "before it was booked" if year in PAST else "in the future"
-    assert problem_of(form, "held_at") == f"The call cannot have been {sentence}."
+    assert problem_of(form, "held_at") == f"The call cannot have taken place {sentence}."
 
 
 def test_when_an_imported_call_was_held() -> None:
@@ -155,7 +155,7 @@ def test_the_dates_of_completed_calls(desk: Client, maya: Expert, year: str, end
     text = read(desk.get("/completed-calls/", {end: f"{year}-01-01"}))
     which = "first" if end == "date_from" else "last"
     sentence = "too far in the past" if year in PAST else "too far ahead"
-    assert f"The {which} day is {sentence}, so it is left out." in text
+    assert f"The {which} day is {sentence}, so it was ignored." in text
     assert booking.follower.name in text
 
 
@@ -284,4 +284,4 @@ def queries_about(columns: list[str]) -> list[dict[str, Any]]:
 def test_an_address_that_cannot_be_read_is_told(client: Client, staff: User) -> None:
     answer = client.get("/admin/bookings/booking/", {"starts_at__year__gte": "99999"}, follow=True)
     assert answer.status_code == 400, "no list of ours asks for this"
-    assert "We could not read what was sent" in read(answer)
+    assert "We could not read what your browser sent" in read(answer)

@@ -78,7 +78,7 @@ class BoundedList(ChangeList):
             messages.warning(
                 request,
                 f"A search has at most {LONGEST_SEARCH} characters and yours has {len(typed):,}, "
-                "so it is left out.",
+                "so it was ignored.",
             )
             self.query = ""
         else:

@@ -65,7 +65,7 @@ def gone_elsewhere(row: Booking) -> int:
 
 def _cancel(row: Booking, *, actor: Actor, now: datetime, details: dict[str, Any]) -> str:
     lifecycle.cancel(row.pk, actor=actor, now=now, reason=details["reason"])
-    return "Cancelled, everything paid goes back."
+    return "Cancelled. Everything that was paid goes back."
 
 
 def decide(row: Booking, *, actor: Actor, now: datetime, details: dict[str, Any]) -> str:
@@ -102,7 +102,7 @@ ACTIONS = (
     StaffAction(
         "cancel",
         "Cancel the call",
-        "Calls off a call that has not started and sends back everything that was paid.",
+        "Cancels a call that has not started and sends back everything that was paid.",
         _cancel,
         refusal=_refusal(Verb.CANCEL),
     ),

@@ -1,4 +1,4 @@
-"""Invitations to become an expert. Never their links: whoever has one can make an account."""
+"""Invitations to become an expert. Staff never sees their links: anyone who has one can use it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bookings.admin.acting import ActingAdmin, StaffAction, refused_as
 from bookings.admin.base import Column, KeptAdmin, Narrowed, chip, moment
 from bookings.forms.actions import ReasonForm
 from bookings.forms.fields import AddressField, NameField
-from bookings.models import Invitation, InvitationState, User
+from bookings.models import Invitation, InvitationState, User, longest
 from bookings.states import Actor, TransitionNotAllowed
 
 TONES = {
@@ -26,17 +26,17 @@ TONES = {
     InvitationState.ACCEPTED: "ok",
     InvitationState.REVOKED: "",
 }
-
-
 _UNANSWERED = Q(accepted_at=None, revoked_at=None)
 
 
 class NewInvitationForm(forms.ModelForm[Invitation]):
-    """The invitation is written by the same function as everywhere, which may refuse it."""
+    """`invitations.invite` writes the invitation or refuses it, as it does for every caller."""
 
     by: User | None = None
     email = AddressField(label="E-mail address")
-    name = NameField(max_length=80, required=False, help_text="They can change it.")
+    name = NameField(
+        max_length=longest(Invitation, "name"), required=False, help_text="They can change it."
+    )
 
     class Meta:
         model = Invitation
@@ -57,7 +57,7 @@ class NewInvitationForm(forms.ModelForm[Invitation]):
         return self.instance
 
     def save_m2m(self) -> None:
-        """It has nothing of the kind."""
+        """An invitation has no many-to-many relations."""
 
 
 class InvitationReasonForm(ReasonForm):
@@ -91,15 +91,15 @@ class InvitationAdmin(ActingAdmin[Invitation]):
         StaffAction(
             "send_again",
             "Send again",
-            "Sends another e-mail, whose link works from now on. The earlier links are over.",
-            _runs(invitations.send_again, "Sent within a minute."),
+            "Sends another e-mail with a new link. The earlier links stop working.",
+            _runs(invitations.send_again, "The e-mail will be sent within a minute."),
             InvitationReasonForm,
             refused_as(lambda row, actor, now: invitations.refusal(row, "send_again", now)),
         ),
         StaffAction(
             "revoke",
             "Revoke",
-            "Ends the invitation: its link leads nowhere any more.",
+            "Ends the invitation. Its link stops working.",
             _runs(invitations.revoke, "Revoked."),
             InvitationReasonForm,
             refused_as(lambda row, actor, now: invitations.refusal(row, "revoke", now)),
@@ -125,7 +125,7 @@ class InvitationAdmin(ActingAdmin[Invitation]):
         return chip(state.label, TONES[state])
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Added, and from then on changed by actions only."""
+        """Staff may add an invitation; after that only actions change it."""
         return KeptAdmin.has_add_permission(self, request)
 
     def get_fields(self, request: HttpRequest, obj: Invitation | None = None) -> Any:
@@ -143,4 +143,4 @@ class InvitationAdmin(ActingAdmin[Invitation]):
         return type("NewInvitationForm", (NewInvitationForm,), {"by": request.user})
 
     def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
-        """The form has written it."""
+        """The form has saved the invitation already."""

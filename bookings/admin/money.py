@@ -59,7 +59,7 @@ ACTIONS = (
         "twice; one that was declined, came back, was refused again and again, or was twice "
         "missing from the provider’s list gets a new one. Look for it in the provider’s dashboard "
         "first.",
-        runs(refunds.retry, "Tried again within a minute."),
+        runs(refunds.retry, "It will be tried again within a minute."),
         refusal=_refusal("retry"),
     ),
     StaffAction(
@@ -73,7 +73,7 @@ ACTIONS = (
         "release",
         "Release",
         "Lets the refund go on.",
-        runs(refunds.release, "Released, sent within a minute."),
+        runs(refunds.release, "Released. It will be sent within a minute."),
         refusal=_refusal("release"),
     ),
     StaffAction(
@@ -88,7 +88,7 @@ ACTIONS = (
         "Record as paid by hand",
         "Closes the refund with the reference of your bank transfer. The follower is told. Look "
         "first that the provider has not paid it.",
-        runs(refunds.record_paid_by_hand, "Recorded as paid by hand."),
+        runs(refunds.record_paid_by_hand, "The refund is recorded as paid by hand."),
         PaidByHandForm,
         _refusal("paid_by_hand"),
     ),

@@ -249,7 +249,9 @@ class SupportRequestAdmin(CodeSearch[SupportRequest], KeptAdmin[SupportRequest])
         assert isinstance(request.user, User)
         text, now = form.cleaned_data["answer"], database_time.now()
         if not helpdesk.answer(obj.pk, text=text, by=request.user, now=now):
-            messages.error(request, "Somebody has answered this meanwhile. Nothing was sent.")
+            messages.error(
+                request, "Somebody else has answered this in the meantime. Nothing was sent."
+            )
 
     email = Column(str, "expert.user.email")
     asked = Column(moment, "created_at")
@@ -277,7 +279,7 @@ class OutboxAdmin(CodeSearch[OutboxEmail], NameSearch[OutboxEmail], ActingAdmin[
             "retry",
             "Try again",
             "Sends the e-mail within a minute, unless what it says is no longer true.",
-            runs(outbox.retry, "Sent within a minute."),
+            runs(outbox.retry, "The e-mail will be sent within a minute."),
             refusal=refused_as(lambda row, actor, now: outbox.refusal(row, "retry", actor)),
         ),
         StaffAction(
@@ -342,14 +344,17 @@ class SetAsideAdmin(CodeSearch[SetAside], ActingAdmin[SetAside]):
             "try_again",
             "Try again",
             "The next sweep tries it again, within a minute. It leaves this list when that works.",
-            runs(sweeps.try_again, "Tried again within a minute."),
+            runs(sweeps.try_again, "It will be tried again within a minute."),
         ),
         StaffAction(
             "limits",
             "Give it today’s limits",
             "For a booking whose own limits cannot be read: those in force today take their place. "
             "A deadline that is running stays as it is.",
-            runs(sweeps.give_limits_in_force, "It has today’s limits; tried again now."),
+            runs(
+                sweeps.give_limits_in_force,
+                "The booking has today’s limits now and will be tried again.",
+            ),
             refusal=_not_renewed,
         ),
     )

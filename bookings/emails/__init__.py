@@ -30,7 +30,7 @@ from django.db.models import F
 from bookings import clocks, fan_out
 from bookings.database import leases
 from bookings.emails import letters as letters
-from bookings.emails.letter import MailCase, page_link, password_link
+from bookings.emails.letter import MailCase, page_link, password_link, password_link_lasts
 from bookings.emails.mailing import Connections, Rendered, Unsendable
 from bookings.emails.outbox import (
     Wanted,

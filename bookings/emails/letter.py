@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Self
 
@@ -228,6 +228,11 @@ def password_link(label: str, user: User) -> Link:
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     token = default_token_generator.make_token(user)
     return page_link(label, "password_reset_confirm", uidb64=uid, token=token)
+
+
+def password_link_lasts() -> str:
+    """How long the link for a new password works: 4 hours."""
+    return formats.duration(timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT))
 
 
 def admin_link(label: str, model: str, pk: int | None) -> Link:

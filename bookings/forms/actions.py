@@ -167,7 +167,7 @@ class RescheduleForm(BookingForm):
             elif start > latest_listed(self.now):
                 self.add_error(f"slot_{number}", _too_far(number))
             elif start in starts:
-                self.add_error(f"slot_{number}", f"Time {number} is in the list already.")
+                self.add_error(f"slot_{number}", f"Time {number} is already in the list.")
             else:
                 starts.append(start)
         least = self.booking.limits.min_offer_slots

@@ -17,8 +17,9 @@ from bookings.free_times import Spell
 from bookings.models import DateOverride, Expert, WeeklyHours
 
 SPELLS_PER_DAY = 3
-NO_TIME = "Write a time as 09:30."
+NO_TIME = "Write a time such as 09:30."
 OVERRIDES_AHEAD = timedelta(days=730)
+MOST_DAYS_AHEAD = 365
 WEEKDAYS: list[tuple[int, str]] = list(
     WeeklyHours._meta.get_field("weekday").choices or []  # type: ignore[arg-type]
 )
@@ -54,7 +55,7 @@ class MinuteField(forms.TimeField):
         super().__init__(
             required=False,
             widget=widget,
-            error_messages={"invalid": f"{kwargs.get('label')}: write a time as 09:30."},
+            error_messages={"invalid": f"{kwargs.get('label')}: write a time such as 09:30."},
             **kwargs,
         )
         style(self)
@@ -95,7 +96,9 @@ class WeekForm(forms.Form):
         data = self.cleaned_data
         self.spells: list[tuple[int, Spell]] = []
         if not self.fields.keys() & self.data.keys():
-            self.add_error(None, "The form came without its hours. Nothing was changed.")
+            self.add_error(
+                None, "Your browser sent the form without its hours. Nothing was changed."
+            )
         for weekday, name in WEEKDAYS:
             spells, problem = self._of_day(weekday)
             if problem := problem or problem_with(spells, self.clock):
@@ -217,7 +220,7 @@ class BookingRulesForm(Styled, forms.ModelForm[Expert]):
     window_days = forms.IntegerField(
         label="How far ahead, in days",
         min_value=1,
-        max_value=365,
+        max_value=MOST_DAYS_AHEAD,
         help_text="Followers see free times up to this many days from now.",
     )
 

@@ -13,13 +13,14 @@ from bookings import photos, shop
 from bookings.formats import read_money, typed_money
 from bookings.forms.fields import LineField, NameField, ParagraphsField, Styled
 from bookings.gateways import is_counted_alike, selling_with, why_not
-from bookings.models import Expert, PlaceKind, Service
+from bookings.models import Expert, PlaceKind, Service, longest
+from bookings.shop import MOST_QUESTIONS
 
 NOT_AN_AMOUNT = "Write the price as an amount, such as 25.00, or 0 for a free call."
 SMALLEST_PRICE = 50
-"""Minor units. Less than that is what a payment costs, and providers refuse it."""
-TAKEN = "There is a service with this title already."
-MOST_QUESTIONS = 3
+"""In minor units. Providers refuse smaller payments, whose fees would be higher than the price."""
+LONGEST_QUESTION = 120
+TAKEN = "You already have a service with this title."
 SOMEBODY_ELSES = "Somebody else has this address. Choose another one."
 NOWHERE = {
     PlaceKind.ADDRESS: "Write the link or the address at which you meet.",
@@ -46,7 +47,7 @@ class PricedForm(forms.ModelForm[Service]):
             self.initial.setdefault("price", shown)
 
     def clean_title(self) -> str:
-        """The database knows no two of one expert."""
+        """An expert's titles differ, which the database enforces as well."""
         title = str(self.cleaned_data["title"])
         others = Service.objects.filter(expert_id=self.instance.expert_id)
         if others.filter(title=title).exclude(pk=self.instance.pk).exists():
@@ -60,7 +61,7 @@ class PricedForm(forms.ModelForm[Service]):
         return currency
 
     def clean(self) -> dict[str, Any]:
-        """A call that nobody could pay for, or find the way to, is not put on sale."""
+        """A call is not put on sale when nobody could pay for it or know where it takes place."""
         data = super().clean() or self.cleaned_data
         service = self.instance
         kind = data.get("place_kind") or service.place_kind
@@ -88,7 +89,7 @@ class PricedForm(forms.ModelForm[Service]):
 
 
 def _question(number: int) -> LineField:
-    return LineField(label=f"Question {number}", required=False, max_length=120)
+    return LineField(label=f"Question {number}", required=False, max_length=LONGEST_QUESTION)
 
 
 def _box() -> forms.BooleanField:
@@ -96,8 +97,7 @@ def _box() -> forms.BooleanField:
 
 
 class QuestionedForm(forms.ModelForm[Service]):
-    """With what a buyer is asked: up to three questions, each with a box for those that must be
-    answered."""
+    """The questions to the buyer, each with a box that says whether it must be answered."""
 
     question_0, is_required_0 = _question(1), _box()
     question_1, is_required_1 = _question(2), _box()
@@ -133,22 +133,22 @@ class QuestionedForm(forms.ModelForm[Service]):
 
 
 class ServiceForm(Styled, QuestionedForm, PricedForm):
-    """The expert's own. A change is for calls that are bought from now on."""
+    """The form an expert edits a service with."""
 
     title = LineField(
-        max_length=120,
+        max_length=longest(Service, "title"),
         help_text="What the call is about, such as Portfolio review.",
         error_messages={"required": "Write a title."},
     )
     duration_minutes = forms.IntegerField(
         label="Length in minutes",
-        min_value=5,
-        max_value=480,
+        min_value=Service.LEAST_MINUTES,
+        max_value=Service.MOST_MINUTES,
         error_messages={"required": "Write how many minutes the call lasts."},
     )
     currency = forms.ChoiceField(
         label="Currency",
-        help_text="What buyers pay in.",
+        help_text="The currency that buyers pay in.",
         error_messages={
             "required": "Choose the currency.",
             "invalid_choice": "Choose a currency from the list.",
@@ -156,9 +156,9 @@ class ServiceForm(Styled, QuestionedForm, PricedForm):
     )
     description = ParagraphsField(
         required=False,
-        max_length=600,
+        max_length=longest(Service, "description"),
         rows=4,
-        help_text="What you talk about, and what the buyer takes away.",
+        help_text="What you will talk about, and what the buyer takes away from it.",
     )
     place_kind = forms.ChoiceField(
         label="Where the call takes place",
@@ -172,14 +172,14 @@ class ServiceForm(Styled, QuestionedForm, PricedForm):
     place = LineField(
         label="Link, address or telephone number",
         required=False,
-        max_length=300,
-        help_text="Buyers see a link or a number once they have booked. An address, such as that "
-        "of a café, is shown before.",
+        max_length=longest(Service, "place"),
+        help_text="Buyers see a link or a telephone number only after they have booked. A street "
+        "address, such as that of a café, is shown to everybody.",
     )
     is_active = forms.BooleanField(
         label="Shown on your public page",
         required=False,
-        help_text="If it is hidden, nobody can book it. Calls that are already booked take place.",
+        help_text="Nobody can book a hidden service. Calls that are already booked take place.",
     )
 
     class Meta:
@@ -208,7 +208,7 @@ class ServiceForm(Styled, QuestionedForm, PricedForm):
 
 
 def currencies() -> list[tuple[str, str]]:
-    """Those that somebody can pay in here, by name."""
+    """Code and name of each currency that somebody can pay in here, sorted by name."""
     return _currencies(tuple(selling_with()))
 
 
@@ -232,7 +232,7 @@ def _currencies(ways: tuple[str, ...]) -> list[tuple[str, str]]:
 
 
 def usual_currency(expert: Expert) -> str:
-    """The one they sold in last, or that of the country of their time zone."""
+    """The currency they sold in last, or else that of the country of their time zone."""
     last = Service.objects.of_expert(expert).order_by("-pk").values_list("currency", flat=True)
     offered = dict(currencies())
     if last and last[0] in offered:
@@ -246,40 +246,44 @@ def usual_currency(expert: Expert) -> str:
 
 
 class ProfileForm(Styled, forms.ModelForm[Expert]):
-    """The public page. `photo_name` is that of a photo that was kept, once the form is valid."""
+    """The expert's public page. Once the form is valid, `photo_name` names the new photo, which is
+    kept already; it is empty when none was sent."""
 
     photo_name = ""
     name = NameField(
         label="Name",
-        max_length=80,
-        help_text="As followers see it.",
+        max_length=longest(Expert, "name"),
+        help_text="This is how followers see it.",
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
         error_messages={"required": "Write your name."},
     )
     headline = LineField(
         required=False,
-        max_length=120,
+        max_length=longest(Expert, "headline"),
         help_text="One line about what you do, such as “Product designer at a bank”.",
     )
     about = ParagraphsField(
         label="About you",
         required=False,
-        max_length=2000,
+        max_length=longest(Expert, "about"),
         rows=7,
-        help_text="Plain text. Line breaks stay; links are shown as text.",
+        help_text="Plain text. Line breaks are kept, and links are shown as text.",
     )
     new_photo = forms.FileField(
         label="Photo",
         required=False,
         max_length=200,
-        help_text="JPEG, PNG or WebP, up to 5 MB. The middle of it is shown as a square.",
-        widget=forms.FileInput(attrs={"accept": "image/jpeg,image/png,image/webp"}),
+        help_text=f"JPEG, PNG or WebP, up to {photos.MOST_MEGABYTES} MB. We show the middle of it "
+        "as a square.",
+        widget=forms.FileInput(
+            attrs={"accept": ",".join(f"image/{kind.lower()}" for kind in photos.READ)}
+        ),
     )
     removes_photo = forms.BooleanField(label="Remove the photo", required=False)
     slug = forms.SlugField(
         label="Public address",
-        max_length=50,
-        help_text="Earlier addresses keep leading to your page.",
+        max_length=longest(Expert, "slug"),
+        help_text="Your earlier addresses keep leading to your page.",
         error_messages={
             "required": "Write the address of your page.",
             "invalid": "Use letters from a to z, numbers and hyphens only.",
@@ -304,7 +308,7 @@ class ProfileForm(Styled, forms.ModelForm[Expert]):
         return slug
 
     def clean_new_photo(self) -> Any:
-        """Kept at once, so that its own words say what is wrong with it."""
+        """A photo is kept at once: only drawing it shows what is wrong with it."""
         sent = self.cleaned_data["new_photo"]
         if sent:
             try:
@@ -315,6 +319,6 @@ class ProfileForm(Styled, forms.ModelForm[Expert]):
 
     def full_clean(self) -> None:
         super().full_clean()
-        if self.errors and self.photo_name:  # it is sent again with the corrected form
+        if self.errors and self.photo_name:  # a browser does not fill in a file again
             photos.forget(self.photo_name)
             self.photo_name = ""

@@ -31,6 +31,7 @@ from bookings.models.people import (
     Service,
     User,
     WeeklyHours,
+    longest,
     validate_time_zone,
 )
 from bookings.models.records import (

@@ -30,6 +30,12 @@ def first_word(name: str) -> str:
     return name.split()[0] if name.strip() else name
 
 
+def longest(model: type[models.Model], name: str) -> int:
+    """How many characters the column `name` can hold: forms and previews ask for it here."""
+    most: int = getattr(model._meta.get_field(name), "max_length")  # noqa: B009
+    return most
+
+
 def validate_time_zone(name: str) -> None:
     if not zones.is_known(name):
         raise ValidationError("Choose a time zone from the list, such as Europe/Berlin.")
@@ -101,7 +107,7 @@ class ExpertQuerySet(AddressedQuerySet["Expert"]):
         return self.filter(user__is_active=True)
 
     def to_book(self) -> ExpertQuerySet:
-        """Those of whom somebody could book a call: they sell one, and have not paused."""
+        """Experts who can be booked now: they sell at least one call and have not paused."""
         on_sale = Service.objects.for_sale().filter(expert=models.OuterRef("pk"))
         found = self.selling().filter(models.Exists(on_sale.order_by()), is_paused=False)
         return found.order_by("pk")
@@ -226,7 +232,8 @@ def answers_in(kept: object) -> list[tuple[str, str]]:
 
 class ServiceQuerySet(models.QuerySet["Service"]):
     def for_sale(self) -> ServiceQuerySet:
-        """In the expert's own order. Without a word on where the call takes place none is sold."""
+        """Services that can be bought, in the expert's own order. One that does not say where
+        the call takes place cannot be."""
         has_place = ~Q(place_kind__in=PlaceKind.needs_text(), place="")
         on_sale = self.filter(has_place, is_active=True, expert__user__is_active=True)
         return on_sale.select_related("expert").in_order()
@@ -247,12 +254,14 @@ class Service(models.Model):
     `questions` are what a buyer is asked: `{"text": …, "is_required": …}` each.
     """
 
+    LEAST_MINUTES, MOST_MINUTES = 5, 480
+
     expert = models.ForeignKey(Expert, on_delete=models.PROTECT, related_name="services")
     title = models.CharField(max_length=120)
     description = models.TextField(max_length=600, blank=True, default="", db_default="")
     position = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     duration_minutes = models.PositiveSmallIntegerField(
-        validators=[MinValueValidator(5), MaxValueValidator(480)]
+        validators=[MinValueValidator(LEAST_MINUTES), MaxValueValidator(MOST_MINUTES)]
     )
     price_minor = models.PositiveBigIntegerField(
         "price in minor units", help_text="Cents, paise or whole yen; 0 for a free call."

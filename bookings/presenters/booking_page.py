@@ -245,7 +245,7 @@ def _facts(booking: Booking, reader: Reader, refunds: list[Refund]) -> tuple[Fac
     for half in (" am", " pm"):  # never broken into two lines
         times = times.replace(half, f"\N{NO-BREAK SPACE}{half.strip()}")
     place = booking.place or "Not given"
-    shown = place.removeprefix("https://").removeprefix("http://")
+    shown = places.without_scheme(place)
     paid = formats.price(booking.price_minor, booking.currency)
     facts = [
         Fact("Planned for", times, _their_time(booking)),

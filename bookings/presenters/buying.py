@@ -1,4 +1,4 @@
-"""What somebody reads who buys a call."""
+"""What the pages of somebody who buys a call show."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bookings.wording.reader import Reader
 
 
 def host(expert: Expert) -> dict[str, Any]:
-    """The expert, as a buyer meets them. The photos are addresses, empty where there is none."""
+    """The expert, as a buyer sees them. The photos are paths, empty for an expert without one."""
     return {
         "name": expert.name,
         "headline": expert.headline,
@@ -37,8 +37,7 @@ def _photo(expert: Expert, size: str) -> str:
 
 
 def offered(service: Service, next_free: str = "") -> dict[str, Any]:
-    """A service. `next_free` is the first time at which it can be booked, in words."""
-    address = {"slug": service.expert.slug, "service_id": service.pk}
+    """A service. `next_free` is the first time at which it can be booked, ready to be shown."""
     return {
         "title": service.title,
         "description": service.description,
@@ -46,12 +45,16 @@ def offered(service: Service, next_free: str = "") -> dict[str, Any]:
         "next_free": next_free,
         "length": formats.left(timedelta(minutes=service.duration_minutes)),
         "price": formats.price(service.price_minor, service.currency),
-        "url": reverse("buy", kwargs=address),
+        "url": _buy_path(service),
     }
 
 
+def _buy_path(service: Service) -> str:
+    return reverse("buy", kwargs={"slug": service.expert.slug, "service_id": service.pk})
+
+
 def for_search_engines(expert: Expert, services: Iterable[Service]) -> dict[str, Any]:
-    """A public page in the words of schema.org."""
+    """A public page as schema.org describes it."""
     page = shop.public_url(expert)
     person: dict[str, Any] = {"@type": "Person", "name": expert.name, "url": page}
     if expert.headline:
@@ -65,22 +68,20 @@ def for_search_engines(expert: Expert, services: Iterable[Service]) -> dict[str,
             "description": service.description or f"A call of {service.duration_minutes} minutes",
             "price": typed_money(service.price_minor, service.currency),
             "priceCurrency": service.currency,
-            "url": f"{page}{service.pk}/",
+            "url": settings.SITE_URL + _buy_path(service),
         }
         for service in services
     ]
     return {
         "@context": "https://schema.org",
         "@type": "ProfilePage",
-        "mainEntity": {
-            **person,
-            "makesOffer": offers,
-        },
+        "mainEntity": {**person, "makesOffer": offers},
     }
 
 
 WAITED_FOR = timedelta(hours=1)
-"""Somebody who came back from paying is shown that we ask; afterwards an e-mail must do."""
+"""For so long the page tells somebody who came back from paying that we are asking the provider.
+After that they hear from us by e-mail."""
 
 
 def purchase(checkout: Checkout, *, has_come_back: bool, now: datetime) -> dict[str, Any]:
@@ -114,9 +115,9 @@ def purchase(checkout: Checkout, *, has_come_back: bool, now: datetime) -> dict[
         "bought_on": reader.day(checkout.created_at),
         # The code of the booking, where there is one.
         "code": booking.code if booking else "",
-        # Before the payment in general words.
-        "where": place.removeprefix("https://").removeprefix("http://"),
-        # Given where the place is a link that one may follow.
+        # Before the payment without links and numbers.
+        "where": places.without_scheme(place),
+        # Empty unless the place is a link.
         "room_url": places.link(place),
         "status_url": _status_url(checkout),
     }
@@ -160,7 +161,7 @@ def hosted_checkout() -> str:
 
 
 def _razorpay_fields(checkout: Checkout) -> tuple[tuple[str, str], ...]:
-    page = settings.SITE_URL + reverse("checkout", kwargs={"key": checkout.key})
+    key = {"key": checkout.key}
     return (
         ("key_id", settings.RAZORPAY_KEY_ID),
         ("order_id", checkout.provider_ref),
@@ -170,6 +171,6 @@ def _razorpay_fields(checkout: Checkout) -> tuple[tuple[str, str], ...]:
         ("description", f"{checkout.service.title} with {checkout.expert.name}"[:250]),
         ("prefill[name]", checkout.name),
         ("prefill[email]", addresses.for_programs(checkout.email)),
-        ("callback_url", f"{page}back/"),
-        ("cancel_url", page),
+        ("callback_url", settings.SITE_URL + reverse("checkout_back", kwargs=key)),
+        ("cancel_url", settings.SITE_URL + reverse("checkout", kwargs=key)),
     )

@@ -96,7 +96,7 @@ def of_withdrawal(booking: Booking, reader: Reader) -> tuple[Then, ...]:
 
 # --- the e-mail a follower would get --------------------------------------------------------------
 
-NOTE_GOES_HERE = "Your note stands here."
+NOTE_GOES_HERE = "Your note will appear here."
 LINK = "a private link"
 
 

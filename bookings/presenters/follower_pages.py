@@ -87,8 +87,8 @@ def _scheduled(case: Case) -> Standing:
         sentence = f"Did it not happen? You can tell us until {reader.moment(closes_at)}."
         if rules.reported_too_often(booking):
             sentence = (
-                "You reported this call and withdrew that several times. If it did not happen, "
-                "reply to any of our e-mails."
+                "You reported this call and withdrew the report several times. If it did not "
+                "happen, reply to any of our e-mails."
             )
         return Standing(Chip("Over", "plain"), heading, (sentence,))
     return Standing(
@@ -143,7 +143,7 @@ def _completed(case: Case) -> Standing:
 def _contested(case: Case) -> Standing:
     then = if_nobody_acts(case.booking, case.reader)
     if not case.is_deadline_over:
-        then = f"You hear from us by {case.deadline}. {then}"
+        then = f"You will hear from us by {case.deadline}. {then}"
     return Standing(
         Chip("With our team", "info"),
         "Our team is looking at it",
@@ -219,7 +219,7 @@ def reasons(case: Case, *, chosen: str) -> list[dict[str, Any]]:
             (
                 Reason.EXPERT_ABSENT,
                 f"{case.expert.first_name} did not join",
-                "I was there, nobody came",
+                "I was there, but nobody came",
             ),
             (Reason.NO_ACCESS, "The call did not work", "The link, sound or picture failed"),
             (
@@ -285,13 +285,13 @@ def taken(starts_at: datetime, zone: str, clock: str) -> str:
 
 def new_time(booking: Booking, zone: str, clock: str) -> str:
     at = _picked(booking, zone, clock)
-    return f"Your new time is set. {at}. A calendar file comes by e-mail."
+    return f"Your new time is set. {at}. You will get a calendar file by e-mail."
 
 
 def picked_before(booking: Booking, zone: str, clock: str) -> str:
     """The form was sent twice, with another time each time: the first one counted."""
     at = _picked(booking, zone, clock)
-    return f"You had picked a time already: {at}. It was not changed again."
+    return f"You had already picked a time: {at}. It was not changed again."
 
 
 def _picked(booking: Booking, zone: str, clock: str) -> str:
@@ -302,12 +302,12 @@ def _picked(booking: Booking, zone: str, clock: str) -> str:
 
 
 _ENDED = {
-    Verb.PICK_TIME.value: "You picked a new time on {day}, so this link is done.",
-    Verb.MOVE_INSTEAD.value: "You picked a new time on {day}, so this link is done.",
+    Verb.PICK_TIME.value: "You picked a new time on {day}, so this link is no longer needed.",
+    Verb.MOVE_INSTEAD.value: "You picked a new time on {day}, so this link is no longer needed.",
     Verb.OFFER_LAPSED.value: "This link to pick a new time ended on {day}.",
     Verb.WITHDRAW_OFFER.value: "{expert} withdrew the offer of a new time on {day}.",
-    Verb.REFUND_INSTEAD.value: "You chose a refund on {day}, so this link is done.",
-    Verb.REPORT_NO_SHOW.value: "You reported the call on {day}, so this link is done.",
+    Verb.REFUND_INSTEAD.value: "You chose a refund on {day}, so this link is no longer needed.",
+    Verb.REPORT_NO_SHOW.value: "You reported the call on {day}, so this link is no longer needed.",
     Verb.MARK_COMPLETED.value: "{expert} marked the call as completed on {day}.",
     Verb.NO_ANSWER.value: "The time to answer ended on {day}.",
     Verb.REFUND_NOW.value: "The call was refunded on {day}.",

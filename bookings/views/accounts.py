@@ -40,12 +40,13 @@ from topmate.proxies import client_network
 YEAR = 60 * 60 * 24 * 365
 HOUR = 60 * 60
 RESETS_OF_NETWORK, RESETS_OF_ADDRESS = "resets-from:", "resets-of:"
-TOO_MANY_RESETS = "Many links were asked for from your network just now. Try again in an hour."
+LINK_LASTS = {"link_lasts": emails.password_link_lasts()}
+TOO_MANY_RESETS = "Too many links were requested from your network. Try again in an hour."
 NO_RESETS_NOW = (
     "We cannot send a link at the moment, and none was sent. Please try again in a few minutes."
 )
 THEMES = [("system", "Like the device"), ("light", "Light"), ("dark", "Dark")]
-PRINTED_PASSWORD = "Everybody can read this password, so it opens nothing here."  # noqa: S105
+PRINTED_PASSWORD = "This password is printed in the manual, so it does not work on this site."  # noqa: S105
 WRITE_ADDRESS = {
     "required": "Write your e-mail address.",
     "invalid": "Write an e-mail address like name@example.com.",
@@ -90,8 +91,7 @@ class ResetPasswordForm(Styled, PasswordResetForm):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """The mail is written to the outbox, and its link starts with SITE_URL, whatever host
-        this request named. Also for those who never had a password: this is how staff invites an
-        expert."""
+        this request named. People whose account never had a password get one, too."""
         address = self.cleaned_data["email"]
         tasks.wake_for(emails.queue_password_reset(address, now=database_time.now()))
 
@@ -190,10 +190,11 @@ class SignIn(auth_views.LoginView):
 
 
 class ResetPassword(auth_views.PasswordResetView):
-    """Answers the same whether the address is known or not."""
+    """The answer is the same whether the address has an account or not."""
 
     form_class = ResetPasswordForm
     template_name = "accounts/password_reset.html"
+    extra_context = LINK_LASTS
     success_url = reverse_lazy("password_reset_done")
 
     def form_valid(self, form: ResetPasswordForm) -> HttpResponse:  # type: ignore[override]
@@ -213,7 +214,7 @@ class ResetPassword(auth_views.PasswordResetView):
 
 
 def _count_resets(network: str | None, address: str) -> None:
-    """Counted the same way whether somebody has this address or not."""
+    """Counts in the same way whether the address has an account or not."""
     digest = hashlib.sha256(addresses.identity(address).encode()).hexdigest()
     rate_limits.count(f"{RESETS_OF_NETWORK}{network}", at_most=20, seconds=HOUR)
     rate_limits.count(f"{RESETS_OF_ADDRESS}{digest}", at_most=5, seconds=HOUR)
@@ -222,6 +223,7 @@ def _count_resets(network: str | None, address: str) -> None:
 class ChooseNewPassword(auth_views.PasswordResetConfirmView):
     form_class = ChoosePasswordForm
     template_name = "accounts/password_reset_confirm.html"
+    extra_context = LINK_LASTS
     success_url = reverse_lazy("password_reset_complete")
 
     def form_valid(self, form: ChoosePasswordForm) -> HttpResponse:  # type: ignore[override]
@@ -238,14 +240,16 @@ class ChangePassword(auth_views.PasswordChangeView):
     success_url = reverse_lazy("account")
 
     def form_valid(self, form: ChangePasswordForm) -> HttpResponse:  # type: ignore[override]
-        messages.success(self.request, "Your password is changed. Other devices are signed out.")
+        messages.success(
+            self.request, "Your password has been changed. Other devices have been signed out."
+        )
         return super().form_valid(form)
 
 
 def too_many_sign_ins(
     request: HttpRequest, response: HttpResponse | None = None, credentials: Any = None
 ) -> HttpResponse:
-    """The same sentence whether the e-mail is known or not."""
+    """The page is the same whether the address has an account or not."""
     seconds = int(rate_limits.WINDOW.total_seconds())
     page = render(request, "accounts/locked.html", {"minutes": seconds // 60}, status=429)
     page.headers["Retry-After"] = str(seconds)

@@ -37,9 +37,9 @@ from topmate.proxies import client_network
 
 logger = logging.getLogger(__name__)
 MOST_PURCHASES, PURCHASES_OVER = 20, 3600
-"""So many may begin from one network, in so many seconds."""
+"""How many purchases may begin from one network, and in how many seconds."""
 NOT_NOW = (
-    "We cannot take bookings at the moment. Nothing was booked and nothing is to be paid. "
+    "We cannot take bookings at the moment. Nothing was booked and nothing was charged. "
     "Please try again in a few minutes."
 )
 NOT_SOLD = "This call cannot be paid for at the moment. Nothing was booked. Try again later."
@@ -68,6 +68,7 @@ def _shop(request: HttpRequest, expert: Expert) -> dict[str, Any]:
     offered = [buying.offered(one, free.get(one.duration_minutes, "")) for one in services]
     return {
         "host": buying.host(expert),
+        "photo_side": photos.SIZES["large"],
         "services": offered,
         "is_paused": expert.is_paused,
         "zone_note": _zone_note(expert, choice.zone, is_of_device=choice.zone == device),
@@ -84,7 +85,7 @@ def _zone_note(expert: Expert, zone: str, *, is_of_device: bool) -> str:
 
 
 def _moved(slug: str, page: str, **rest: Any) -> HttpResponse:
-    """To the address that an expert has now."""
+    """Redirect to the address that the expert has now. Raises Http404 when nobody had this one."""
     if new := moved_to(slug):
         return redirect(reverse(page, kwargs={"slug": new, **rest}))
     raise Http404("Nobody has this address.")
@@ -92,8 +93,8 @@ def _moved(slug: str, page: str, **rest: Any) -> HttpResponse:
 
 @require_safe
 def embed(request: HttpRequest, slug: str) -> HttpResponse:
-    """The list of services for a frame on a site that the owner named. Its links open a new tab:
-    in a frame of another site nobody can pay, nor should."""
+    """The list of services, for a frame on a site that EMBED_FROM names. Its links open a new tab,
+    because nobody should pay in a frame, where the address of the page cannot be seen."""
     expert = Expert.objects.selling().filter(slug=slug).first()
     if not settings.EMBED_FROM:
         raise Http404("This site has no frames.")
@@ -107,7 +108,7 @@ def embed(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_safe
 def photo(request: HttpRequest, name: str, size: str) -> HttpResponse:
-    """A photo that was drawn by us. Its name changes with the photo, so browsers may keep it."""
+    """A photo of an expert. A new photo has a new name, so browsers may keep this one for good."""
     data = photos.read(name, size)
     if data is None:
         raise Http404("There is no such photo.")
@@ -122,7 +123,7 @@ def photo(request: HttpRequest, name: str, size: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def buy(request: HttpRequest, slug: str, service_id: int) -> HttpResponse:
-    """The calendar; sent, it keeps the time and leads on to paying for it."""
+    """The calendar of a service. A POST keeps the chosen time and leads on to the payment."""
     service = Service.objects.for_sale().at_address(slug, service_id).first()
     if service is None:
         return _moved(slug, "buy", service_id=service_id)
@@ -132,7 +133,7 @@ def buy(request: HttpRequest, slug: str, service_id: int) -> HttpResponse:
 
 
 def sell(request: HttpRequest, service: Service, earlier: Checkout | None = None) -> HttpResponse:
-    """`earlier` is a purchase its buyer came back from: what they wrote and chose stands there."""
+    """`earlier` is a purchase that the buyer came back from: what they entered is filled in."""
     now = database_time.now()
     ways = takers_of(service.price_minor, service.currency) if service.price_minor else []
     is_unpayable = service.price_minor > 0 and not ways
@@ -150,8 +151,8 @@ def sell(request: HttpRequest, service: Service, earlier: Checkout | None = None
 
 
 def _choice(request: HttpRequest, service: Service, earlier: Checkout | None) -> Choice:
-    """What was asked for, where it makes sense; else what was chosen before, else the device's
-    zone and the clock of its language, else the expert's zone."""
+    """The zone and the clock to show times in: those asked for if they are valid, or else those
+    chosen before, the device's zone and the clock of its language, or the expert's zone."""
     before, clock = (earlier.time_zone, earlier.clock) if earlier else ("", "")
     known = (before, device_of(request), service.expert.time_zone)
     return choice_of(request, known, clock=clock)
@@ -195,7 +196,7 @@ def _submitted(
     if not form.is_valid():
         return _calendar(request, service, form, choice, now=now, status=422)
     try:
-        _check_pace(request)
+        _check_network(request)
         checkout = _started(form, service, choice, now=now)
     except rate_limits.CannotCount:
         return _calendar(request, service, form, choice, now=now, status=503, problem=NOT_NOW)
@@ -212,15 +213,16 @@ def _submitted(
     return redirect("checkout", key=checkout.key)
 
 
-def _check_pace(request: HttpRequest) -> None:
-    """A kept time costs its buyer nothing and an e-mail address is quickly invented: without this
-    one machine could keep all of an expert's times, or have us write to strangers."""
+def _check_network(request: HttpRequest) -> None:
+    """Raises TransitionNotAllowed when too many purchases began from one network. Keeping a time
+    costs nothing and any e-mail address will do, so without a limit one machine could keep all of
+    an expert's times, or have us write to strangers."""
     name = f"purchases:{client_network(request)}"
     try:
         rate_limits.count(name, at_most=MOST_PURCHASES, seconds=PURCHASES_OVER)
     except rate_limits.TooOften as too_often:
         raise TransitionNotAllowed(
-            "too_often", "Many calls were bought from your network just now. Try again in an hour."
+            "too_often", "Too many purchases were started from your network. Try again in an hour."
         ) from too_often
 
 
@@ -248,16 +250,14 @@ def _started(form: BuyForm, service: Service, choice: Choice, *, now: datetime) 
         return checkouts.open_order(checkout, now=now)
     except TransitionNotAllowed:
         raise
-    except Exception as error:  # the provider is away; the time is kept, its page tries again
+    except Exception as error:  # the provider is down; the time is kept, and the page can try again
         logger.warning("checkout %s: no order (%s)", checkout.pk, error)
         return checkout
 
 
-# --- a purchase on its way: pay, come back, see that it is booked ---------------------------------
-# Coming back proves nothing, so nothing is believed: a POST asks the provider, and so do webhooks
+# --- a purchase under way: pay, come back, see that it is booked ----------------------------------
+# Coming back does not prove that somebody has paid, so a POST asks the provider, and so do webhooks
 # and the sweep. The key in the address is the buyer's; nobody can guess it.
-
-logger = logging.getLogger(__name__)
 
 
 def _of_key(view: Callable[[HttpRequest, Checkout], HttpResponse]) -> Callable[..., HttpResponse]:
@@ -284,7 +284,7 @@ def _page(request: HttpRequest, found: Checkout, *, has_come_back: bool) -> Http
     template = "buying/checkout.html#purchase" if is_part else "buying/checkout.html"
     response = render(request, template, context)
     if shown["stage"] == "pay" and shown["form_action"]:
-        # The one form of this site that is sent elsewhere: to the provider it is for.
+        # This is the only form that is sent to another site, the payment provider's.
         return with_policy(response, _also_to(shown["form_action"]))
     return response
 
@@ -298,7 +298,7 @@ def _also_to(url: str) -> Policy:
 @require_POST
 @_of_key
 def pay(request: HttpRequest, found: Checkout) -> HttpResponse:
-    """The button of the sandbox; elsewhere another try to get a page to pay on."""
+    """Pay in the sandbox. For other providers, try again to get a page to pay on."""
     now = database_time.now()
     try:
         checkouts.open_order(found, now=now)
@@ -313,11 +313,11 @@ def pay(request: HttpRequest, found: Checkout) -> HttpResponse:
 @require_POST
 @_of_key
 def check(request: HttpRequest, found: Checkout) -> HttpResponse:
-    """Ask the provider now. The page does it by itself while it waits."""
+    """Ask the provider now whether the call is paid. A page that waits does so by itself."""
     try:
         found = checkouts.ask(found, now=database_time.now())
         _wake(found)
-    except Exception as error:  # not known yet: the page goes on waiting, and so do the polls
+    except Exception as error:  # nobody knows yet: the page keeps asking
         logger.warning("checkout %s: no answer (%s)", found.pk, error)
     if getattr(request, "htmx", None):
         answer = _page(request, found, has_come_back=True)
@@ -328,7 +328,7 @@ def check(request: HttpRequest, found: Checkout) -> HttpResponse:
 @require_POST
 @_of_key
 def leave(request: HttpRequest, found: Checkout) -> HttpResponse:
-    """Let the time go and choose another one, or correct what was written and keep the choice."""
+    """Give the time up, to choose another one or (`same`) to correct the name and the address."""
     checkouts.give_up(found)
     found.refresh_from_db()
     if found.booking is not None:  # paid in another tab: there is nothing to go back to
@@ -342,8 +342,8 @@ def leave(request: HttpRequest, found: Checkout) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @_of_key
 def again(request: HttpRequest, found: Checkout) -> HttpResponse:
-    """The calendar with what was written and chosen before. It has the address of the purchase it
-    goes on from, so that this stays without scripts and shows nobody else's name."""
+    """The calendar with what the buyer entered before. Its address has the key of the earlier
+    purchase, so that it works without scripts and shows the name to nobody else."""
     service = Service.objects.for_sale().filter(pk=found.service_id).first()
     if service is None or found.expert.is_paused:
         return redirect("shop", slug=found.expert.slug)
@@ -364,7 +364,7 @@ def checkout_calendar(request: HttpRequest, found: Checkout) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @_of_key
 def back(request: HttpRequest, found: Checkout) -> HttpResponse:
-    """Razorpay's page posts here from another site. Nothing of it is read."""
+    """Razorpay's page posts here when it is done. We read nothing of what it sends."""
     return redirect(f"{reverse('checkout', kwargs={'key': found.key})}?paid=1")
 
 

@@ -44,9 +44,9 @@ LONGEST_SEARCH = 80
 
 def _sentences(end: str) -> dict[str, str]:
     return {
-        "invalid": f"The {end} day is no date such as 2026-11-26, so it is left out.",
-        "past": f"The {end} day is too far in the past, so it is left out.",
-        "too_far": f"The {end} day is too far ahead, so it is left out.",
+        "invalid": f"The {end} day is not a date such as 2026-11-26, so it was ignored.",
+        "past": f"The {end} day is too far in the past, so it was ignored.",
+        "too_far": f"The {end} day is too far ahead, so it was ignored.",
     }
 
 
@@ -56,7 +56,7 @@ class SearchForm(forms.Form):
         max_length=LONGEST_SEARCH,
         error_messages={
             "max_length": "A search has at most %(limit_value)d characters and yours has "
-            "%(show_value)d, so it is left out. Search for a name or the code of a booking."
+            "%(show_value)d, so it was ignored. Search for a name or the code of a booking."
         },
     )
     after = forms.CharField(required=False, max_length=60)
@@ -89,7 +89,7 @@ class PastFilterForm(SearchForm):
         first, last = data.get("date_from"), data.get("date_to")
         if first and last and first > last:
             del data["date_from"]
-            self.add_error("date_to", "The last day is before the first, so both are left out.")
+            self.add_error("date_to", "The last day is before the first, so both were ignored.")
         return data
 
     def wanted(self, expert: Expert) -> lists.PastFilter:

@@ -108,7 +108,7 @@ def withdraw_report(visit: Visit) -> HttpResponse:
     form = ActForm(visit.request.POST)
     form.is_valid()
     lifecycle.withdraw_report(visit.booking.pk, actor=form.actor, now=visit.now)
-    messages.success(visit.request, "Your report is withdrawn.")
+    messages.success(visit.request, "Your report has been withdrawn.")
     return redirect_to(visit.booking, Purpose.STATUS, now=visit.now)
 
 
@@ -139,7 +139,7 @@ def _contest_sent(visit: Visit) -> HttpResponse:
     booking = lifecycle.contest(
         visit.booking.pk, actor=form.actor, now=visit.now, reason=form.cleaned_data["reason"]
     )
-    messages.success(visit.request, "Thank you. Our team looks at it and writes to you.")
+    messages.success(visit.request, "Thank you. Our team will look into it and write to you.")
     return redirect_to(booking, Purpose.STATUS, now=visit.now)
 
 
@@ -211,7 +211,7 @@ def calendar_file(booking: Booking, *, attendee: calendar.Party, now: datetime) 
 # --- a link that is over --------------------------------------------------------------------------
 
 EVERY_SECONDS = 600
-SENT = "We sent the newest link to the address you booked with. It is there in a minute or two."
+SENT = "We sent the newest link to the address you booked with. It will arrive in a minute or two."
 
 
 @require_POST

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, cast
 
@@ -31,6 +32,7 @@ from bookings.addresses import mailto
 from bookings.formats import moment
 from bookings.forms.fields import LineField, ParagraphsField, Styled
 from bookings.models import Booking, Expert, HelpFeedback, User
+from bookings.photos import MOST_MEGABYTES
 from bookings.policy import Policy
 from bookings.presenters import buying
 from bookings.wording.limits import BANK_DAYS, figures
@@ -52,7 +54,8 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def start(request: HttpRequest) -> HttpResponse:
-    """The way from the admin to the site: an expert's own desk, else what visitors may open."""
+    """Where the admin's link to the site leads: to the desk of an expert, or else to a page that
+    says what visitors can open."""
     if expert_of(request) is not None or not request.user.is_authenticated:
         return redirect("home")
     return no_profile(request)
@@ -64,7 +67,7 @@ def landing(request: HttpRequest) -> HttpResponse:
         "demo_sign_ins": printed_passwords.of_this_site(),
         "policy": figures(Policy.in_force()),
         "is_unclaimed": _is_unclaimed(),
-        "experts": _listed(),
+        **_directory(),
     }
     return render(request, "pages/landing.html", context)
 
@@ -72,35 +75,34 @@ def landing(request: HttpRequest) -> HttpResponse:
 LISTED_AT_ONCE = 24
 
 
-def _listed(after: int = 0) -> list[dict[str, Any]]:
-    """Experts who can be booked, where the owner lists them and there is a choice. The front page
-    is there without the database."""
-    if not settings.HAS_DIRECTORY:
-        return []
-    try:
-        experts = list(Expert.objects.to_book().filter(pk__gt=after)[: LISTED_AT_ONCE + 1])
-    except DatabaseError:
-        return []
-    has_choice = after or len(experts) > 1
-    return [{"pk": one.pk, **buying.host(one)} for one in experts] if has_choice else []
+def _directory(after: int = 0) -> dict[str, Any]:
+    """Experts who can be booked and whose id is above `after`. The next page begins after `last`,
+    which is empty on the last page. A site with one expert has no directory, nor has one whose
+    owner wants none. The front page works without the database."""
+    found: list[Expert] = []
+    if settings.HAS_DIRECTORY:
+        with suppress(DatabaseError):
+            found = list(Expert.objects.to_book().filter(pk__gt=after)[: LISTED_AT_ONCE + 1])
+    if not after and len(found) < 2:
+        found = []
+    shown = found[:LISTED_AT_ONCE]
+    last = shown[-1].pk if len(found) > len(shown) else ""
+    return {"experts": [buying.host(expert) for expert in shown], "last": last}
 
 
 @require_safe
 def experts(request: HttpRequest) -> HttpResponse:
-    """All of them, a page at a time."""
+    """All experts who can be booked, a page at a time."""
     after = request.GET.get("after", "")
-    is_place = after.isascii() and after.isdecimal() and len(after) < 19
-    found = _listed(int(after) if is_place else 0)
-    if not found and not is_place:
+    is_id = after.isascii() and after.isdecimal() and len(after) < 19
+    directory = _directory(int(after) if is_id else 0)
+    if not directory["experts"] and not is_id:
         raise Http404("This site lists no experts.")
-    shown = found[:LISTED_AT_ONCE]
-    next_page = f"?after={shown[-1]['pk']}" if len(found) > len(shown) else ""
-    context = {"experts": shown, "next_page": next_page}
-    return render(request, "pages/experts.html", context)
+    return render(request, "pages/experts.html", directory)
 
 
 def _is_unclaimed() -> bool:
-    """The front page is there without the database."""
+    """Whether nobody has set up this site yet. The front page works without the database."""
     try:
         return not setup.has_owner()
     except DatabaseError:
@@ -108,7 +110,7 @@ def _is_unclaimed() -> bool:
 
 
 def no_profile(request: HttpRequest, *, status: int = 200) -> HttpResponse:
-    """For somebody who is signed in and no expert: why there is no desk, and what to do next."""
+    """Tells somebody who is signed in but not an expert why they have no desk and what to do."""
     context = {"guide": without_profile(cast(User, request.user))}
     return render(request, "accounts/no_profile.html", context, status=status)
 
@@ -136,7 +138,7 @@ def without_profile(user: User) -> dict[str, Any]:
 # --- help -----------------------------------------------------------------------------------------
 
 ARTICLES = {"help_no_shows": "no-shows", "help_followers": "followers"}
-"""By the name of their address and template: what the feedback on them is stored under."""
+"""The name of each article's route and template, and the name its feedback is stored under."""
 STAGES = ("ask", "comment", "thanks")
 
 
@@ -165,7 +167,7 @@ def article(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_POST
 def feedback(request: HttpRequest, name: str) -> HttpResponse:
-    """First yes or no, then a comment if there is one to give."""
+    """Keep the answer, yes or no, and then the comment if there is one."""
     verdict, key = VerdictForm(request.POST), _session_key(name)
     if verdict.is_valid():
         user = request.user if isinstance(request.user, User) else None
@@ -299,9 +301,13 @@ def _ask_staff(request: ExpertRequest) -> HttpResponse:
             now=database_time.now(),
         )
     except helpdesk.TooManyRequests:
-        form.add_error(None, "You have sent many requests today. Answer to one of our e-mails.")
+        form.add_error(
+            None, "You have sent many requests today. Please reply to one of our e-mails instead."
+        )
         return _support(request, form)
-    messages.success(request, f"We have your request. We answer to {request.expert.user.email}.")
+    messages.success(
+        request, f"We have your request. We will answer to {request.expert.user.email}."
+    )
     return redirect("support")
 
 
@@ -356,7 +362,7 @@ def robots(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def sitemap(request: HttpRequest) -> HttpResponse:
-    """The public pages, and no others: the front page, the help, experts who can be booked."""
+    """The public pages: the front page, the help, and the pages of experts who can be booked."""
     paths = [reverse("home"), *(reverse(name) for name in ARTICLES)]
     if settings.HAS_DIRECTORY:
         slugs = Expert.objects.to_book().values_list("slug", flat=True)
@@ -402,8 +408,8 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Mostly a page from before its reader signed in again. What they typed into it is kept, unless
-    the form came from another site."""
+    """Usually the page is older than its reader's sign-in. What they typed is kept, unless the form
+    came from another site."""
     logger.warning("a form was refused: %s", reason)
     match = request.resolver_match
     is_ours = request.headers.get("Origin") == f"{request.scheme}://{request.get_host()}"
@@ -431,6 +437,7 @@ def _error(request: HttpRequest, name: str, *, status: int, again: str = "") -> 
         "site_name": settings.SITE_NAME,
         "theme": theme if theme in ("light", "dark") else "",
         "again": again,
+        "photo_megabytes": MOST_MEGABYTES,
     }
     return HttpResponse(render_to_string(f"pages/errors/{name}.html", context), status=status)
 

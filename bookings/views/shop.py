@@ -1,4 +1,4 @@
-"""What an expert sells with, edited by the expert: profile, services, and the address to share."""
+"""The pages on which experts edit their profile and services and share their public address."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from django.contrib import messages
 from django.db import IntegrityError, transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_POST, require_safe
 
-from bookings import formats, photos, shop, unsent
+from bookings import formats, photos, places, shop, unsent
 from bookings.access import ExpertRequest, expert_required, fills_in_again
 from bookings.forms.shop import SOMEBODY_ELSES, TAKEN, ProfileForm, ServiceForm
-from bookings.models import Expert, PlaceKind, Service
+from bookings.models import Expert, PlaceKind, Service, longest
 from bookings.presenters import buying
 
 # --- the profile ----------------------------------------------------------------------------------
@@ -32,7 +32,7 @@ def profile(request: ExpertRequest) -> HttpResponse:
     if request.method == "POST":
         form = ProfileForm(request.POST, request.FILES, instance=expert)
         if form.is_valid() and _saved_profile(form):
-            messages.success(request, "Your public page is saved.")
+            messages.success(request, "Your public page has been saved.")
             return redirect("profile")
     else:
         form = ProfileForm(instance=expert, initial=unsent.show(request))
@@ -40,9 +40,14 @@ def profile(request: ExpertRequest) -> HttpResponse:
         "form": form,
         "expert": request.expert,
         "host": buying.host(request.expert),
-        "address": settings.SITE_URL.partition("://")[2] + "/with/",
+        "address": _without_slug(request.expert),
     }
     return render(request, "accounts/profile.html", context, status=422 if form.errors else 200)
+
+
+def _without_slug(expert: Expert) -> str:
+    """What stands before the part of the address that can be chosen: calls.example.org/with/."""
+    return places.without_scheme(shop.public_url(expert)).removesuffix(f"{expert.slug}/")
 
 
 def _saved_profile(form: ProfileForm) -> bool:
@@ -65,10 +70,11 @@ def _saved_profile(form: ProfileForm) -> bool:
 @require_POST
 @expert_required
 def preview_profile(request: ExpertRequest) -> HttpResponse:
-    """How the page would look with what is typed; nothing is saved."""
+    """The public page as it would look with what is typed. Nothing is saved."""
     expert = request.expert
-    for name, longest in (("name", 80), ("headline", 120), ("about", 2000)):
-        setattr(expert, name, request.POST.get(name, "").strip()[:longest])
+    for name in ProfileForm.Meta.fields:
+        typed = request.POST.get(name, "").strip()
+        setattr(expert, name, typed[: longest(Expert, name)])
     return render(request, "buying/_host.html", {"host": buying.host(expert), "level": "p"})
 
 
@@ -77,6 +83,8 @@ def preview_profile(request: ExpertRequest) -> HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class Line:
+    """One service in the expert's list."""
+
     pk: int
     title: str
     about: str
@@ -84,7 +92,7 @@ class Line:
     where: str
     is_shown: bool
     is_sold: bool
-    """It is shown, and says where the call takes place."""
+    """Buyers can book it: it is shown, and says where the call takes place."""
 
 
 @require_safe
@@ -102,12 +110,11 @@ def services(request: ExpertRequest) -> HttpResponse:
 
 def _line(service: Service) -> Line:
     price = formats.price(service.price_minor, service.currency)
-    where = service.get_place_kind_display()
     return Line(
         pk=service.pk,
         title=service.title,
         about=f"{service.duration_minutes} minutes, {price}",
-        where=where,
+        where=service.get_place_kind_display(),
         is_shown=service.is_active,
         is_sold=service.is_active and service.says_where,
     )
@@ -116,18 +123,21 @@ def _line(service: Service) -> Line:
 @expert_required
 @fills_in_again
 def add_service(request: ExpertRequest) -> HttpResponse:
-    if _is_full(request):
+    if _has_no_room(request):
         return redirect("services")
-    return _edit(request, Service(place_kind=PlaceKind.ROOM), "“{}” is added.")
+    return _edit(request, Service(place_kind=PlaceKind.ROOM), "“{title}” has been added.")
 
 
-def _is_full(request: ExpertRequest) -> bool:
-    is_full = Service.objects.of_expert(request.expert).count() >= shop.MOST_SERVICES
-    if is_full:
-        messages.error(
-            request, f"You have {shop.MOST_SERVICES} services. Change one of them instead."
-        )
-    return is_full
+def _has_no_room(request: ExpertRequest) -> bool:
+    """Whether the expert has as many services as they may have; a message then says so."""
+    if Service.objects.of_expert(request.expert).count() < shop.MOST_SERVICES:
+        return False
+    messages.error(
+        request,
+        f"You already have {shop.MOST_SERVICES} services, which is the limit. Change one of them "
+        "instead.",
+    )
+    return True
 
 
 def _own(request: ExpertRequest, pk: int) -> Service:
@@ -138,20 +148,20 @@ def _own(request: ExpertRequest, pk: int) -> Service:
 @expert_required
 @fills_in_again
 def edit_service(request: ExpertRequest, pk: int) -> HttpResponse:
-    done = "“{}” is saved. Calls that are already booked stay as they are."
+    done = "“{title}” has been saved. Calls that are already booked stay as they are."
     return _edit(request, _own(request, pk), done)
 
 
 def _edit(request: ExpertRequest, service: Service, done: str) -> HttpResponse:
     old_title = service.title
     typed = unsent.show(request)
-    if typed:  # an empty box is not sent
-        boxes = ("is_active", *(f"is_required_{number}" for number in range(3)))
+    if typed:  # browsers do not send a box that is not checked
+        boxes = ("is_active", *(f"is_required_{number}" for number in range(shop.MOST_QUESTIONS)))
         typed |= {name: typed.get(name, "") for name in boxes}
     posted = request.POST if request.method == "POST" else None
     form = ServiceForm(posted, instance=service, expert=request.expert, initial=typed)
     if (form.is_valid() and _saved(form)) or _was_saved_before(form):
-        messages.success(request, done.format(str(form["title"].value()).strip()))
+        messages.success(request, done.format(title=str(form["title"].value()).strip()))
         return redirect("services")
     context = {
         "form": form,
@@ -166,11 +176,11 @@ def _edit(request: ExpertRequest, service: Service, done: str) -> HttpResponse:
 @require_POST
 @expert_required
 def preview_service(request: ExpertRequest) -> HttpResponse:
-    """How buyers would see what is typed; nothing is saved."""
+    """The service as buyers would see it with what is typed. Nothing is saved."""
     form = ServiceForm(request.POST, instance=Service(pk=0), expert=request.expert)
     form.is_valid()
     service = form.instance
-    service.title = service.title or form.data.get("title", "")[: shop.LONGEST_TITLE]
+    service.title = service.title or form.data.get("title", "")[: longest(Service, "title")]
     is_enough = all((service.title, service.duration_minutes, service.price_minor is not None))
     shown = buying.offered(service) if is_enough and service.currency else None
     context = {"service": shown, "questions": service.asked}
@@ -188,7 +198,7 @@ def _saved(form: ServiceForm) -> bool:
 
 
 def _was_saved_before(form: ServiceForm) -> bool:
-    """The second press of an impatient finger: what it asks for is there."""
+    """Whether a second click on Save sent the form again, so that the service exists already."""
     if form.instance.pk or list(form.errors) != ["title"]:
         return False
     wanted = {name: form.cleaned_data.get(name) for name in form.Meta.fields if name != "title"}
@@ -199,18 +209,18 @@ def _was_saved_before(form: ServiceForm) -> bool:
 @require_POST
 @expert_required
 def change_service(request: ExpertRequest, pk: int, change: str) -> HttpResponse:
-    """The buttons of the list."""
+    """One of the buttons in the list of services was pressed."""
     service = _own(request, pk)
     match change:
         case "up" | "down":
             shop.move(service, by=-1 if change == "up" else 1)
         case "hide":
             Service.objects.filter(pk=pk).update(is_active=False)
-            messages.success(request, f"“{service.title}” is hidden. Nobody can book it.")
+            messages.success(request, f"“{service.title}” is hidden now. Nobody can book it.")
         case "show":
             return _show(request, service)
         case "duplicate":
-            if not _is_full(request):
+            if not _has_no_room(request):
                 copy = shop.duplicate(service)
                 messages.success(request, "This is the copy. It is hidden until you show it.")
                 return redirect("edit_service", pk=copy.pk)
@@ -218,7 +228,7 @@ def change_service(request: ExpertRequest, pk: int, change: str) -> HttpResponse
 
 
 def _show(request: ExpertRequest, service: Service) -> HttpResponse:
-    """With all that the form asks of a service that is on sale."""
+    """Show a hidden service, if it passes the checks of the form for a service on sale."""
     service.is_active = True
     form = ServiceForm(instance=service, expert=request.expert)
     form = ServiceForm(
@@ -230,7 +240,7 @@ def _show(request: ExpertRequest, service: Service) -> HttpResponse:
         messages.error(request, " ".join(str(s) for found in form.errors.values() for s in found))
         return redirect("edit_service", pk=service.pk)
     Service.objects.filter(pk=service.pk).update(is_active=True)
-    messages.success(request, f"“{service.title}” is shown on your public page.")
+    messages.success(request, f"“{service.title}” is now shown on your public page.")
     return redirect("services")
 
 
@@ -241,9 +251,9 @@ def pause(request: ExpertRequest) -> HttpResponse:
     shop.pause(request.expert, is_paused=is_paused)
     messages.success(
         request,
-        "You take no new bookings now. Calls that are booked take place."
+        "New bookings are paused. Calls that are already booked take place."
         if is_paused
-        else "You can be booked again.",
+        else "People can book calls with you again.",
     )
     return redirect("services")
 
@@ -255,26 +265,27 @@ def pause(request: ExpertRequest) -> HttpResponse:
 @expert_required
 def share(request: ExpertRequest) -> HttpResponse:
     url = shop.public_url(request.expert)
+    embed_url = settings.SITE_URL + reverse("embed", kwargs={"slug": request.expert.slug})
     context = {
         "expert": request.expert,
         "url": url,
         "qr": _qr(url),
         "button": _button(request.expert, url),
         "embeds": settings.EMBED_FROM,
-        "frame": f'<iframe src="{url}embed/" title="Book a call" width="100%" height="480">'
+        "frame": f'<iframe src="{embed_url}" title="Book a call" width="100%" height="480">'
         "</iframe>",
     }
     return render(request, "accounts/share.html", context)
 
 
 def _qr(url: str) -> SafeString:
-    """The address as a picture, dark on white in both themes: not every camera reads the other."""
+    """The address as a QR code, dark on white in both themes: some cameras read no other."""
     svg = segno.make(url, error="m").svg_inline(scale=5, border=4, light="#fff", dark="#1d1b18")
     return mark_safe(svg)
 
 
 def _button(expert: Expert, url: str) -> str:
-    """A link that looks like a button wherever it is pasted."""
+    """HTML of a link that looks like a button on any site."""
     style = (
         "display:inline-block;padding:12px 20px;border-radius:10px;background:#2f55d4;color:#fff;"
         "font:600 16px/1.2 system-ui,sans-serif;text-decoration:none"
@@ -285,7 +296,7 @@ def _button(expert: Expert, url: str) -> str:
 @require_safe
 @expert_required
 def qr_code(request: ExpertRequest) -> HttpResponse:
-    """As a file to print, in any size."""
+    """The QR code as a file that can be printed in any size."""
     file = io.BytesIO()
     segno.make(shop.public_url(request.expert), error="m").save(file, kind="svg", scale=20)
     headers = {"Content-Disposition": f'attachment; filename="{request.expert.slug}.svg"'}

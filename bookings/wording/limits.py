@@ -18,7 +18,7 @@ BANK_TAKES = f"usually {BANK_DAYS}"
 _EXPERT = (
     "{follower} can report a no-show from {report_opens_after} after the start until "
     "{report_window} after the end.",
-    "You then have {no_show_window} to answer; without an answer the money goes back.",
+    "You then have {no_show_window} to answer. If you do not, the money goes back.",
     "An offer of a new time stays open for {offer_window}.",
     "{follower} can contest a mark for {contest_window}; our team then decides within "
     "{decide_window}.",
@@ -26,8 +26,8 @@ _EXPERT = (
 _FOLLOWER = (
     "You can report a no-show from {report_opens_after} after the start until {report_window} "
     "after the end.",
-    "{expert} then has {no_show_window} to answer; without an answer everything you paid goes "
-    "back to you.",
+    "{expert} then has {no_show_window} to answer. If there is no answer, you get back everything "
+    "you paid.",
     "A link to pick a new time is open for {offer_window}.",
     "If {expert} marks the call as completed, you can say that it is not right for "
     "{contest_window}; our team then decides within {decide_window}.",
@@ -64,8 +64,8 @@ _BEFORE_BUYING = (
     "If the call does not take place, tell us from {report_opens_after} after its start until "
     "{report_window} after its end.",
     "{expert} then has {no_show_window} to offer you a new time or to say that the call took "
-    "place. Without an answer you get everything back that you paid.",
-    "You have {offer_window} to pick a new time, and until then you can have your money back "
+    "place. If there is no answer, you get back everything you paid.",
+    "You have {offer_window} to pick a new time. Until you pick one, you can have your money back "
     "instead.",
     "If {expert} says that the call took place and you do not agree, tell us within "
     "{contest_window}. Our team decides within {decide_window}.",

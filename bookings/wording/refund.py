@@ -255,7 +255,7 @@ def _for_expert(amount: Amount, reader: Reader) -> str:
         case Place.UNCONFIRMED:
             return (
                 "The payment provider has not confirmed the refund of {money} to {follower} yet. "
-                "Our team has been told. You need to do nothing."
+                "Our team has been told. You do not need to do anything."
             )
         case Place.BY_HAND:
             return "Our team sends {money} to {follower} by hand."
@@ -264,7 +264,7 @@ def _for_expert(amount: Amount, reader: Reader) -> str:
         case Place.DECLINED | Place.SENT_BACK:
             return (
                 "The refund of {money} to {follower} did not go through yet. Our team finds "
-                "another way to send it. You need to do nothing."
+                "another way to send it. You do not need to do anything."
             )
     return f"{{money}} is going back to {{follower}}. {BANKS_TAKE}"
 

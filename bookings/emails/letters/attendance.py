@@ -59,7 +59,7 @@ def after_call(case: MailCase) -> Letter:
         preheader="If not, tell us. It takes a minute.",
         paragraphs=(
             f"Your {case.title} with {case.expert.name} was planned for {case.call_at}.",
-            "If it took place, there is nothing to do.",
+            "If it took place, you do not need to do anything.",
         ),
         button=case.link("Tell us it did not happen", "report"),
         closing=(f"You can tell us until {case.at(closes_at)}.",),
@@ -89,7 +89,7 @@ def report_received(case: MailCase) -> Letter:
         )
     until, then = case.until_answered
     return Letter(
-        subject=f"We got your report about {who}’s call",
+        subject=f"We received your report about your call with {who}",
         preheader=until,
         heading="Thank you for telling us",
         paragraphs=(
@@ -104,7 +104,7 @@ def report_received(case: MailCase) -> Letter:
 def _ways_to_answer(case: MailCase) -> str:
     if case.booking.offers_after_report:
         return (
-            "A new time was offered before, so now only the follower can choose to move the call. "
+            "You have already offered a new time once, so now only the follower can move the call. "
             "You can mark it as completed if it was held, or refund it."
         )
     return "Offer a new time, or mark the call as completed if it was held."
@@ -167,12 +167,12 @@ def withdrawal_received(case: MailCase) -> Letter:
         button = case.link("View status", "report")
         closing = "Was that not you, or did the call not happen? Reply to this e-mail."
     return Letter(
-        subject=f"Your report about {case.expert.first_name}’s call is withdrawn",
+        subject=f"Your report about your call with {case.expert.first_name} is withdrawn",
         preheader="Was that not you? Tell us.",
         heading="Your report is withdrawn",
         paragraphs=(
             f"Your {case.title} with {case.expert.name} counts as held again.",
-            "Nothing is refunded, and there is nothing else to do.",
+            "Nothing is refunded, and you do not need to do anything else.",
         ),
         button=button,
         closing=(closing,),
@@ -184,11 +184,11 @@ def report_withdrawn(case: MailCase) -> Letter:
     who = case.follower.first_name
     return Letter(
         subject=f"{who} withdrew the no-show report",
-        preheader="There is nothing left to do.",
+        preheader="You do not need to do anything.",
         heading=f"{who} withdrew the report",
         paragraphs=(
             f"{case.follower.name} no longer says that your {case.title} did not happen.",
-            "Nothing is refunded, and there is nothing left to do.",
+            "Nothing is refunded, and you do not need to do anything.",
         ),
     )
 
@@ -235,7 +235,7 @@ def marked_completed(case: MailCase) -> Letter:
         quoted=who,
         button=case.link("This is not right", "contest"),
         facts=case.mark_facts,
-        closing=(f"If it is right, there is nothing to do. If not, tell us by {until}.",),
+        closing=(f"If this is right, you do not need to do anything. If not, tell us by {until}.",),
     )
 
 
@@ -249,7 +249,7 @@ def marked_completed(case: MailCase) -> Letter:
 def contest_received(case: MailCase) -> Letter:
     return Letter(
         subject=f"We are looking into your call with {case.expert.first_name}",
-        preheader=f"You hear from us by {case.deadline}.",
+        preheader=f"You will hear from us by {case.deadline}.",
         heading="We are looking into it",
         paragraphs=(
             f"You told us that your {case.title} with {case.expert.name} was not held as stated.",
@@ -334,7 +334,7 @@ def decision(case: MailCase) -> Letter:
     if _is_refund(case):
         money = " ".join(case.money_sentences)
     elif case.is_free:
-        money = "There was nothing to pay."
+        money = "You had nothing to pay."
     return Letter(
         subject=f"Decided: your call with {case.expert.first_name} {_verdict(case)}",
         preheader=money,

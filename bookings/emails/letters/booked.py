@@ -20,7 +20,7 @@ def is_at_this_time(case: MailCase) -> bool:
 
 
 def _was_bought_here(event: TimelineEvent) -> bool:
-    """Just now, not imported and not part of the demo's past."""
+    """The call was bought just now: it was not imported and is not part of the demo's past."""
     return bool(event.data.get("origin") == CHECKOUT)
 
 
@@ -36,7 +36,7 @@ def _price(case: MailCase) -> Facts:
 
 
 def _receipt(case: MailCase) -> Facts:
-    """What a receipt says besides the call and the amount; nothing for a free call."""
+    """What a receipt needs besides the call and the amount. A free call has none."""
     if case.is_free or case.payment is None:
         return ()
     seller = one_line(settings.RECEIPT_SELLER or case.expert.name)
@@ -55,16 +55,16 @@ def _receipt(case: MailCase) -> Facts:
 
 
 def _answers(case: MailCase) -> Facts:
-    """What the buyer was asked and wrote."""
+    """The questions to the buyer, with the answers."""
     return tuple((question, one_line(answer)) for question, answer in case.booking.answered)
 
 
 def if_it_does_not_happen(case: MailCase) -> Sentence:
     opens_after = formats.duration(case.booking.limits.report_opens_after)
     return (
-        f"Did the call not happen? From {opens_after} after its start you can ",
+        "If the call does not happen, you can ",
         case.link("tell us here", "report"),
-        ".",
+        f" from {opens_after} after its start.",
     )
 
 
@@ -132,7 +132,7 @@ def new_link(case: MailCase) -> Letter:
         subject=f"Your new link for your call with {case.expert.first_name}",
         preheader="Older links have stopped working.",
         heading="Here is your newest link",
-        paragraphs=(f"You asked for the link of your {case.title} with {case.expert.name}.",),
+        paragraphs=(f"You asked for a new link to your {case.title} with {case.expert.name}.",),
         button=case.link(_OPENS.get(purpose, "Open"), purpose),
         closing=("If you did not ask for it, you can ignore this e-mail.",),
     )

@@ -22,7 +22,7 @@ def _is_open(case: MailCase) -> bool:
 
 
 def _was_mailed(case: MailCase) -> bool:
-    """Nobody is told that a link is withdrawn which they never got."""
+    """Followers who never got the link are not told that it was withdrawn."""
     if case.booking.state == State.RESCHEDULE_OFFERED or case.event is None:
         return False
     withdrawn = Offer.objects.filter(closed_by=case.event).first()
@@ -35,7 +35,7 @@ def _was_mailed(case: MailCase) -> bool:
 
 
 def _facts(case: MailCase) -> Facts:
-    price = () if case.is_free else (("Price", "Already paid, nothing more to pay"),)
+    price = () if case.is_free else (("Price", "Already paid, so there is nothing more to pay"),)
     return (("Call", case.call), *price, ("Choose by", case.deadline))
 
 
@@ -43,7 +43,7 @@ def _if_nothing_is_picked(case: MailCase) -> Sentence:
     then = if_nobody_acts(case.booking, case.reader)
     if case.booking.has_open_report and case.back:
         refund = Link("Get a refund instead", f"{case.private_url('pick')}refund/")
-        return (f"{then} Prefer your money back? ", refund, ".")
+        return (f"{then} Would you rather have your money back? ", refund, ".")
     if case.booking.has_open_report or not clocks.has_started(case.booking, case.now):
         return (then,)
     return (f"{then} Did the call not happen at all? ", case.link("Tell us", "report"), ".")
@@ -73,7 +73,7 @@ def _reason(case: MailCase) -> str:
 def offer(case: MailCase) -> Letter:
     who, made = case.expert.first_name, case.offer
     listed = made is not None and made.mode == Offer.Mode.LISTED
-    free = "" if case.is_free else " Nothing more to pay."
+    free = "" if case.is_free else " There is nothing more to pay."
     how = f"{who} suggests a few times." if listed else "Choose any time that is free."
     return Letter(
         subject=f"{who} would like to find a new time with you",
@@ -96,7 +96,7 @@ def offer(case: MailCase) -> Letter:
 )
 def offer_reminder(case: MailCase) -> Letter:
     who = case.expert.first_name
-    after = "After that this link runs out."
+    after = "After that the link stops working."
     if case.booking.has_open_report and case.back:
         after = "After that you get your money back."
     left = formats.duration(case.booking.limits.link_reminder, days_from=2)
@@ -123,7 +123,7 @@ def offer_undelivered(case: MailCase) -> Letter:
         preheader="The e-mail could not be delivered.",
         paragraphs=(
             f"We could not deliver the e-mail with the link for a new {case.title}.",
-            f"Send it again, or ask {who} for another address and tell support.",
+            f"Send it again, or ask {who} for another address and tell support about it.",
         ),
         facts=(*case.call_facts, ("Link open until", case.deadline)),
     )
@@ -161,7 +161,7 @@ def offer_lapsed(case: MailCase) -> Letter:
     who = case.follower.first_name
     return Letter(
         subject=f"{who} picked no new time",
-        preheader="The link has run out. Nothing else has changed.",
+        preheader="The link has expired. Nothing else has changed.",
         paragraphs=(
             f"Your link for a new {case.title} was not used. The booking stays as it was.",
         ),

@@ -241,7 +241,7 @@ def staff_refund_failed(case: MailCase) -> Letter:
         heading="A refund needs you",
         paragraphs=(f"The refund of {amount} for booking {case.booking.code} {problem}.",),
         quote=refund.last_answer,
-        quoted="The provider’s answer" if refund.state in NOT_LIVE else "Why",
+        quoted="The provider’s answer" if refund.state in NOT_LIVE else "Reason",
         button=admin_link("Open the refund", "refund", refund.pk),
         closing=("The follower is not paid until somebody acts.",),
     )
@@ -255,8 +255,8 @@ def staff_refunds_held(case: MailCase) -> Letter:
         preheader="No follower is paid until somebody acts.",
         heading="Refunds are on hold",
         paragraphs=(
-            f"Refunds of {case.site_name} are on hold ({reason}). They are not sent by themselves.",
-            "Look at them in the admin: are they right? Then let them go on, all together.",
+            f"Refunds of {case.site_name} are on hold ({reason}). They are not sent automatically.",
+            "Check them in the admin. If they are right, release them all together.",
         ),
         button=page_link(
             "Open the refunds", "admin:bookings_refund_changelist", query="?needs=staff"
@@ -272,9 +272,10 @@ def staff_money_differs(case: MailCase) -> Letter:
         preheader="Compare it with the provider’s dashboard.",
         heading="The money does not add up",
         paragraphs=(
-            f"What went back for booking {code} is not what our books say: more went back than "
-            "was paid, the provider does not know a refund of ours, a bank dispute was lost, or "
-            "a refund from the provider’s dashboard came back.",
-            "Compare the payment with the provider’s dashboard. Nothing more is sent by itself.",
+            f"The money that went back for booking {code} differs from our books. Either more went "
+            "back than was paid, or the provider does not know a refund of ours, or a bank dispute "
+            "was lost, or a refund from the provider’s dashboard came back.",
+            "Compare the payment with the provider’s dashboard. Nothing more is sent "
+            "automatically.",
         ),
     )

@@ -15,13 +15,13 @@ from bookings.plain_text import one_line
 def staff_sweep_late(case: MailCase) -> Letter:
     minutes = case.facts.get("minutes", "several")
     return Letter(
-        subject=f"The sweep was silent for {minutes} minutes",
-        preheader="It runs again. Find out why it stopped.",
-        heading="The sweep was silent",
+        subject=f"No sweep ran for {minutes} minutes",
+        preheader="It is running again. Find out why it stopped.",
+        heading="No sweep ran for a while",
         paragraphs=(
             f"For {minutes} minutes nothing watched the deadlines of {case.site_name}, and no "
             "reminder and no refund was sent. The sweep is running again and catches up by itself.",
-            "Look at beat and at the workers: were they down, or too slow?",
+            "Check beat and the workers: were they down, or too slow?",
         ),
         button=page_link("Open the admin", "admin:index"),
     )
@@ -36,7 +36,7 @@ def staff_clock_wrong(case: MailCase) -> Letter:
     difference = f"The clock of {host} is {apart} {direction} the clock of the database."
     advice = (
         "Find out which of the two is wrong and set it (is NTP running on both?). "
-        "Everything goes on by itself within a minute."
+        "Everything resumes by itself within a minute."
     )
     if case.facts.get("database") == "sqlite":
         difference = (
@@ -45,7 +45,7 @@ def staff_clock_wrong(case: MailCase) -> Letter:
         )
         advice = (
             "Is the clock right now? Then run manage.py clock --accept on that machine. If it is "
-            "wrong, set it; everything goes on by itself within a minute."
+            "wrong, set it; everything resumes by itself within a minute."
         )
     return Letter(
         subject=f"A clock is wrong: {host} is {apart} {direction.removesuffix(' of')}",
@@ -53,12 +53,12 @@ def staff_clock_wrong(case: MailCase) -> Letter:
         heading="A clock is wrong",
         paragraphs=(
             difference,
-            "That machine watches no deadline and sends no reminder, no refund and no e-mail but "
-            "this one, because a refund that leaves too early does not come back.",
+            "That machine watches no deadline and sends no reminder, no refund and no e-mail "
+            "except this one, because a refund that is sent too early cannot be taken back.",
             advice,
         ),
         button=page_link("Open the admin", "admin:index"),
-        closing=("Other machines whose clocks are right go on.",),
+        closing=("Machines whose clocks are right carry on.",),
     )
 
 
@@ -73,8 +73,8 @@ def staff_bookings_set_aside(case: MailCase) -> Letter:
         heading="A booking was set aside",
         paragraphs=(
             f"What was due for {code} could not be done, so the booking was set aside. All others "
-            "go on. It is tried again after ten minutes, then less and less often.",
-            "Look at what went wrong, mend it, and have it tried again at once. There may be more "
+            "carry on. We try again after ten minutes, then less and less often.",
+            "Find out what went wrong, fix it, and have it tried again at once. There may be more "
             "than one: you get at most one of these e-mails an hour.",
         ),
         quote=str(case.facts.get("why", "")),
@@ -109,7 +109,7 @@ def staff_purchase_unclear(case: MailCase) -> Letter:
         heading="A purchase is unclear",
         paragraphs=(
             "The payment provider could not be asked whether this purchase was paid, or what it "
-            "said could not be written down. It is asked again for three days.",
+            "said could not be saved. We keep asking for three days.",
             "Look for the payment in the provider’s dashboard. If it was paid and no booking "
             "appears here, refund it there and write to the buyer.",
         ),
@@ -147,6 +147,6 @@ def support_answer(case: MailCase) -> Letter:
         paragraphs=(f"You asked us: {upper_first(asked.subject)}",),
         quote=asked.answer,
         quoted=case.support,
-        button=page_link("See your requests", "support"),
+        button=page_link("View your requests", "support"),
         why="you asked support for help",
     )

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import IntegrityError
 
-from bookings import database_time, emails, formats, invitations, zones
+from bookings import database_time, emails, invitations, zones
 from bookings.management.people import read_address, read_name
 from bookings.states import TransitionNotAllowed
 
 
 class Command(BaseCommand):
-    help = "Makes an account and its expert, and prints a link to choose the password."
+    help = "Makes an account for an expert, and prints a link for choosing its password."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("email", metavar="EMAIL", help="what they sign in with")
@@ -26,7 +24,7 @@ class Command(BaseCommand):
         email, name = read_address(options["email"]), read_name(options["name"])
         zone = options["zone"]
         if not zones.is_known(zone):
-            raise CommandError(f"There is no time zone {zone!r}. Write one like Europe/Berlin.")
+            raise CommandError(f"There is no time zone {zone!r}. Write one such as Europe/Berlin.")
         try:
             expert = invitations.add_expert(email, name=name, zone=zone, now=database_time.now())
         except TransitionNotAllowed as refused:
@@ -38,9 +36,9 @@ class Command(BaseCommand):
         if expert.user.has_usable_password():
             self.stderr.write(f"{told}, and signs in with the password of {expert.user}.")
             return
-        lasts = formats.duration(timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT))
+        lasts = emails.password_link_lasts()
         self.stderr.write(
-            f"{told}. With this link they choose a password; it works for {lasts} and once. "
+            f"{told}. With this link they choose a password; it works once, within {lasts}. "
             "Afterwards “Forgot your password?” on the sign-in page sends another."
         )
         self.stdout.write(emails.password_link("", expert.user).url)
