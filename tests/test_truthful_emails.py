@@ -107,7 +107,7 @@ def test_a_new_time_that_was_changed_again_is_not_announced() -> None:
 @pytest.mark.parametrize("name", ["no_show_reported-second", "time_left-second"])
 def test_after_a_second_report_no_mail_asks_for_an_offer_that_would_be_refused(name: str) -> None:
     text = letter(played(name))
-    assert "only the follower can choose to move the call" in text
+    assert "only the follower can move the call" in text
     assert "Offer a new time" not in text
 
 

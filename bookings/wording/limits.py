@@ -26,7 +26,7 @@ _EXPERT = (
 _FOLLOWER = (
     "You can report a no-show from {report_opens_after} after the start until {report_window} "
     "after the end.",
-    "{expert} then has {no_show_window} to answer. If there is no answer, you get back everything "
+    "{expert} then has {no_show_window} to answer. If {expert} does not, you get back everything "
     "you paid.",
     "A link to pick a new time is open for {offer_window}.",
     "If {expert} marks the call as completed, you can say that it is not right for "
