@@ -64,8 +64,11 @@ def change_address(expert: Expert, slug: str) -> None:
 
 
 def moved_to(slug: str) -> str:
-    """The address that an expert has now who had `slug` before; empty when nobody had it."""
-    former = FormerAddress.objects.filter(slug=slug, expert__user__is_active=True)
+    """The address that `slug` leads to now: it was changed, or is written with other capitals.
+    Empty if it was never anybody's."""
+    if slug != slug.lower() and Expert.objects.selling().filter(slug=slug.lower()).exists():
+        return slug.lower()
+    former = FormerAddress.objects.filter(slug=slug.lower(), expert__user__is_active=True)
     return former.values_list("expert__slug", flat=True).first() or ""
 
 

@@ -124,6 +124,8 @@ def test_addresses_that_were_public_keep_leading_to_the_expert(
         assert client.get(f"/with/{slug}/").url == "/with/maya-four/"
         assert client.get(f"/with/{slug}/{service.pk}/").url == f"/with/maya-four/{service.pk}/"
     assert client.get("/with/maya-four/").status_code == 200
+    for typed in ("MAYA-FOUR", "Maya-Two"):
+        assert client.get(f"/with/{typed}/").url == "/with/maya-four/"
     assert client.get("/with/maya-five/").status_code == 404
     assert FormerAddress.objects.count() == 3
     with pytest.raises(IntegrityError):
