@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bookings import lifecycle, rules
-from bookings.models import Booking
+from bookings.models import Booking, OutboxEmail
 from bookings.states import State, TransitionNotAllowed, Verb
 from tests.builders import (
     DAY,
@@ -46,9 +46,13 @@ def test_an_offer_is_not_withdrawn_once_reporting_is_over() -> None:
 
 
 def test_its_link_can_still_be_sent_again() -> None:
+    """Its e-mail is due now, not when the time to undo the offer had run out: `verify` would call
+    it stuck until it is sent."""
     booking = offer(make_booking())
     later = NOW + 73 * HOUR
     lifecycle.resend_offer(booking.pk, actor=expert_of(booking), now=later)
+    event = booking.events.get(verb="link_resent")
+    assert OutboxEmail.objects.get(event=event).next_attempt_at == later
 
 
 def test_while_the_follower_can_still_object_it_is_withdrawn() -> None:

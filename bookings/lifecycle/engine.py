@@ -286,8 +286,9 @@ def snapshot(booking: Booking) -> dict[str, Any]:
 
 
 def not_before(booking: Booking, now: datetime) -> datetime:
-    """When what a verb caused may leave the house: at once, or when the undo has run out."""
-    return booking.undo_until or now
+    """When what a verb caused may be sent: at once, or when the time to undo it has run out. An
+    earlier verb's time to undo may have run out long ago."""
+    return max(booking.undo_until or now, now)
 
 
 def tell(events: Sequence[TimelineEvent], *, now: datetime) -> None:
