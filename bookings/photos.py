@@ -74,9 +74,8 @@ def drawn(sent: IO[bytes]) -> dict[str, bytes]:
         raise TOO_LARGE
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # Pillow's about large pictures: _check_size refuses them
+            # Pillow warns of large pictures, and `_check_size` refuses them.
+            warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data), formats=READ) as picture:
                 _check_size(picture)
                 square = _square(picture)
@@ -102,11 +101,8 @@ def _square(picture: Image.Image) -> Image.Image:
     picture.draft("RGB", (2 * side, 2 * side))  # a JPEG is read at a fraction of its size
     picture.load()
     turned = picture.getexif().get(ORIENTATION, 1)
-    if picture.mode not in (
-        "RGB",
-        "RGBA",
-        "L",
-    ):  # shrunk first: converting takes four times the memory
+    if picture.mode not in ("RGB", "RGBA", "L"):
+        # It is made smaller first, as converting takes four times the memory.
         picture = picture.resize(_within(picture.size, 2 * side), Image.Resampling.NEAREST)
         picture = picture.convert("RGBA")
     picture = ImageOps.fit(picture, (min(side, *picture.size),) * 2)

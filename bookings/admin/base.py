@@ -169,7 +169,7 @@ def _asked_by(filters: Iterable[Any]) -> set[str]:
 class Narrowed(admin.SimpleListFilter):
     """A filter of a list: each value with its words, and how it narrows the rows at a moment."""
 
-    ways: ClassVar[Mapping[str, tuple[str, Callable[[QuerySet[Any], datetime], QuerySet[Any]]]]]
+    ways: ClassVar[Mapping[str, tuple[str, Callable[[Any, datetime], QuerySet[Any]]]]]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(value, words) for value, (words, _) in self.ways.items()]

@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Model, Q
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
@@ -26,7 +26,6 @@ TONES = {
     InvitationState.ACCEPTED: "ok",
     InvitationState.REVOKED: "",
 }
-_UNANSWERED = Q(accepted_at=None, revoked_at=None)
 
 
 class NewInvitationForm(forms.ModelForm[Invitation]):
@@ -70,8 +69,8 @@ class Answered(Narrowed):
     title = "state"
     parameter_name = "state"
     ways = {
-        "open": ("Open", lambda rows, now: rows.filter(_UNANSWERED, expires_at__gt=now)),
-        "expired": ("Expired", lambda rows, now: rows.filter(_UNANSWERED, expires_at__lte=now)),
+        "open": ("Open", lambda rows, now: rows.open_at(now)),
+        "expired": ("Expired", lambda rows, now: rows.unanswered().filter(expires_at__lte=now)),
         "accepted": ("Accepted", lambda rows, now: rows.filter(accepted_at__isnull=False)),
         "revoked": ("Revoked", lambda rows, now: rows.filter(revoked_at__isnull=False)),
     }
