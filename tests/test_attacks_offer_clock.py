@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bookings import lifecycle, rules
+from bookings import lifecycle, rules, slots, sweeps
 from bookings.models import Booking, OutboxEmail
 from bookings.states import State, TransitionNotAllowed, Verb
 from tests.builders import (
@@ -12,6 +12,7 @@ from tests.builders import (
     FOLLOWER,
     HOUR,
     NOW,
+    contest,
     expert_of,
     make_booking,
     make_in_state,
@@ -68,3 +69,27 @@ def test_an_offer_long_after_the_call_takes_nothing_away() -> None:
 def test_an_offer_after_a_report_keeps_its_deadline_and_may_go() -> None:
     booking = offer(report(make_booking()))
     assert withdraw(booking, 80).state == State.NO_SHOW_REPORTED
+
+
+@pytest.mark.parametrize("answer", ["pick", "refund", "contest", "lapse", "report"])
+def test_no_e_mail_is_due_before_what_caused_it(answer: str) -> None:
+    """Hours after an expert's verb, whose time to undo is long over."""
+    later = NOW + 5 * HOUR
+    if answer == "contest":
+        booking = contest(mark_held_on_zoom(report(make_booking())), now=later)
+    elif answer == "report":
+        booking = withdraw(offer(make_booking()), 1)
+        booking = report(booking, now=later)
+    else:
+        booking = offer(report(make_booking()))
+        if answer == "pick":
+            starts_at = slots.free_for(booking, now=later)[0]
+            lifecycle.pick_time(booking.pk, actor=FOLLOWER, now=later, starts_at=starts_at)
+        elif answer == "refund":
+            lifecycle.refund_instead(booking.pk, actor=FOLLOWER, now=later)
+        else:
+            later = NOW + 15 * DAY
+            sweeps.run_deadlines(now=later)
+    written = OutboxEmail.objects.filter(created_at=later)
+    assert written
+    assert [mail.kind for mail in written if mail.next_attempt_at < later] == []
