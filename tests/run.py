@@ -26,15 +26,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO
 
-from tests import clock, servers
+from tests import clock, servers, upgrade
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("sqlite", "postgres", "broker", "browser")
+PARTS = ("sqlite", "postgres", "upgrade", "broker", "browser")
 OURS = re.compile(
     r"(SITE_|POLICY_|EMAIL_URL|DATABASE_URL|REDIS_URL|DEFAULT_FROM|STAFF_EMAIL|SECRET_KEY|DEBUG"
     r"|ALLOWED_HOSTS|TRUSTED_PROXIES|INVITATION_|DATA_DIR|SWEEP_EVERY|LOG_|STRIPE_|RAZORPAY_|PROVIDER_|BREAKER_"
     r"|REFUNDS_HOLD|PAYMENTS$|ROOM_ADDRESS|EMBED_FROM|DIRECTORY|RECEIPT_|TAX_|HOST$|PORT$|DEMO$)"
 )
+PLAIN_TESTS = "not broker and not browser"
 RED, GREEN, PLAIN = ("\033[31m", "\033[32m", "\033[0m") if sys.stdout.isatty() else ("", "", "")
 
 
@@ -79,9 +80,18 @@ class Runner:
         return clean | {"DATA_DIR": str(self.folder / "data")} | half | extra
 
     def pytest(
-        self, part: str, marks: str, *, parallel: Sequence[str] | None, **extra: str
+        self,
+        part: str,
+        marks: str,
+        *,
+        parallel: Sequence[str] | None,
+        root: Path = ROOT,
+        options: Sequence[str] = (),
+        files: Sequence[str] = (),
+        **extra: str,
     ) -> None:
-        """`parallel` says how the tests are dealt out to two processes; None keeps them in one."""
+        """`parallel` says how the tests are dealt out to two processes; None keeps them in one.
+        `files` are run where no others were asked for."""
         part = f"{part} at {self.clock}" if self.clock else part
         part = f"{part}, half {self.half}" if self.half else part
         print(f"\n=== {part} " + "=" * (74 - len(part)), flush=True)
@@ -90,8 +100,8 @@ class Runner:
         if sys.stdout.isatty():
             command.append("--color=yes")
         process = subprocess.Popen(
-            [*command, *self.pytest_args],
-            cwd=ROOT,
+            [*command, *options, *(self.pytest_args or files)],
+            cwd=root,
             env=self.environment(**extra),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -134,13 +144,15 @@ class Runner:
         return running
 
     def run(self) -> None:
-        plain = "not broker and not browser"
         if "sqlite" in self.only:
-            self.pytest("SQLite", plain, parallel=())
-        if "postgres" in self.only and (
-            server := self.start("PostgreSQL", "postgres", servers.start_postgres)
-        ):
-            self.pytest("PostgreSQL", plain, parallel=(), DATABASE_URL=server.url)
+            self.pytest("SQLite", PLAIN_TESTS, parallel=())
+        server = None
+        if {"postgres", "upgrade"} & set(self.only):
+            server = self.start("PostgreSQL", "postgres", servers.start_postgres)
+        if "postgres" in self.only and server:
+            self.pytest("PostgreSQL", PLAIN_TESTS, parallel=(), DATABASE_URL=server.url)
+        if "upgrade" in self.only and server:
+            self.upgrade(server.url)
         redis = None
         if {"broker", "browser"} & set(self.only):
             redis = self.start("Redis or Valkey", "redis", servers.start_redis)
@@ -149,6 +161,25 @@ class Runner:
             self.pytest("broker", marks, parallel=None, REDIS_URL=redis.url)
         if "browser" in self.only:
             self.browser(redis.url if redis else "")
+
+    def upgrade(self, url: str) -> None:
+        """The last release's own tests, in a database that this release has made."""
+        try:
+            release = upgrade.unpack(self.folder)
+        except upgrade.Unavailable as unavailable:
+            self.outcome.lacks("the upgrade", str(unavailable), is_allowed=False)
+            return
+        upgrade.make_databases(url, self.environment())
+        self.pytest(
+            "upgrade",
+            PLAIN_TESTS,
+            parallel=(),
+            root=release,
+            options=upgrade.OPTIONS,
+            files=upgrade.FILES,
+            DATABASE_URL=url,
+            PYTHONPATH=upgrade.PLUGINS,
+        )
 
     def browser(self, redis_url: str) -> None:
         chromium = servers.find_chromium()

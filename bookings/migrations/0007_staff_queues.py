@@ -15,6 +15,10 @@ def put_guards_on(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
+    ends_first = (
+        "takes away a column that the release before writes. End its web, worker and beat processes "
+        "before this migration runs, or they answer with errors until they are restarted."
+    )
     dependencies = [
         ("bookings", "0006_lists_by_outcome"),
     ]
