@@ -1,8 +1,8 @@
 """manage.py migrate: Django's, made for a site that is running.
 
-A page may wait 3 seconds for a lock and 15 for a statement; an index on a big table takes longer than
-that. So a migration has all the time it needs, but waits only briefly for a lock: while it waits,
-everybody who wants the table waits behind it. It lets them pass and tries again.
+A page may wait 3 seconds for a lock and 15 for a statement; an index on a big table takes longer.
+So a migration has all the time it needs, but waits only briefly for a lock: while it waits, everybody
+who wants the table waits behind it. It lets them pass and tries again.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Command(migrate.Command):
             self._try(*args, **options)
 
     def _try(self, *args: Any, **options: Any) -> None:
-        """Each migration is done as a whole or not at all, so the next try goes on where one failed."""
+        """Each migration is done as a whole or not at all, so the next try goes on from there."""
         for left in range(TRIES - 1, -1, -1):
             try:
                 super().handle(*args, **options)
@@ -52,9 +52,9 @@ class Command(migrate.Command):
                 _start_anew(options["database"])
                 if not left:
                     raise CommandError(
-                        f"A table was in use at each of {TRIES} tries, so nothing more was changed. Try "
-                        "again when fewer people are on the site, or stop the worker and beat for a "
-                        f"moment. ({str(error).strip()})"
+                        f"A table was in use at each of {TRIES} tries, so nothing more was changed. "
+                        "Try again when fewer people are on the site, or stop the worker and beat "
+                        f"for a moment. ({str(error).strip()})"
                     ) from error
                 self.stderr.write("  A table is in use; trying again in a moment.")
                 time.sleep(PAUSE)
@@ -84,8 +84,8 @@ def _own_timeouts(connection: Any) -> Iterator[None]:
 
 
 def _start_anew(alias: str) -> None:
-    """With a connection that knows of no transaction. Django stays in one when a foreign key, which it
-    adds last, does not get its lock."""
+    """With a connection that knows of no transaction. Django stays in one when a foreign key, which
+    it adds last, does not get its lock."""
     connections[alias].close()
     del connections[alias]
 
