@@ -1,8 +1,8 @@
 """manage.py migrate: Django's, made for a site that is running.
 
 A page may wait 3 seconds for a lock and 15 for a statement; an index on a big table takes longer.
-So a migration has all the time it needs, but waits only briefly for a lock: while it waits, everybody
-who wants the table waits behind it. It lets them pass and tries again.
+So a migration has all the time it needs, but waits only briefly for a lock: while it waits,
+everybody else waits behind it. It lets them pass and tries again.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Command(migrate.Command):
                 _start_anew(options["database"])
                 if not left:
                     raise CommandError(
-                        f"A table was in use at each of {TRIES} tries, so nothing more was changed. "
+                        f"A table was in use at each of {TRIES} tries. Nothing more was changed. "
                         "Try again when fewer people are on the site, or stop the worker and beat "
                         f"for a moment. ({str(error).strip()})"
                     ) from error
