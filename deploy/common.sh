@@ -1,5 +1,7 @@
 # Read by the scripts beside it: where everything is, and as whom things are run.
 set -euo pipefail
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cd / # the users below may not look into the folder of whoever runs this
 
 SITE=${TOPMATE_SITE:-/srv/topmate}                    # releases/ and the link current
 CONFIG=${TOPMATE_CONFIG:-/etc/topmate/environment}    # every setting
@@ -8,7 +10,7 @@ BACKUPS=${TOPMATE_BACKUPS:-/var/backups/topmate}
 UNITS="topmate-web.service topmate-worker.service topmate-beat.service"
 TIMERS="topmate-sweep.timer topmate-verify.timer topmate-backup.timer"
 DATABASE="postgres://topmate@/topmate?host=/run/postgresql"
-OWNER="postgres://topmate_owner@/topmate?host=/run/postgresql"
+OWNER=${TOPMATE_OWNER_URL:-postgres://topmate_owner@/topmate?host=/run/postgresql}
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -48,7 +50,7 @@ rights() {
 # Prints the release's folder.
 make_release() {
   local source name release
-  source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+  source=$(dirname "$HERE")
   name=$(date -u +%Y%m%d-%H%M%S)
   release=$SITE/releases/$name
   mkdir -p "$SITE/releases"

@@ -1,9 +1,8 @@
-"""The runbook of docs/production.md, step by step: a day-old backup is restored, and what was
+"""The runbook in deploy/after-restore, step by step: a day-old backup is restored, and what was
 refunded since is not refunded again."""
 
 from __future__ import annotations
 
-import re
 import shlex
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -70,12 +69,12 @@ def drive_all(provider: Provider, *, at: datetime) -> None:
 
 def run_the_runbook(provider: Provider, settings: Any) -> None:
     """Every line of its script."""
-    text = Path("docs/production.md").read_text()
-    script = re.search(r"### After a restore.*?```sh\n(.*?)```", text, re.DOTALL)
-    assert script is not None
-    lines = [shlex.split(line, comments=True) for line in script[1].splitlines()]
+    text = Path("deploy/after-restore").read_text().replace("$SINCE", "7d")
+    lines = [line for one in text.splitlines() if (line := shlex.split(one, comments=True))]
     assert [line[1] for line in lines if line[0] == "manage.py"].count("reconcile") == 2
     for first, *rest in lines:
+        if first.startswith("SINCE="):
+            continue
         if first == "export":
             [(name, value)] = [word.split("=") for word in rest]
             setattr(settings, name, value == "1")

@@ -1,4 +1,4 @@
-"""The script of the runbook in docs/production.md, run by a shell against a restored database."""
+"""deploy/after-restore, run by a shell against a restored database of SQLite."""
 
 from __future__ import annotations
 
@@ -75,10 +75,7 @@ def test_a_day_old_backup_is_restored_and_nothing_is_paid_twice(
         lost.unlink()
     shutil.copy(backup, site)
 
-    text = (root / "docs" / "production.md").read_text()
-    script = re.search(r"### After a restore.*?```sh\n(.*?)```", text, re.DOTALL)
-    assert script is not None
-    out = ran(env, "bash", "-euc", script[1])
+    out = ran(env, "bash", "-eu", str(root / "deploy" / "after-restore"))
 
     assert len(re.findall(r"₹800 of ₹2,400 went back without this site", out)) == 2 * EACH
     assert f"refused: {2 * EACH}" in ran(env, *scene, "go_on")

@@ -20,7 +20,9 @@ ONCE_IN = 3600.0
 
 
 class Command(BaseCommand):
-    help = "Tells STAFF_EMAIL that a part of the site has failed; at most once an hour for each part."
+    help = (
+        "Tells STAFF_EMAIL that a part of the site has failed; at most once an hour for each part."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("part", help="the systemd unit, such as topmate-verify.service")
@@ -54,7 +56,9 @@ def _text(part: str) -> str:
 def _advice(part: str) -> str:
     """What each part is for; docs/production.md says more."""
     if "verify" in part:
-        return "It names the bookings whose facts do not fit together: look at them before anything."
+        return (
+            "It names the bookings whose facts do not fit together: look at them before anything."
+        )
     if "backup" in part:
         return "There is no backup of tonight."
     if "sweep" in part:
