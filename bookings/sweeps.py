@@ -281,8 +281,9 @@ def in_batches(step: Step, *, now: datetime) -> int:
     return done
 
 
-def _together(step: Step, ids: Sequence[int], *, now: datetime) -> int:
-    """Do them in one transaction; when that fails, each half in its own."""
+def _together(step: Step, ids: Sequence[int], *, now: datetime, is_half: bool = False) -> int:
+    """Do them in one transaction; when that fails, each half in its own. The log has one line for
+    that and one for each booking that is to blame, however often they were tried."""
     if len(ids) < 2:
         return sum(_alone(step, pk, now=now) for pk in ids)
     try:
@@ -290,9 +291,12 @@ def _together(step: Step, ids: Sequence[int], *, now: datetime) -> int:
     except SoftTimeLimitExceeded:
         raise
     except Exception as error:
-        logger.warning("%s of %s at once failed (%r), now in halves", step.column, len(ids), error)
+        level = logging.DEBUG if is_half else logging.WARNING
+        logger.log(
+            level, "%s of %s at once failed (%r), now in halves", step.column, len(ids), error
+        )
     half = len(ids) // 2
-    return _together(step, ids[:half], now=now) + _together(step, ids[half:], now=now)
+    return sum(_together(step, some, now=now, is_half=True) for some in (ids[:half], ids[half:]))
 
 
 def _alone(step: Step, pk: int, *, now: datetime) -> int:
@@ -304,7 +308,6 @@ def _alone(step: Step, pk: int, *, now: datetime) -> int:
     except SoftTimeLimitExceeded:
         raise  # it is not the booking's fault
     except Exception as error:
-        logger.exception("%s of booking %s failed", step.column, pk)
         set_aside(pk, step.column, error, now=now)
     return 0
 
@@ -322,9 +325,11 @@ def _in_one_transaction(step: Step, ids: Sequence[int], *, now: datetime) -> int
         return step.act(bookings, now=now) if bookings else 0
 
     try:
-        return in_transaction(once, step.column)
-    except (OperationalError, InterfaceError):
-        logger.exception("%s: the database did not do it; the next sweep tries again", step.column)
+        return in_transaction(once, step.column, acts_once=True)
+    except (OperationalError, InterfaceError) as error:
+        logger.error(
+            "%s: the database did not do it (%s); the next sweep tries again", step.column, error
+        )
         return 0
 
 
@@ -334,7 +339,7 @@ def _in_one_transaction(step: Step, ids: Sequence[int], *, now: datetime) -> int
 def set_aside(booking_id: int, step: str, error: Exception, *, now: datetime) -> None:
     """Leave the booking out from here on and tell staff, in one e-mail an hour for all of them."""
     why = f"{type(error).__name__}: {error}"[:500]
-    logger.error("booking %s is set aside: %s failed: %s", booking_id, step, why)
+    logger.error("booking %s is set aside: %s failed: %s", booking_id, step, why, exc_info=error)
     with transaction.atomic():
         row, is_new = SetAside.objects.select_for_update().get_or_create(
             booking_id=booking_id,

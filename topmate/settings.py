@@ -222,7 +222,7 @@ CSRF_COOKIE_NAME = "__Host-csrf" if IS_HTTPS else "topmate_csrf"
 DEVICE_COOKIE_NAME = "__Host-device" if IS_HTTPS else "topmate_device"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-CSRF_FAILURE_VIEW = "bookings.views.pages.csrf_failure"
+CSRF_FAILURE_VIEW = "bookings.views.errors.csrf_failure"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000  # an expert's services, in the admin
 DATA_UPLOAD_MAX_NUMBER_FILES = 5
