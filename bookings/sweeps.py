@@ -27,11 +27,13 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, QuerySet
 
 from bookings import (
+    alarms,
     clock_check,
     database_time,
     emails,
     fan_out,
     lifecycle,
+    ping,
     provider_events,
     refunds,
     reminders,
@@ -83,12 +85,30 @@ AGAIN_AT_MOST = 50
 
 @shared_task(name="bookings.tasks.sweep", ignore_result=True, soft_time_limit=240, time_limit=270)
 def sweep() -> dict[str, int] | None:
-    """Run one sweep now. None means that the clock of this process is wrong, so it did nothing."""
+    """Run one sweep now. None means that the clock of this process is wrong, so it did nothing.
+
+    Whoever watches for silence is told of its beginning and its end, and of what is missing then.
+    """
+    ping.send("start")
+    try:
+        counts, missing = _sweep(is_from_broker=not sweep.request.called_directly)
+    except Exception as error:
+        ping.send("fail", f"The sweep failed: {type(error).__name__}")
+        raise
+    ping.send("fail" if missing else "", "\n".join(missing))
+    return counts
+
+
+def _sweep(*, is_from_broker: bool) -> tuple[dict[str, int] | None, list[str]]:
+    """What has moved, and what is missing."""
+    if is_from_broker:
+        tasks.note_worker()
     now = clock_check.time_to_act()
     if now is None:
-        return None
+        return None, ["The clock of this machine is not the database's"]
     database_time.remember()
-    return run(now=now)
+    counts = run(now=now)
+    return counts, alarms.after_sweep(now=database_time.now())
 
 
 def run(*, now: datetime) -> dict[str, int]:
@@ -107,6 +127,7 @@ def run(*, now: datetime) -> dict[str, int]:
     }
     # A lease begins when a row is taken, not when the sweep began; and mails of what has just
     # happened are due, too.
+    _tried(emails.try_one_again, now=clock.now)
     due = Refund.objects.due(clock.now).ids(AT_MOST)
     counts["refunds"] = refunds.drive(due, now=clock.now)
     waiting = OutboxEmail.objects.due(clock.now).ids(AT_MOST)
@@ -147,12 +168,15 @@ def _compare_some(*, now: datetime) -> None:
 
 
 def _tell_if_late(now: datetime) -> None:
-    """A sweep that comes late tells staff about it: nobody else would notice that none ran."""
+    """A sweep that comes late tells staff about it, unless a web process has: then staff is told
+    when this one has ended."""
     beat = Heartbeat.objects.filter(name="sweep").first()
     if beat and now - beat.finished_at > LATE_AFTER_PERIODS * max(
         settings.SWEEP_EVERY, timedelta(seconds=60)
     ):
         planning.note_gap(now - beat.finished_at, now=now)
+        if alarms.is_told("sweep"):
+            return
         minutes = int((now - beat.finished_at) / timedelta(minutes=1))
         emails.queue(
             "staff_sweep_late",

@@ -116,6 +116,7 @@ BROKER_URL = _redis.broker_url
 BROKER_CONFIGURED = bool(_redis.cache_url)
 CACHES = _redis.caches()
 SWEEP_EVERY = env.duration("SWEEP_EVERY", "60s", high=timedelta(hours=1))
+PING_URL = services.ping_url(env)
 
 _mail = services.mail(env, is_public=IS_PUBLIC)
 globals().update(_mail.settings())  # MAILERS, or EMAIL_* before Django 6.1
