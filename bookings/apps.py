@@ -6,4 +6,4 @@ class BookingsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from bookings.database import connections  # noqa: F401 - they listen for new connections
+        from bookings.database import connections, failures  # noqa: F401 - they listen

@@ -41,7 +41,7 @@ def time_to_act() -> datetime | None:
 def is_any_wrong(now: datetime) -> bool:
     """Whether a worker has found its clock wrong lately."""
     beat = Heartbeat.objects.filter(name=WRONG).first()
-    return beat is not None and _is_lately(beat, now)
+    return beat is not None and is_lately(beat.finished_at, now)
 
 
 def forget_wrong() -> None:
@@ -49,8 +49,8 @@ def forget_wrong() -> None:
     Heartbeat.objects.filter(name=WRONG).delete()
 
 
-def _is_lately(beat: Heartbeat, now: datetime) -> bool:
-    return abs(now - beat.finished_at) < OVER_AFTER
+def is_lately(at: datetime, now: datetime) -> bool:
+    return abs(now - at) < OVER_AFTER
 
 
 def _raise_alarm(found: Comparison) -> None:
@@ -60,7 +60,7 @@ def _raise_alarm(found: Comparison) -> None:
         beat, is_new = Heartbeat.objects.select_for_update().get_or_create(
             name=WRONG, defaults={"finished_at": now}
         )
-        is_known = not is_new and _is_lately(beat, now)
+        is_known = not is_new and is_lately(beat.finished_at, now)
         facts = {"host": socket.gethostname(), "ahead_s": round(found.ahead.total_seconds())}
         Heartbeat.objects.filter(pk=beat.pk).update(finished_at=now, counts=facts)
         if not is_known:

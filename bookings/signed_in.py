@@ -11,12 +11,14 @@ from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.signals import user_logged_in
+from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
 from django.contrib.sessions.models import Session
 from django.dispatch import receiver
 from django.http import HttpRequest
 
 from bookings import database_time, printed_passwords
+from bookings.database import failures
 from bookings.database.kept_statements import KeptQuery
 from bookings.models import User
 from topmate.proxies import client_ip
@@ -36,6 +38,15 @@ class SessionStore(DatabaseSessions):
             return session
         self._session_key = None
         return None
+
+    def save(self, must_create: bool = False) -> None:
+        """Django takes a database that is away for a session that was ended elsewhere."""
+        try:
+            super().save(must_create)
+        except UpdateError as error:
+            if failures.is_momentary(error.__context__):
+                raise error.__context__ from None  # type: ignore[misc]
+            raise
 
 
 class Backend(ModelBackend):

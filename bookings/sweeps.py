@@ -27,11 +27,13 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, QuerySet
 
 from bookings import (
+    alarms,
     clock_check,
     database_time,
     emails,
     fan_out,
     lifecycle,
+    ping,
     provider_events,
     refunds,
     reminders,
@@ -83,12 +85,30 @@ AGAIN_AT_MOST = 50
 
 @shared_task(name="bookings.tasks.sweep", ignore_result=True, soft_time_limit=240, time_limit=270)
 def sweep() -> dict[str, int] | None:
-    """Run one sweep now. None means that the clock of this process is wrong, so it did nothing."""
+    """Run one sweep now. None means that the clock of this process is wrong, so it did nothing.
+
+    Whoever watches for silence is told of its beginning and its end, and of what is missing then.
+    """
+    ping.send("start")
+    try:
+        counts, missing = _sweep(is_from_broker=not sweep.request.called_directly)
+    except Exception as error:
+        ping.send("fail", f"The sweep failed: {type(error).__name__}")
+        raise
+    ping.send("fail" if missing else "", "\n".join(missing))
+    return counts
+
+
+def _sweep(*, is_from_broker: bool) -> tuple[dict[str, int] | None, list[str]]:
+    """What has moved, and what is missing."""
+    if is_from_broker:
+        tasks.note_worker()
     now = clock_check.time_to_act()
     if now is None:
-        return None
+        return None, ["The clock of this machine is not the database's"]
     database_time.remember()
-    return run(now=now)
+    counts = run(now=now)
+    return counts, alarms.after_sweep(now=database_time.now())
 
 
 def run(*, now: datetime) -> dict[str, int]:
@@ -107,6 +127,7 @@ def run(*, now: datetime) -> dict[str, int]:
     }
     # A lease begins when a row is taken, not when the sweep began; and mails of what has just
     # happened are due, too.
+    _tried(emails.try_one_again, now=clock.now)
     due = Refund.objects.due(clock.now).ids(AT_MOST)
     counts["refunds"] = refunds.drive(due, now=clock.now)
     waiting = OutboxEmail.objects.due(clock.now).ids(AT_MOST)
@@ -147,12 +168,15 @@ def _compare_some(*, now: datetime) -> None:
 
 
 def _tell_if_late(now: datetime) -> None:
-    """A sweep that comes late tells staff about it: nobody else would notice that none ran."""
+    """A sweep that comes late tells staff about it, unless a web process has: then staff is told
+    when this one has ended."""
     beat = Heartbeat.objects.filter(name="sweep").first()
     if beat and now - beat.finished_at > LATE_AFTER_PERIODS * max(
         settings.SWEEP_EVERY, timedelta(seconds=60)
     ):
         planning.note_gap(now - beat.finished_at, now=now)
+        if alarms.is_told("sweep"):
+            return
         minutes = int((now - beat.finished_at) / timedelta(minutes=1))
         emails.queue(
             "staff_sweep_late",
@@ -281,8 +305,9 @@ def in_batches(step: Step, *, now: datetime) -> int:
     return done
 
 
-def _together(step: Step, ids: Sequence[int], *, now: datetime) -> int:
-    """Do them in one transaction; when that fails, each half in its own."""
+def _together(step: Step, ids: Sequence[int], *, now: datetime, is_half: bool = False) -> int:
+    """Do them in one transaction; when that fails, each half in its own. The log has one line for
+    that and one for each booking that is to blame, however often they were tried."""
     if len(ids) < 2:
         return sum(_alone(step, pk, now=now) for pk in ids)
     try:
@@ -290,9 +315,12 @@ def _together(step: Step, ids: Sequence[int], *, now: datetime) -> int:
     except SoftTimeLimitExceeded:
         raise
     except Exception as error:
-        logger.warning("%s of %s at once failed (%r), now in halves", step.column, len(ids), error)
+        level = logging.DEBUG if is_half else logging.WARNING
+        logger.log(
+            level, "%s of %s at once failed (%r), now in halves", step.column, len(ids), error
+        )
     half = len(ids) // 2
-    return _together(step, ids[:half], now=now) + _together(step, ids[half:], now=now)
+    return sum(_together(step, some, now=now, is_half=True) for some in (ids[:half], ids[half:]))
 
 
 def _alone(step: Step, pk: int, *, now: datetime) -> int:
@@ -304,7 +332,6 @@ def _alone(step: Step, pk: int, *, now: datetime) -> int:
     except SoftTimeLimitExceeded:
         raise  # it is not the booking's fault
     except Exception as error:
-        logger.exception("%s of booking %s failed", step.column, pk)
         set_aside(pk, step.column, error, now=now)
     return 0
 
@@ -322,9 +349,11 @@ def _in_one_transaction(step: Step, ids: Sequence[int], *, now: datetime) -> int
         return step.act(bookings, now=now) if bookings else 0
 
     try:
-        return in_transaction(once, step.column)
-    except (OperationalError, InterfaceError):
-        logger.exception("%s: the database did not do it; the next sweep tries again", step.column)
+        return in_transaction(once, step.column, acts_once=True)
+    except (OperationalError, InterfaceError) as error:
+        logger.error(
+            "%s: the database did not do it (%s); the next sweep tries again", step.column, error
+        )
         return 0
 
 
@@ -334,7 +363,7 @@ def _in_one_transaction(step: Step, ids: Sequence[int], *, now: datetime) -> int
 def set_aside(booking_id: int, step: str, error: Exception, *, now: datetime) -> None:
     """Leave the booking out from here on and tell staff, in one e-mail an hour for all of them."""
     why = f"{type(error).__name__}: {error}"[:500]
-    logger.error("booking %s is set aside: %s failed: %s", booking_id, step, why)
+    logger.error("booking %s is set aside: %s failed: %s", booking_id, step, why, exc_info=error)
     with transaction.atomic():
         row, is_new = SetAside.objects.select_for_update().get_or_create(
             booking_id=booking_id,

@@ -13,9 +13,17 @@ from typing import TYPE_CHECKING, cast
 
 from celery import shared_task
 
-from bookings import clock_check, emails, fan_out, provider_events, refunds
+from bookings import (
+    clock_check,
+    database_time,
+    emails,
+    fan_out,
+    figures,
+    provider_events,
+    refunds,
+)
 from bookings.checkouts import settling
-from bookings.models import Booking, OutboxEmail, ProviderEvent, Refund
+from bookings.models import Booking, Heartbeat, OutboxEmail, ProviderEvent, Refund
 
 if TYPE_CHECKING:
     from topmate.broker import WakeUpTask
@@ -51,6 +59,27 @@ def work_on_event(event_id: int) -> None:
     if now := clock_check.time_to_act():
         work_on_all([event_id], now=now)
         emails.deliver_all(OutboxEmail.objects.due(now).ids(AT_ONCE), now=now)
+
+
+ANSWER_WITHIN = 60
+"""Seconds. A worker that comes back has nothing of it to do."""
+
+
+@shared_task(ignore_result=True, expires=ANSWER_WITHIN)
+def answer() -> None:
+    """A worker was asked whether it is there."""
+    note_worker()
+
+
+def ask_for_a_worker() -> None:
+    """Have a worker say that it is there, if the broker carries the question to one."""
+    answer.delay()
+
+
+def note_worker() -> None:
+    """A worker has taken something from the broker."""
+    now = database_time.now()
+    Heartbeat.objects.update_or_create(name=figures.WORKER, defaults={"finished_at": now})
 
 
 @shared_task(ignore_result=True)

@@ -147,7 +147,7 @@ ACCESS: tuple[tuple[str, str, str, str, str, str], ...] = (
     ),
     (
         "A08", "Another site puts no words into a form of ours",
-        "bookings/views/pages.py",
+        "bookings/views/errors.py",
         'is_ours = request.headers.get("Origin") == f"{request.scheme}://{request.get_host()}"',
         "is_ours = True",
         "tests/test_unsent.py::test_another_site_puts_no_words_into_a_form",

@@ -118,10 +118,12 @@ DUE_WORK: tuple[tuple[str, str, str, str, str, str], ...] = (
     (
         "Q05", "A database that is away sets nobody aside",
         "bookings/sweeps.py",
-        "    except (OperationalError, InterfaceError):\n"
-        '        logger.exception("%s: the database did not do it',
-        "    except ZeroDivisionError:\n"
-        '        logger.exception("%s: the database did not do it',
+        "    except (OperationalError, InterfaceError) as error:\n"
+        "        logger.error(\n"
+        '            "%s: the database did not do it',
+        "    except ZeroDivisionError as error:\n"
+        "        logger.error(\n"
+        '            "%s: the database did not do it',
         f"{_BOOKINGS}::test_a_database_that_is_away_sets_nobody_aside",
     ),
     (

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from bookings.demo import SIGN_INS
 from bookings.models import Expert
-from bookings.views import pages
+from bookings.views import errors
 from tests.builders import make_user
 
 pytestmark = pytest.mark.django_db
@@ -94,14 +94,14 @@ def test_the_500_page_needs_neither_database_nor_session(
 ) -> None:
     request = RequestFactory().get("/")
     with django_assert_num_queries(0):
-        assert pages.server_error(request).status_code == 500
+        assert errors.server_error(request).status_code == 500
 
 
 def test_the_500_page_survives_a_broken_template(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: Any, **kwargs: Any) -> str:
         raise ValueError("no such static file")
 
-    monkeypatch.setattr("bookings.views.pages.render_to_string", fail)
-    response = pages.server_error(RequestFactory().get("/"))
+    monkeypatch.setattr("bookings.views.errors.render_to_string", fail)
+    response = errors.server_error(RequestFactory().get("/"))
     assert response.status_code == 500
     assert b"no deadline has moved" in response.content

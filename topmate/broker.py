@@ -121,6 +121,9 @@ configuration: dict[str, Any] = {
     "broker_connection_timeout": 2,
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
+    # Without it a worker ends itself when Redis is full. What it could not take is done by a sweep.
+    "broker_channel_error_retry": True,
+    "worker_consumer": "topmate.consumer:PatientConsumer",
     "task_publish_retry": True,
     "task_publish_retry_policy": {
         "max_retries": 1,

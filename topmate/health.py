@@ -1,26 +1,26 @@
-"""Is it alive, can it serve, do the sweeps run, and are the clocks right?
+"""Is it alive, can it serve, and does everything run that it needs?
 
 /healthz       the process answers; for restarting it
 /readyz        the database answers; for a load balancer
-/healthz/deep  database, broker, clocks and the age of the last finished sweep; for an alarm
+/healthz/deep  everything else, with figures: sweeps, workers, broker, clocks, what waits and for
+               how long, what takes nothing from us; for an alarm
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from bookings import clock_check, database_time
+from bookings import clock_check, database_time, figures
+from bookings.figures import Figures
 from bookings.models import Heartbeat
+from bookings.outages import MAIL
 
-MISSED_SWEEPS = 3
-SHORTEST_ALARM = timedelta(seconds=60)
-LONGEST_AGE = timedelta(days=366)
-"""A heartbeat that seems to be older, or to come, was written by a wrong clock."""
+State = dict[str, str | int | float | None]
+WELL = ("ok", "none")
 
 
 @require_safe
@@ -31,28 +31,58 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """Only the database decides: a dead worker is no reason to take all web servers away."""
-    state = _state()
-    return JsonResponse(state, status=200 if state["database"] == "ok" else 503)
+    is_there = _database() == "ok"
+    ticking, age = sweep() if is_there else ("unknown", None)
+    state = {
+        "database": "ok" if is_there else "failed",
+        "broker": figures.broker(),
+        "sweep": ticking,
+        "sweep_age_s": age,
+        "clock": clock() if is_there else "unknown",
+    }
+    return JsonResponse(state, status=200 if is_there else 503)
 
 
 @require_safe
 def deep(request: HttpRequest) -> HttpResponse:
     state = _state()
-    is_well = state["database"] == state["sweep"] == state["clock"] == "ok"
-    healthy = is_well and state["broker"] in ("ok", "none")
-    return JsonResponse(state, status=200 if healthy else 503)
+    is_well = all(how in WELL for how in state.values() if isinstance(how, str))
+    return JsonResponse(state, status=200 if is_well else 503)
 
 
-def _state() -> dict[str, str | int | None]:
-    database = _database()
-    ticking, age = sweep() if database == "ok" else ("unknown", None)
+def _state() -> State:
+    """Each word says how a part is, each number how much."""
+    broker = figures.broker()
+    try:
+        found = figures.read()
+    except Error:
+        unknown = dict.fromkeys(("sweep", "clock", "worker", "refunds", "emails"), "unknown")
+        return {"database": "failed", "broker": broker, "sweep_age_s": None, **unknown}
+    return {"database": "ok", "broker": broker, **of_figures(found, broker=broker)}
+
+
+def of_figures(found: Figures, *, broker: str) -> State:
     return {
-        "database": database,
-        "broker": _broker(),
-        "sweep": ticking,
-        "sweep_age_s": age,
-        "clock": clock() if database == "ok" else "unknown",
+        "sweep": found.sweep.is_how,
+        "sweep_age_s": found.sweep.seconds,
+        "worker": "none" if broker == "none" else found.worker.is_how,
+        "worker_age_s": found.worker.seconds,
+        "clock": "wrong" if found.is_clock_wrong else "ok",
+        "clock_ahead_s": round(found.clock_ahead.total_seconds(), 3),
+        "refunds": _kept_up(found.refund_oldest, is_failing=bool(found.failing_providers)),
+        "refund_oldest_s": int(found.refund_oldest.total_seconds()),
+        "refunds_held": found.refunds_held,
+        "emails": _kept_up(found.email_oldest, is_failing=found.is_failing(MAIL)),
+        "email_oldest_s": int(found.email_oldest.total_seconds()),
+        "emails_given_up": found.emails_given_up,
+        "disk": "full" if figures.is_disk_full() else "ok",
     }
+
+
+def _kept_up(oldest: timedelta, *, is_failing: bool) -> str:
+    if is_failing:
+        return "failing"
+    return "late" if oldest > figures.LATE_AFTER else "ok"
 
 
 def _database() -> str:
@@ -64,37 +94,14 @@ def _database() -> str:
     return "ok"
 
 
-def _broker() -> str:
-    if not settings.BROKER_CONFIGURED:
-        return "none"
-    from redis import Redis, RedisError
-
-    client = Redis.from_url(
-        settings.CACHES["default"]["LOCATION"], socket_timeout=1, socket_connect_timeout=1
-    )
-    try:
-        client.ping()
-    except (RedisError, OSError):
-        return "failed"
-    finally:
-        client.close()
-    return "ok"
-
-
 def sweep() -> tuple[str, int | None]:
-    """Only a finished sweep writes the heartbeat, so its age says what matters. It is told in the
-    database's time; an age that cannot be is not an age."""
+    """Only a finished sweep writes the heartbeat, so its age says what matters."""
     try:
-        last = Heartbeat.objects.filter(name="sweep").values_list("finished_at", flat=True).first()
-        age = database_time.now() - last if last else None
+        last = Heartbeat.objects.filter(name=figures.SWEEP).values_list("finished_at", flat=True)
+        found = figures.beat(last.first(), figures.longest_wait(), database_time.now())
     except Error:
         return "failed", None
-    if age is None:
-        return "never", None
-    if not -database_time.MOST_APART <= age <= LONGEST_AGE:
-        return "wrong", None
-    limit = max(SHORTEST_ALARM, MISSED_SWEEPS * settings.SWEEP_EVERY)
-    return "ok" if age <= limit else "late", max(0, int(age.total_seconds()))
+    return found.is_how, found.seconds
 
 
 def clock() -> str:

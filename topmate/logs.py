@@ -24,9 +24,9 @@ def mask_links(text: str) -> str:
 
 
 def without_traceback(record: logging.LogRecord) -> bool:
-    """For a handler: what a visitor sent is refused, and where in Django is of no interest. So a
-    traceback in the log is always a fault of ours."""
-    if record.name.startswith("django.") and getattr(record, "status_code", 500) < 500:
+    """For a handler: what a visitor sent is refused, or the database is away, and where in Django
+    that came up is of no interest. So a traceback in the log is always a fault of ours."""
+    if record.name.startswith("django.") and getattr(record, "status_code", 500) != 500:
         record.exc_info = record.exc_text = None
     return True
 

@@ -158,6 +158,17 @@ def _database_number(env: Env, text: str) -> int:
     return int(text)
 
 
+def ping_url(env: Env) -> str:
+    """Where each sweep says that it began and ended, without a slash at the end."""
+    if not env.has("PING_URL"):
+        return ""
+    parts = env.url("PING_URL", "", ("https", "http"))
+    if parts.scheme and (not parts.hostname or parts.query or parts.fragment):
+        env.problem("PING_URL must be an address like https://hc-ping.com/your-check.")
+        return ""
+    return parts.geturl().rstrip("/")
+
+
 @dataclass(frozen=True)
 class Mail:
     backend: str = "bookings.demo_inbox.Backend"

@@ -116,6 +116,7 @@ BROKER_URL = _redis.broker_url
 BROKER_CONFIGURED = bool(_redis.cache_url)
 CACHES = _redis.caches()
 SWEEP_EVERY = env.duration("SWEEP_EVERY", "60s", high=timedelta(hours=1))
+PING_URL = services.ping_url(env)
 
 _mail = services.mail(env, is_public=IS_PUBLIC)
 globals().update(_mail.settings())  # MAILERS, or EMAIL_* before Django 6.1
@@ -222,7 +223,7 @@ CSRF_COOKIE_NAME = "__Host-csrf" if IS_HTTPS else "topmate_csrf"
 DEVICE_COOKIE_NAME = "__Host-device" if IS_HTTPS else "topmate_device"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-CSRF_FAILURE_VIEW = "bookings.views.pages.csrf_failure"
+CSRF_FAILURE_VIEW = "bookings.views.errors.csrf_failure"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000  # an expert's services, in the admin
 DATA_UPLOAD_MAX_NUMBER_FILES = 5

@@ -14,7 +14,7 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("", include("bookings.urls")),
 ]
-handler400 = "bookings.views.pages.bad_request"
-handler403 = "bookings.views.pages.permission_denied"
-handler404 = "bookings.views.pages.not_found"
-handler500 = "bookings.views.pages.server_error"
+handler400 = "bookings.views.errors.bad_request"
+handler403 = "bookings.views.errors.permission_denied"
+handler404 = "bookings.views.errors.not_found"
+handler500 = "bookings.views.errors.server_error"

@@ -23,11 +23,13 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.utils import make_msgid
+from typing import Any
 
 from django.conf import settings
 from django.db.models import F
 
-from bookings import clocks, fan_out
+from bookings import clocks, fan_out, outages
 from bookings.database import leases
 from bookings.emails import letters as letters
 from bookings.emails.letter import MailCase, page_link, password_link, password_link_lasts
@@ -43,7 +45,8 @@ from bookings.emails.outbox import (
 )
 from bookings.emails.registry import KINDS, KINDS_AFTER, Email, kinds_after
 from bookings.emails.rendering import render
-from bookings.models import OutboxEmail, OutboxState
+from bookings.models import OutboxEmail, OutboxState, site_host
+from bookings.models.booking import DueQuerySet
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +55,7 @@ LEASE = timedelta(seconds=210)
 RETRY_AFTER = [timedelta(seconds=s) for s in (30, 120, 600, 3600, 7200, 14400, 28800)]
 """After the last one the mail is given up; all together stay within 24 hours."""
 NO_RETRY = (Unsendable, UnicodeError)
+MOST_WOKEN = 2000
 
 
 def deliver_all(email_ids: Sequence[int], *, now: datetime, seconds: float | None = None) -> int:
@@ -64,7 +68,40 @@ def deliver_all(email_ids: Sequence[int], *, now: datetime, seconds: float | Non
         delivery = _Delivery(email_ids, now, connections)
         at_most = settings.MAIL_IN_FLIGHT
         fan_out.work(delivery, at_most=at_most, claimed=4 * at_most, seconds=seconds)
+    if delivery.sent and outages.note_working([outages.MAIL]):
+        _wake_waiting(now=delivery.now)
+    elif delivery.is_refused and not delivery.sent:
+        outages.note_failing([outages.MAIL], now=delivery.now)
     return delivery.sent
+
+
+def send_directly(kind: str, facts: dict[str, Any], *, now: datetime) -> None:
+    """To STAFF_EMAIL, with no row in the outbox: it says that there is no database to write to.
+    Raises what the mail server raises."""
+    mail = render(kind, MailCase.of(OutboxEmail.Audience.STAFF, None, None, facts, now))
+    with closing(Connections()) as connections:
+        connections.send(mail, message_id=make_msgid(domain=site_host()))
+
+
+def try_one_again(*, now: datetime) -> None:
+    """While the mail server takes nothing, have the newest of those that wait for their next try
+    sent now: else nobody would know for hours that it is back. It does not count as a try."""
+    if outages.failing_since(outages.MAIL) is not None:
+        rows = _waiting(now=now)
+        newest = rows.order_by("-next_attempt_at", "-id").ids(1)
+        rows.filter(pk__in=newest).update(next_attempt_at=now, attempts=F("attempts") - 1)
+
+
+def _wake_waiting(*, now: datetime) -> None:
+    """The mail server is back: what waits for its next try need not."""
+    some = _waiting(now=now).order_by("next_attempt_at", "id").ids(MOST_WOKEN)
+    _waiting(now=now).filter(pk__in=some).update(next_attempt_at=now)
+
+
+def _waiting(*, now: datetime) -> DueQuerySet[OutboxEmail]:
+    return OutboxEmail.objects.filter(
+        state=OutboxState.QUEUED, attempts__gt=0, next_attempt_at__gt=now
+    )
 
 
 @dataclass(eq=False, slots=True)
@@ -85,6 +122,8 @@ class _Delivery(fan_out.Clock):
         self.queue = fan_out.Queue(ids, self._take)
         self.connections = connections
         self.sent = 0
+        self.is_refused = False
+        """Whether the mail server did not take one, and not because of its recipient."""
 
     def claim(self, at_most: int) -> list[_Item]:
         """E-mails that are no longer true, or cannot be rendered, are closed here."""
@@ -173,6 +212,7 @@ class _Delivery(fan_out.Clock):
     def _fail(self, items: Sequence[_Item]) -> list[None]:
         for item in items:
             row, error = item.row, item.error
+            self.is_refused |= not isinstance(error, (smtplib.SMTPRecipientsRefused, *NO_RETRY))
             told = f"{type(error).__name__}: {error}"[:500]
             if _is_final(error) or row.attempts > len(RETRY_AFTER):
                 logger.error("e-mail %s (%s) is given up: %s", row.pk, row.kind, told)

@@ -1,5 +1,5 @@
 """How every verb runs: find and lock the booking, check, change, append, queue; again after a
-deadlock. And what happens by itself when a deadline has passed.
+deadlock or when the connection broke. And what happens by itself when a deadline has passed.
 
 Lock order everywhere: expert (only where a slot is claimed), booking, payment, refund.
 """
@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 
 from bookings import clocks, emails, rules, tasks, timeline
-from bookings.database import kept_statements
+from bookings.database import failures, kept_statements
 from bookings.database.kept_statements import KeptQuery
 from bookings.models import Booking, Expert, NoShowReport, Offer, TimelineEvent
 from bookings.models.booking import BookingQuerySet
@@ -55,8 +55,6 @@ BookingRef = int | Own
 """The id of a booking, or what a page knows of it: one statement finds and locks it."""
 
 TRIES = 3
-WORTH_ANOTHER_TRY = {"40001", "40P01", "55P03"}
-"""PostgreSQL: serialization failure, deadlock, lock not available"""
 
 
 def verb(
@@ -87,7 +85,7 @@ def verb(
                 return booking
 
             try:
-                return in_transaction(once, name)
+                return in_transaction(once, name, acts_once=bool(actor.request_key))
             except TransitionNotAllowed:
                 acted = _acted_before(booking_ref, actor)
                 if acted is None:
@@ -101,23 +99,39 @@ def verb(
     return make
 
 
-def in_transaction(once: Callable[[], Result], name: str) -> Result:
-    """Run `once`, and again after a deadlock; refused in words where the database refuses."""
+def in_transaction(once: Callable[[], Result], name: str, *, acts_once: bool = False) -> Result:
+    """Run `once`, and again after a deadlock, or on a new connection when the old one broke;
+    refused in words where the database refuses.
+
+    When the connection breaks at COMMIT, nobody knows whether it was done. Then only what
+    `acts_once` runs again. A form does: its id can be written once, so the second run is refused,
+    and the caller shows what the first one did. So does what reads its rows anew and goes by a
+    conditional UPDATE. A link that is sent again, for example, would be sent twice.
+    """
     for tries_left in reversed(range(TRIES)):
         try:
             with transaction.atomic():
                 return once()
-        except OperationalError as error:
-            if not tries_left or _sqlstate(error) not in WORTH_ANOTHER_TRY:
+        except (OperationalError, InterfaceError) as error:
+            if not tries_left or not _is_worth_another_try(error, acts_once=acts_once):
                 raise
-            logger.info("%s runs again: %s", name, _sqlstate(error))
+            logger.info("%s runs again: %s", name, failures.sqlstate(error) or error)
         except IntegrityError as error:
             raise _refused_by_database(error) from error
     raise AssertionError("unreachable")
 
 
-def _sqlstate(error: Exception) -> str:
-    return getattr(error.__cause__, "sqlstate", None) or ""
+def _is_worth_another_try(error: Exception, *, acts_once: bool) -> bool:
+    if failures.may_be_done(error) and not acts_once:
+        return False
+    if failures.sqlstate(error) in failures.WORTH_ANOTHER_TRY:
+        return True
+    # One that could not be made is not asked for again and again: somebody waits for the answer.
+    had_one = connection.connection is not None or connection.closed_in_transaction
+    if not failures.was_dropped(error) or connection.in_atomic_block or not had_one:
+        return False
+    connection.close()
+    return True
 
 
 _SOMEBODY_WAS_FASTER = (

@@ -21,7 +21,7 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import Case, F, Value, When
 from django.db.models.functions import Coalesce
 
-from bookings import fan_out
+from bookings import fan_out, outages
 from bookings.database import leases
 from bookings.gateways import Answer, Ask, Gateway, Status, gateway_of, kept_open, why_not
 from bookings.models import Heartbeat, Payment, Refund, RefundState
@@ -55,6 +55,9 @@ def drive(refund_ids: Sequence[int], *, now: datetime, seconds: float | None = N
     with kept_open(at_most) as ask:
         driver = _Driver(refund_ids, now, ask)
         fan_out.work(driver, at_most=at_most, claimed=AHEAD * at_most, seconds=seconds)
+    outages.note_failing(driver.silent - driver.awake, now=driver.now)
+    if driver.awake:
+        outages.note_working(driver.awake)
     return driver.taken
 
 
@@ -74,6 +77,8 @@ class _Driver(fan_out.Clock):
         self.queue = fan_out.Queue(refund_ids, self._take)
         self.gateway_of = cache(lambda provider: gateway_of(provider, ask))
         self.awake: set[str] = set()
+        self.silent: set[str] = set()
+        """Providers that answered, and those one of whose answers cannot be trusted."""
         self.taken = 0
 
     def claim(self, at_most: int) -> list[_Errand]:
@@ -161,6 +166,11 @@ class _Driver(fan_out.Clock):
         }
         fan_out.together(partial(_wake_waiting, now=self.now), sorted(heard - self.awake))
         self.awake |= heard
+        self.silent |= {
+            one.refund.payment.provider
+            for one in errands
+            if one.gateway is not None and _is_silence(one.answer)
+        }
 
     def _not_written(self, answered: tuple[Refund, Answer], error: Exception) -> None:
         """The lease ends, and the provider is asked again; but not for ever."""
@@ -168,6 +178,13 @@ class _Driver(fan_out.Clock):
         is_away = isinstance(error, (OperationalError, InterfaceError))
         if refund.attempts >= MOST_WRITTEN_IN_VAIN and not is_away:
             holds.set_aside(refund, f"Its answer cannot be written: {error}", now=self.now)
+
+
+def _is_silence(answer: Answer | None) -> bool:
+    """What a list does not show was answered, too."""
+    if answer is None or answer.status != Status.UNKNOWN:
+        return False
+    return answer.message != ABSENT.message
 
 
 # --- taking refunds, and the last look before they are sent ---------------------------------------

@@ -19,7 +19,7 @@ from django.urls import get_script_prefix
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from bookings import database_time, lists, unsent
+from bookings import alarms, database_time, lists, unsent
 from bookings.access import expert_of
 from bookings.presenters import shell
 from bookings.presenters.dialogs import Undo
@@ -133,6 +133,7 @@ def frame(
         is_staff=request.user.is_staff,
         is_owner=request.user.is_superuser,
         has_own_bar=bool(has_own_bar),
+        are_sweeps_late=alarms.are_sweeps_late(),
         theme=context["theme"],
         site_name=context["site_name"],
         demo_inbox=context["demo_inbox"],

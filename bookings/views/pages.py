@@ -1,4 +1,4 @@
-"""The front page, help articles and support, and what is shown when things go wrong."""
+"""The front page, help articles and support."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any, cast
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import DisallowedHost
 from django.db import Error as DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -22,8 +21,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from bookings import database_time, helpdesk, printed_passwords, setup, unsent
 from bookings.access import (
     ExpertRequest,
-    OnlyForExperts,
-    does_fill_in_again,
     expert_of,
     expert_required,
     fills_in_again,
@@ -32,11 +29,9 @@ from bookings.addresses import mailto
 from bookings.formats import moment
 from bookings.forms.fields import LineField, ParagraphsField, Styled
 from bookings.models import Booking, Expert, HelpFeedback, User
-from bookings.photos import MOST_MEGABYTES
 from bookings.policy import Policy
 from bookings.presenters import buying
 from bookings.wording.limits import BANK_DAYS, figures
-from topmate.middleware import TooLarge
 
 logger = logging.getLogger(__name__)
 
@@ -376,70 +371,6 @@ def sitemap(request: HttpRequest) -> HttpResponse:
 def favicon(request: HttpRequest) -> HttpResponse:
     """For programs that ask for it by this name, whatever a page says."""
     return redirect(static("favicon.ico"))
-
-
-# --- when things go wrong -------------------------------------------------------------------------
-
-LAST_RESORT = (
-    '<!doctype html><html lang="en"><title>Sorry</title>'
-    "<h1>Sorry, something went wrong on our side</h1>"
-    "<p>Nothing you did was lost and no deadline has moved.</p></html>"
-)
-FORM_AGAIN = "X-Form-Again"
-"""Tells the script where a form that was refused is shown again with what was typed."""
-
-
-def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    if isinstance(exception, DisallowedHost):
-        return _error(request, "unknown_host", status=400)
-    if isinstance(exception, TooLarge):
-        return _error(request, "too_large", status=413)
-    return _error(request, "bad_request", status=400)
-
-
-def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _error(request, "permission_denied", status=403)
-
-
-def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    if isinstance(exception, OnlyForExperts):
-        return no_profile(request, status=404)
-    return _error(request, "not_found", status=404)
-
-
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Usually the page is older than its reader's sign-in. What they typed is kept, unless the form
-    came from another site."""
-    logger.warning("a form was refused: %s", reason)
-    match = request.resolver_match
-    is_ours = request.headers.get("Origin") == f"{request.scheme}://{request.get_host()}"
-    if not (is_ours and match and does_fill_in_again(match.func)):
-        return _error(request, "csrf_failure", status=403)
-    response = _error(request, "csrf_failure", status=403, again=request.path)
-    response.headers[FORM_AGAIN] = request.path
-    unsent.keep(request, response, path=request.path)
-    return response
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """Must work when nothing else does: the last resort is a line of plain HTML."""
-    try:
-        return _error(request, "server_error", status=500)
-    except Exception:
-        logger.exception("the error page itself failed")
-        return HttpResponse(LAST_RESORT, status=500)
-
-
-def _error(request: HttpRequest, name: str, *, status: int, again: str = "") -> HttpResponse:
-    """Rendered without the request: it asks neither session nor database for anything."""
-    theme = request.COOKIES.get("theme", "")
-    context = {
-        "site_name": settings.SITE_NAME,
-        "theme": theme if theme in ("light", "dark") else "",
-        "again": again,
-        "photo_megabytes": MOST_MEGABYTES,
-    }
-    return HttpResponse(render_to_string(f"pages/errors/{name}.html", context), status=status)
 
 
 urlpatterns: list[URLPattern] = [

@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from django.conf import settings
+from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
@@ -35,13 +36,16 @@ def razorpay(request: HttpRequest) -> HttpResponse:
 
 
 def _webhook(request: HttpRequest, provider: Provider) -> HttpResponse:
-    """400 for whatever is not signed by the provider. Nothing is asked over the network here:
-    the provider waits, and a slow answer counts as none."""
+    """400 for whatever is not signed by the provider, 503 while the database is away: the provider
+    tries again. Nothing is asked over the network here: it waits, and a slow answer counts as
+    none."""
     try:
         body = _body(request)
         event = _verified(request, provider, body)
     except _TooLarge:
         return HttpResponse(status=413)
+    except DatabaseError:
+        raise
     except Exception as error:  # fails closed, whatever it is
         logger.warning("a webhook for %s was refused: %s", provider, str(error)[:200])
         return HttpResponse(status=400)

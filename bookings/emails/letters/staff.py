@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from bookings import formats
@@ -25,6 +26,115 @@ def staff_sweep_late(case: MailCase) -> Letter:
         ),
         button=page_link("Open the admin", "admin:index"),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something the whole site needs: what is said when it is missing, and when it is back."""
+
+    title: str
+    means: str
+    advice: str
+    back: str
+
+
+TROUBLES = {
+    "sweep": Trouble(
+        "No sweep has run for {time}",
+        "Deadlines pass without anything happening, and no reminder and no refund is sent. "
+        "Nothing is lost: everything that is due is done when the sweeps run again.",
+        "Are beat and at least one worker running, and do they reach the broker? Until they do, "
+        "manage.py sweep does the same by hand, or from cron.",
+        "The sweeps run again; they had stopped for {time}",
+    ),
+    "worker": Trouble(
+        "No worker has answered for {time}",
+        "E-mails and refunds that follow a click wait for the next sweep, which something else "
+        "still starts.",
+        "Is at least one worker running, and does it reach the broker?",
+        "A worker answers again; none had for {time}",
+    ),
+    "broker": Trouble(
+        "The broker has taken nothing for {time}",
+        "Redis does not answer, or it is full. Workers are told of nothing, and buying a call and "
+        "asking for a new password are refused, because how often they are used cannot be counted.",
+        "Start it, or give it more memory. Do not let it drop keys by itself: its policy for a "
+        "full memory must be noeviction.",
+        "The broker takes messages again; it had not for {time}",
+    ),
+    "database": Trouble(
+        "The database has not answered for {time}",
+        "Every page says that nothing can be done right now, and nothing that is due is done. "
+        "Nothing is half done.",
+        "Start it. If it runs: is its disk full, or are all its connections taken?",
+        "The database answers again; it had not for {time}",
+    ),
+    "disk": Trouble(
+        "The disk has been nearly full for {time}",
+        "Less than 100 MB are free where this site keeps its files. When nothing is left, photos "
+        "cannot be stored, and a database on the same disk stops.",
+        "Make room, or give it a larger disk.",
+        "The disk has room again; it had been nearly full for {time}",
+    ),
+    "web": Trouble(
+        "No web process has answered for {time}",
+        "Nobody can open a page. Deadlines, e-mails and refunds go on.",
+        "Is the web server running, and does it reach the database?",
+        "The web server answers again; it had not for {time}",
+    ),
+    "mail": Trouble(
+        "The mail server has taken nothing for {time}",
+        "E-mails wait in the outbox and are tried again for most of a day.",
+        "Is it running, and does it still take the password in EMAIL_URL?",
+        "The mail server takes e-mails again; it had not for {time}",
+    ),
+    "provider": Trouble(
+        "A payment provider has given no answer for {time}",
+        "Refunds wait and are asked for again under the same key, so that nothing is paid twice.",
+        "Look at the status page of the provider. If it is well, is its key still right?",
+        "The payment provider answers again; it had not for {time}",
+    ),
+}
+
+
+@Email(STAFF, "a part of the site that everything needs is missing")
+def staff_trouble(case: MailCase) -> Letter:
+    trouble, time = _trouble(case)
+    title = trouble.title.format(time=time)
+    return Letter(
+        subject=title,
+        preheader=trouble.means,
+        heading=title,
+        paragraphs=(trouble.means, trouble.advice),
+        quote=str(case.facts.get("why", "")),
+        quoted="What was found",
+        button=page_link("Open the admin", "admin:index"),
+        closing=("You get another e-mail when it is over.",),
+    )
+
+
+@Email(STAFF, "what was missing is back")
+def staff_trouble_over(case: MailCase) -> Letter:
+    trouble, time = _trouble(case)
+    title = trouble.back.format(time=time)
+    return Letter(
+        subject=title,
+        preheader="Everything that is due is done now, by itself.",
+        heading=title,
+        paragraphs=("Everything that is due is done now, by itself. There is nothing to do.",),
+        button=page_link("Open the admin", "admin:index"),
+    )
+
+
+def _trouble(case: MailCase) -> tuple[Trouble, str]:
+    """And how long it lasts, or has lasted."""
+    return TROUBLES[str(case.facts["name"])], lasts(int(case.facts.get("seconds", 0)))
+
+
+def lasts(seconds: int) -> str:
+    """In a sentence: 4 minutes, 3 hours."""
+    minutes = max(1, round(seconds / 60))
+    return formats.duration(timedelta(minutes=minutes if minutes < 120 else 60 * (minutes // 60)))
 
 
 @Email(STAFF, "a machine's clock is not the database's: it does nothing that is due")
