@@ -40,6 +40,7 @@ from bookings.models import (
     Booking,
     CompletionMark,
     Contest,
+    Heartbeat,
     NoShowReport,
     Offer,
     OutboxEmail,
@@ -51,6 +52,7 @@ from bookings.models import (
     SandboxRefund,
     TimelineEvent,
     guards,
+    history_chain,
 )
 from bookings.models.money import FAILED, IN_HAND, NOT_LIVE
 from bookings.policy import Policy, seconds, unreadable
@@ -309,6 +311,12 @@ def _is_ended_wrongly(ends: dict[str, set[str]]) -> Q:
             closed_at__isnull=False,
         )
     return ~right
+
+
+@invariant("Every event of a history is as it was written, at its place, and none is missing.")
+def history_is_as_written(now: datetime) -> Iterator[str]:
+    began = Heartbeat.objects.filter(name=history_chain.BEGAN).first()
+    return history_chain.broken(connection, began.counts["after_event"] if began else 0)
 
 
 # --- nobody gets more back than was paid, nothing is sent early, no refund is forgotten -----------

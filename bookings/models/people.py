@@ -170,6 +170,9 @@ class Follower(models.Model):
     time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
     clock = models.CharField(max_length=2, choices=Clock, default=Clock.TWENTY_FOUR)
     created_at = models.DateTimeField(auto_now_add=True)
+    erased_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="since when nothing is known of them"
+    )
 
     objects = AddressedQuerySet["Follower"].as_manager()
 
