@@ -35,15 +35,17 @@ def kept_digest(vendor: str, row: str) -> str:
     return f"CASE WHEN {row}.note_salt = '' THEN {row}.note_digest ELSE {digest} END"
 
 
-def _hash(vendor: str, before: str, row: str) -> str:
+def _facts(vendor: str, row: str) -> str:
     facts = ", ".join(f"{row}.{name}" for name in _FACTS)
     digest = kept_digest(vendor, row)
     if vendor == "postgresql":
         at = f"to_char({row}.at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')"
-        written = f"jsonb_build_array({facts}, {at}, {row}.data, {digest})::text"
-    else:
-        written = f"json_array({facts}, {row}.at, {row}.data, {digest})"
-    return _sha256(vendor, f"{before} || {written}")
+        return f"jsonb_build_array({facts}, {at}, {row}.data, {digest})::text"
+    return f"json_array({facts}, {row}.at, {row}.data, {digest})"
+
+
+def _hash(vendor: str, before: str, row: str) -> str:
+    return _sha256(vendor, f"{before} || {_facts(vendor, row)}")
 
 
 def _is_erasing(vendor: str) -> str:
@@ -56,14 +58,22 @@ def _is_erasing(vendor: str) -> str:
 
 _POSTGRESQL_JOIN = [
     f"""CREATE FUNCTION bookings_chain_event() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE facts text;
     BEGIN
         NEW.note_salt = replace(gen_random_uuid()::text, '-', '');
         NEW.note_digest = '';
-        INSERT INTO {HEADS} AS head (booking_id, length, chain_hash)
-            VALUES (NEW.booking_id, 1, {_hash("postgresql", "''", "NEW")})
-            ON CONFLICT (booking_id) DO UPDATE SET length = head.length + 1,
-                chain_hash = {_hash("postgresql", "head.chain_hash", "NEW")}
+        facts = {_facts("postgresql", "NEW")};
+        UPDATE {HEADS} SET length = length + 1,
+            chain_hash = {_sha256("postgresql", "chain_hash || facts")}
+            WHERE booking_id = NEW.booking_id
             RETURNING length, chain_hash INTO NEW.chain_position, NEW.chain_hash;
+        IF NOT FOUND THEN
+            INSERT INTO {HEADS} AS head (booking_id, length, chain_hash)
+                VALUES (NEW.booking_id, 1, {_sha256("postgresql", "facts")})
+                ON CONFLICT (booking_id) DO UPDATE SET length = head.length + 1,
+                    chain_hash = {_sha256("postgresql", "head.chain_hash || facts")}
+                RETURNING length, chain_hash INTO NEW.chain_position, NEW.chain_hash;
+        END IF;
         RETURN NEW; END $$""",
     f"""CREATE TRIGGER event_joins_the_chain BEFORE INSERT ON {EVENTS}
     FOR EACH ROW EXECUTE FUNCTION bookings_chain_event()""",
