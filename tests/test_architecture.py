@@ -28,7 +28,7 @@ LEVELS: dict[str, int] = {
             "links slots rules calendar intake lists",
             "wording",
             "emails hours shop",
-            "refunds clock_check setup",
+            "refunds clock_check setup erasing",
             "checkouts",
             "provider_events",
             "tasks",

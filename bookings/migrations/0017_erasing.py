@@ -1,5 +1,5 @@
-"""Events are chained, and the words of a person can be erased. On SQLite the column of a follower is
-added by hand, as in 0013."""
+"""Events are chained, and the words of a person can be erased. On SQLite columns are added by hand, as in
+0013."""
 
 import django.db.models.deletion
 from django.conf import settings
@@ -55,6 +55,16 @@ class Migration(migrations.Migration):
                 blank=True,
                 editable=False,
                 help_text="since when nothing is known of them",
+                null=True,
+            ),
+        ),
+        AddColumn(
+            model_name="booking",
+            name="erased_at",
+            field=models.DateTimeField(
+                blank=True,
+                editable=False,
+                help_text="since when nothing is known of the follower",
                 null=True,
             ),
         ),

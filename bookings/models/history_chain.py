@@ -12,7 +12,7 @@ Two expressions, one for each database. They need not agree: a database checks i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -186,6 +186,21 @@ def begin(connection: BaseDatabaseWrapper, now: datetime) -> None:
                 "INSERT INTO bookings_heartbeat (name, finished_at, counts) VALUES (%s, %s, %s)",
                 [BEGAN, now, f'{{"after_event": {last}}}'],
             )
+
+
+def erase_notes(connection: BaseDatabaseWrapper, events: Sequence[int]) -> None:
+    """The one change of an event that is let through."""
+    if not events:
+        return
+    ids = ", ".join(str(int(event)) for event in events)
+    digest = kept_digest(connection.vendor, EVENTS)
+    _run(
+        connection,
+        [
+            f"""UPDATE {EVENTS} SET note = '{ERASED}', note_digest = {digest}, note_salt = ''
+            WHERE id IN ({ids}) AND note NOT IN ('', '{ERASED}')"""
+        ],
+    )
 
 
 # --- checking -------------------------------------------------------------------------------------

@@ -25,8 +25,14 @@ NOTHING = Value([], models.JSONField())
 """An empty list, as a default that the database fills in itself."""
 
 
+ERASED_NAME = "Erased follower"
+"""How somebody is called whose data was erased."""
+
+
 def first_word(name: str) -> str:
     """How somebody of that name is addressed."""
+    if name == ERASED_NAME:
+        return name
     return name.split()[0] if name.strip() else name
 
 
