@@ -22,7 +22,7 @@ LEVELS: dict[str, int] = {
         [
             "states policy free_times fan_out zones plain_text addresses",
             "models",
-            "database",
+            "database staff_acts",
             "clocks formats timeline gateways database_time printed_passwords unreadable"
             " places photos",
             "links slots rules calendar intake lists",

@@ -9,7 +9,15 @@ from types import ModuleType
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from bookings.models import Booking, Payment, Refund, TimelineEvent, guards, history_chain
+from bookings.models import (
+    Booking,
+    Payment,
+    Refund,
+    TimelineEvent,
+    guards,
+    history_chain,
+    kept_acts,
+)
 from bookings.models.money import NOT_LIVE
 from bookings.states import HOLDS_A_SLOT, SYSTEM, State
 from bookings.timeline import append
@@ -122,7 +130,8 @@ def test_the_sets_in_sql_are_the_sets_of_the_enums() -> None:
 
 
 @pytest.mark.parametrize(
-    ("copy", "module", "least"), [("_guards", guards, 8), ("_history", history_chain, 10)]
+    ("copy", "module", "least"),
+    [("_guards", guards, 8), ("_history", history_chain, 10), ("_acts", kept_acts, 5)],
 )
 def test_the_migrations_install_what_is_in_force(copy: str, module: ModuleType, least: int) -> None:
     """They have a copy of their own. Where this fails, the change of a guard needs a migration."""
@@ -141,7 +150,7 @@ def test_the_migrations_install_what_is_in_force(copy: str, module: ModuleType, 
 @pytest.mark.parametrize(
     "tables",
     [*(f"bookings_{table}" for table in guards.NEVER_DELETED), "bookings_expert",
-     "bookings_historyhead",
+     "bookings_historyhead", "bookings_staffact",
      "bookings_timelineevent, bookings_booking", "bookings_outboxemail, bookings_timelineevent"],
 )  # fmt: skip
 def test_truncate_of_what_is_kept_is_refused(tables: str) -> None:

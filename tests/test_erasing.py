@@ -20,7 +20,7 @@ from django.db import connection
 from django.test import Client
 
 from bookings import emails, erasing, helpdesk, invariants, lifecycle, links, refunds
-from bookings.erasing import begin, go_on
+from bookings.erasing import begin, go_on, steps
 from bookings.models import (
     Booking,
     CompletionMark,
@@ -285,8 +285,8 @@ def test_whoever_is_interrupted_is_finished_by_the_sweep(
 ) -> None:
     zofia = lived(maya)
     begin(zofia.pk, by=None, reason="They asked.", now=NOW + 2 * DAY)
-    monkeypatch.setattr(erasing, "AT_ONCE", 1)
-    monkeypatch.setattr(erasing, "READ_AT_ONCE", 1)
+    monkeypatch.setattr(steps, "AT_ONCE", 1)
+    monkeypatch.setattr(steps, "READ_AT_ONCE", 1)
     one_step = erasing._one_step
     done = 0
 

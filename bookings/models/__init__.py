@@ -34,7 +34,7 @@ from bookings.models.people import (
     longest,
     validate_time_zone,
 )
-from bookings.models.privacy import Erasure
+from bookings.models.privacy import Erasure, StaffAct
 from bookings.models.records import (
     Heartbeat,
     HelpFeedback,

@@ -15,7 +15,7 @@ import re
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from bookings.models import history_chain
+from bookings.models import history_chain, kept_acts
 
 LIVE_CALL = "('scheduled', 'reschedule_offered', 'no_show_reported')"
 NOT_LIVE_REFUND = "('declined', 'reversed', 'void')"
@@ -125,6 +125,7 @@ def install(connection: BaseDatabaseWrapper) -> None:
         triggers = [f"CREATE TRIGGER {name} {body}" for name, body in _SQLITE_TRIGGERS.items()]
         _run(connection, [_SQLITE_INDEX, *triggers])
     history_chain.install(connection)
+    kept_acts.install(connection)
 
 
 def refuse_truncate(connection: BaseDatabaseWrapper) -> None:
@@ -133,6 +134,7 @@ def refuse_truncate(connection: BaseDatabaseWrapper) -> None:
         allow_truncate(connection)
         _run(connection, _POSTGRESQL_KEEP_ALL)
         history_chain.refuse_truncate(connection)
+        kept_acts.refuse_truncate(connection)
 
 
 def allow_truncate(connection: BaseDatabaseWrapper) -> None:
@@ -141,11 +143,13 @@ def allow_truncate(connection: BaseDatabaseWrapper) -> None:
         drop = "DROP TRIGGER IF EXISTS {0}_is_not_emptied ON bookings_{0}"
         _run(connection, [drop.format(table) for table in NEVER_DELETED])
         history_chain.allow_truncate(connection)
+        kept_acts.allow_truncate(connection)
 
 
 def remove(connection: BaseDatabaseWrapper) -> None:
     """For the reverse migration and for tests that empty tables."""
     history_chain.remove(connection)
+    kept_acts.remove(connection)
     if connection.vendor == "postgresql":
         _run(connection, _POSTGRESQL_REMOVE)
     else:
@@ -167,7 +171,7 @@ def missing(connection: BaseDatabaseWrapper) -> list[str]:
             wanted = [*_SQLITE_TRIGGERS, "booking_live_by_start"]
             cursor.execute("SELECT name FROM sqlite_master")
         there = {name for (name,) in cursor.fetchall()}
-    wanted += history_chain.NAMES
+    wanted += [*history_chain.NAMES, *kept_acts.NAMES]
     return [name for name in wanted if name not in there and name != history_chain.REPLACED]
 
 

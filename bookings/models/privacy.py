@@ -1,4 +1,4 @@
-"""What is done with a person's data."""
+"""What staff did, and what is done with a person's data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,42 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from bookings.models.people import Follower
+from bookings.models.booking import Booking
+from bookings.models.people import Expert, Follower
+
+
+class StaffAct(models.Model):
+    """One line of what staff did: who, when, what, about whom, and why. Appended, never changed
+    (a database trigger), but for words that are erased with the person they name."""
+
+    at = models.DateTimeField()
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="empty for what was done on the command line",
+    )
+    what = models.CharField(max_length=200)
+    reason = models.CharField(max_length=2000, blank=True)
+    about = models.CharField(max_length=300, blank=True)
+    booking = models.ForeignKey(
+        Booking, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    expert = models.ForeignKey(
+        Expert, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    follower = models.ForeignKey(
+        Follower, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    changes = models.JSONField(default=list, blank=True, help_text="[what, before, after] each")
+
+    class Meta:
+        verbose_name_plural = "what staff did"
+
+    def __str__(self) -> str:
+        return self.what
 
 
 class Erasure(models.Model):
