@@ -33,7 +33,8 @@ LEVELS: dict[str, int] = {
             "provider_events",
             "tasks",
             "lifecycle helpdesk reminders invitations",
-            "sweeps imports invariants unsent signed_in rate_limits forms presenters",
+            "sweeps imports invariants unsent signed_in rate_limits forms presenters"
+            " personal_data housekeeping",
             "access",
             "views demo_inbox admin staff_site demo demo_sign_ins templatetags context",
             "urls management apps",
