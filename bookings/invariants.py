@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import (
     BigIntegerField,
@@ -40,6 +41,7 @@ from bookings.models import (
     Booking,
     CompletionMark,
     Contest,
+    Heartbeat,
     NoShowReport,
     Offer,
     OutboxEmail,
@@ -51,8 +53,10 @@ from bookings.models import (
     SandboxRefund,
     TimelineEvent,
     guards,
+    history_chain,
 )
 from bookings.models.money import FAILED, IN_HAND, NOT_LIVE
+from bookings.models.people import ERASED_NAME
 from bookings.policy import Policy, seconds, unreadable
 from bookings.states import HOLDS_A_SLOT, WAITING, State, Verb
 
@@ -311,6 +315,25 @@ def _is_ended_wrongly(ends: dict[str, set[str]]) -> Q:
     return ~right
 
 
+@invariant("Every event of a history is as it was written, at its place, and none is missing.")
+def history_is_as_written(now: datetime) -> Iterator[str]:
+    began = Heartbeat.objects.filter(name=history_chain.BEGAN).first()
+    return history_chain.broken(connection, began.counts["after_event"] if began else 0)
+
+
+@invariant("Of a follower who was erased no booking keeps a name, and all of it ends within a day.")
+def erased_is_gone(now: datetime) -> Iterator[str]:
+    is_known = Q(follower__erased_at__isnull=False) & Q(erased_at__isnull=True)
+    is_named = Q(erased_at__isnull=False) & (
+        Q(follower__erased_at__isnull=True) | ~Q(follower__name=ERASED_NAME) | ~Q(buyer_name="")
+    )
+    unfinished = Q(
+        follower__erasure__finished_at__isnull=True,
+        follower__erasure__began_at__lt=now - timedelta(days=1),
+    )
+    return codes(every_booking().filter(is_known | is_named | unfinished), "code")
+
+
 # --- nobody gets more back than was paid, nothing is sent early, no refund is forgotten -----------
 
 _LIVE = Coalesce(
@@ -411,7 +434,8 @@ def promised_mail_is_written(now: datetime) -> Iterator[str]:
     for verb, kinds in emails.KINDS_AFTER.items():
         for kind in kinds:
             written = OutboxEmail.objects.filter(event=OuterRef("pk"), kind=kind)
-            without = TimelineEvent.objects.filter(~Exists(written), verb=verb)
+            since = now - timedelta(days=settings.KEEP_MAILS)  # older ones may be forgotten
+            without = TimelineEvent.objects.filter(~Exists(written), verb=verb, at__gte=since)
             # Millions were imported and promise nothing, so only what decides about that is read.
             for event in without.only("verb", "to_state", "actor_kind", "data").iterator():
                 if kind in emails.kinds_after(event):

@@ -45,6 +45,8 @@ def refusal(
     move = TABLE[verb]
     if actor.kind not in move.who or _is_strangers(booking, actor):
         return TransitionNotAllowed("not_yours", "You may not do this with this booking.")
+    if booking.erased_at is not None and (gone := _nobody_is_there(verb, actor)):
+        return gone
     if verb == Verb.DECIDE and (own := own_case(booking, actor)):
         return own
     if booking.state not in move.sources:
@@ -54,6 +56,19 @@ def refusal(
     condition = _CONDITIONS.get(verb)
     refused = condition(booking, now) if condition else None
     return refused or _closing_refusal(booking, verb, grace, now)
+
+
+def _nobody_is_there(verb: Verb, actor: Actor) -> TransitionNotAllowed | None:
+    """The follower's data was erased, so nobody can act or answer for them."""
+    if actor.kind == ActorKind.FOLLOWER:
+        return TransitionNotAllowed(
+            "erased", "Your data was erased, so nothing can be done with this booking any more."
+        )
+    if verb == Verb.OFFER_RESCHEDULE:
+        return TransitionNotAllowed(
+            "erased", "The follower's data was erased, so nobody could pick a new time."
+        )
+    return None
 
 
 def allows(booking: Booking, verb: Verb, actor: Actor, *, now: datetime) -> bool:

@@ -41,6 +41,7 @@ NAV = (
     ("E-mails", "outboxemail"),
     ("Support", "supportrequest"),
     ("Experts", "expert"),
+    ("What staff did", "staffact"),
 )
 
 

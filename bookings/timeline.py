@@ -9,9 +9,10 @@ from typing import Any
 
 from django.db.models import OuterRef, Subquery
 
+from bookings import staff_acts
 from bookings.database import kept_statements
 from bookings.models import Booking, TimelineEvent
-from bookings.states import Actor
+from bookings.states import Actor, ActorKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,10 @@ def append_all(lines: Sequence[Line], *, actor: Actor, at: datetime) -> list[Tim
         )
         for line in lines
     ]
-    return list(kept_statements.insert(events))
+    written = list(kept_statements.insert(events))
+    if actor.kind == ActorKind.STAFF:
+        staff_acts.note_events(written)
+    return written
 
 
 def of_its_booking(events: Sequence[TimelineEvent]) -> TimelineEvent | Subquery:

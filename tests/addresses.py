@@ -47,7 +47,7 @@ FOR_EXPERTS = {
     "services", "add_service", "edit_service", "preview_service", "pause", "up_service",
     "down_service", "hide_service", "show_service", "duplicate_service",
     "profile", "preview_profile", "share", "qr_code", "end_first_steps",
-    "keys",
+    "keys", "your_data", "your_data_file",
 }  # fmt: skip
 BY_CHECKOUT_KEY = {
     "checkout", "checkout_pay", "checkout_check", "checkout_leave", "checkout_again",

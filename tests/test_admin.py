@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from bookings import sweeps
+from bookings import staff_acts, sweeps
 from bookings.models import (
     Heartbeat,
     HelpFeedback,
@@ -96,6 +96,7 @@ def test_rows_that_only_the_verbs_write_cannot_be_edited_or_added(
     make_checkout()
     make_event()
     sweeps.set_aside(make_booking().pk, "deadline_at", ValueError("?"), now=timezone.now())
+    staff_acts.note("Something", by=staff.pk, at=timezone.now())
     row = model._default_manager.first()
     assert row is not None
     before = list(model._default_manager.values_list())

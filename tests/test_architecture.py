@@ -22,18 +22,19 @@ LEVELS: dict[str, int] = {
         [
             "states policy free_times fan_out zones plain_text addresses",
             "models",
-            "database",
+            "database staff_acts",
             "clocks formats timeline gateways database_time printed_passwords unreadable"
             " places photos outages ping",
             "links slots rules calendar intake lists",
             "wording",
             "emails hours shop",
-            "refunds clock_check setup",
+            "refunds clock_check setup erasing",
             "checkouts figures",
             "provider_events alarms",
             "tasks",
             "lifecycle helpdesk reminders invitations",
-            "sweeps imports invariants unsent signed_in rate_limits forms presenters",
+            "sweeps imports invariants unsent signed_in rate_limits forms presenters"
+            " personal_data housekeeping",
             "access",
             "views demo_inbox admin staff_site demo demo_sign_ins templatetags context",
             "urls management apps",

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
+from types import ModuleType
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from bookings.models import Booking, Payment, Refund, TimelineEvent, guards
+from bookings.models import (
+    Booking,
+    Payment,
+    Refund,
+    TimelineEvent,
+    guards,
+    history_chain,
+    kept_acts,
+)
 from bookings.models.money import NOT_LIVE
 from bookings.states import HOLDS_A_SLOT, SYSTEM, State
 from bookings.timeline import append
@@ -120,13 +129,17 @@ def test_the_sets_in_sql_are_the_sets_of_the_enums() -> None:
     assert named(guards.NOT_LIVE_REFUND) == {str(state) for state in NOT_LIVE}
 
 
-def test_the_migrations_install_what_is_in_force() -> None:
+@pytest.mark.parametrize(
+    ("copy", "module", "least"),
+    [("_guards", guards, 8), ("_history", history_chain, 10), ("_acts", kept_acts, 5)],
+)
+def test_the_migrations_install_what_is_in_force(copy: str, module: ModuleType, least: int) -> None:
     """They have a copy of their own. Where this fails, the change of a guard needs a migration."""
     installed, in_force = (
-        {name: value for name, value in vars(module).items() if name.isupper()}
-        for module in (import_module("bookings.migrations._guards"), guards)
+        {name: value for name, value in vars(one).items() if name.isupper()}
+        for one in (import_module(f"bookings.migrations.{copy}"), module)
     )
-    assert len(installed) >= 8
+    assert len(installed) >= least
     assert installed == in_force
 
 
@@ -137,6 +150,7 @@ def test_the_migrations_install_what_is_in_force() -> None:
 @pytest.mark.parametrize(
     "tables",
     [*(f"bookings_{table}" for table in guards.NEVER_DELETED), "bookings_expert",
+     "bookings_historyhead", "bookings_staffact",
      "bookings_timelineevent, bookings_booking", "bookings_outboxemail, bookings_timelineevent"],
 )  # fmt: skip
 def test_truncate_of_what_is_kept_is_refused(tables: str) -> None:

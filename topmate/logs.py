@@ -1,4 +1,5 @@
-"""Logging: readable or JSON lines, and never a private link in either."""
+"""Logging: readable or JSON lines, and never a private link or an e-mail address in either. A log
+cannot be searched for a person when their data is erased."""
 
 from __future__ import annotations
 
@@ -18,6 +19,19 @@ _BY_THEIR_LOOK = re.compile(r"[A-Za-z0-9_-]{32}\.[A-Za-z0-9_-]{43}|\b[a-z0-9]{6,
 """The key of a private link and that of a link for a new password, wherever they stand."""
 
 
+_ADDRESS = re.compile(
+    r"(?:[^\s\"'<>(),;:=/?&\\@\[\]{}%]|%(?!40)[0-9a-f]{2})+(?:@|%40)"
+    r"(?:[^\W_][\w.-]*[^\W_]|%(?!40)[0-9a-f]{2})+(?=\W|$)",
+    re.IGNORECASE,
+)
+_ROW = re.compile(r"(Failing row contains|Key \(.{1,200}?\)=) ?\(.*\)")
+"""What PostgreSQL adds to a refusal: the values of the row."""
+
+
+def mask(text: str) -> str:
+    return _ADDRESS.sub("***@***", _ROW.sub(r"\1 (***)", mask_links(text)))
+
+
 def mask_links(text: str) -> str:
     """Whoever reads a log must not be able to act for a follower."""
     return _BY_THEIR_LOOK.sub("***", _PRIVATE.sub(r"\1***", text))
@@ -35,7 +49,7 @@ class MaskedFormatter(logging.Formatter):
     """Masks the finished line, so that arguments and tracebacks are covered too."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return mask_links(super().format(record))
+        return mask(super().format(record))
 
 
 class JsonFormatter(logging.Formatter):
@@ -48,7 +62,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return mask_links(json.dumps(line, ensure_ascii=False, default=str))
+        return mask(json.dumps(line, ensure_ascii=False, default=str))
 
 
 def configuration(*, form: str, level: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
-from topmate.logs import mask_links
+from topmate.logs import mask
 
 
 class MaskedLogger(Logger):  # type: ignore[misc]
@@ -27,4 +27,4 @@ class _Masking(logging.Formatter):
         self.inner = inner
 
     def format(self, record: logging.LogRecord) -> str:
-        return mask_links(self.inner.format(record))
+        return mask(self.inner.format(record))

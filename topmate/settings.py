@@ -166,6 +166,13 @@ POLICY: dict[str, Any] = {
     "staff_reminder": _duration("POLICY_STAFF_REMINDER", "2d"),
 }
 
+# --- How many days data is kept, see docs/privacy.md --------------------------------------------
+KEEP_MAILS = env.number("KEEP_MAILS", 400, low=90, high=3650)
+KEEP_LINKS = env.number("KEEP_LINKS", 90, low=1, high=3650)
+KEEP_INVITATIONS = env.number("KEEP_INVITATIONS", 90, low=1, high=3650)
+KEEP_WEBHOOKS = env.number("KEEP_WEBHOOKS", 90, low=14, high=3650)
+KEEP_PURCHASES = env.number("KEEP_PURCHASES", 90, low=7, high=3650)
+
 # --- What experts sell with -------------------------------------------------------------------
 ROOM_ADDRESS = services.room_address(env)
 EMBED_FROM = services.embed_from(env)

@@ -23,9 +23,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bookings import database_time, formats
+from bookings import database_time, formats, staff_acts
+from bookings.admin.changes import changes_in
 from bookings.forms.fields import AddressField, LineField, ParagraphsField
-from bookings.models import Booking, as_code
+from bookings.models import Booking, Expert, Follower, as_code
 from bookings.plain_text import one_line
 
 NONE = "–"
@@ -89,8 +90,48 @@ class BoundedList(ChangeList):
 
 
 class BoundedAdmin(admin.ModelAdmin[M]):
+    """Whatever is written in the admin's log is also in the list of what staff did, in the same
+    transaction, with what was changed."""
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return BoundedList
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
+        changed = [] if add else changes_in(form, formsets)
+        reason = str(form.cleaned_data.get("reason") or "")
+        request.act = (reason, changed)  # type: ignore[attr-defined]
+        return super().construct_change_message(request, form, formsets, add)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self.note_act(request, obj, "Added")
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self.note_act(request, obj, "Changed")
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        for obj in queryset:
+            self.note_act(request, obj, "Deleted")
+        return super().log_deletions(request, queryset)
+
+    def note_act(self, request: HttpRequest, obj: Any, what: str, reason: str = "") -> None:
+        given, changed = getattr(request, "act", ("", []))
+        name = str(self.opts.verbose_name)
+        expert = obj if isinstance(obj, Expert) else getattr(obj, "expert", None)
+        staff_acts.note(
+            f"{what} {name}" if what in ("Added", "Changed", "Deleted") else what,
+            by=request.user.pk,
+            at=database_time.now(),
+            reason=reason or given,
+            about=str(obj) if isinstance(obj, Booking) else f"{name} {obj}",
+            booking=obj if isinstance(obj, Booking) else getattr(obj, "booking", None),
+            expert=expert if isinstance(expert, Expert) else None,
+            follower=obj if isinstance(obj, Follower) else None,
+            changes=changed,
+        )
 
 
 class StrictAdmin(BoundedAdmin[M]):

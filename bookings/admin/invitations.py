@@ -94,6 +94,7 @@ class InvitationAdmin(ActingAdmin[Invitation]):
             _runs(invitations.send_again, "The e-mail will be sent within a minute."),
             InvitationReasonForm,
             refused_as(lambda row, actor, now: invitations.refusal(row, "send_again", now)),
+            has_no_history=True,
         ),
         StaffAction(
             "revoke",
@@ -102,6 +103,7 @@ class InvitationAdmin(ActingAdmin[Invitation]):
             _runs(invitations.revoke, "Revoked."),
             InvitationReasonForm,
             refused_as(lambda row, actor, now: invitations.refusal(row, "revoke", now)),
+            has_no_history=True,
         ),
     )
     related = ("invited_by", "expert")

@@ -35,7 +35,7 @@ from bookings.admin.base import (
     remaining,
 )
 from bookings.admin.bookings import DECIDE, gone_elsewhere
-from bookings.admin.rows import mark_words, report_words, story, verb_words
+from bookings.admin.rows import mark_words, report_words, story
 from bookings.emails import outbox
 from bookings.forms.fields import ParagraphsField
 from bookings.models import (
@@ -49,6 +49,7 @@ from bookings.models import (
     TimelineEvent,
     User,
 )
+from bookings.staff_acts import verb_words
 from bookings.states import Actor, ActorKind, State, Verb
 
 # --- contested calls ------------------------------------------------------------------------------
@@ -281,6 +282,7 @@ class OutboxAdmin(CodeSearch[OutboxEmail], NameSearch[OutboxEmail], ActingAdmin[
             "Sends the e-mail within a minute, unless what it says is no longer true.",
             runs(outbox.retry, "The e-mail will be sent within a minute."),
             refusal=refused_as(lambda row, actor, now: outbox.refusal(row, "retry", actor)),
+            has_no_history=True,
         ),
         StaffAction(
             "park",
@@ -288,6 +290,7 @@ class OutboxAdmin(CodeSearch[OutboxEmail], NameSearch[OutboxEmail], ActingAdmin[
             "Stops trying. It can be tried again later.",
             runs(outbox.park, "Parked."),
             refusal=refused_as(lambda row, actor, now: outbox.refusal(row, "park", actor)),
+            has_no_history=True,
         ),
     )
     related = ("booking__expert",)
@@ -345,6 +348,7 @@ class SetAsideAdmin(CodeSearch[SetAside], ActingAdmin[SetAside]):
             "Try again",
             "The next sweep tries it again, within a minute. It leaves this list when that works.",
             runs(sweeps.try_again, "It will be tried again within a minute."),
+            has_no_history=True,
         ),
         StaffAction(
             "limits",

@@ -26,7 +26,6 @@ from bookings.models import (
     RefundState,
     TimelineEvent,
 )
-from bookings.states import Verb
 from bookings.wording import history
 from bookings.wording.reader import Reader
 
@@ -50,11 +49,6 @@ def refund_chip(refund: Refund) -> SafeString:
 def state_words(state: str) -> str:
     """No-show reported, for no_show_reported."""
     return state.replace("no_show", "no-show").replace("_", " ").capitalize()
-
-
-def verb_words(verb: str) -> str:
-    """The label of a verb; a fact such as refund_accepted in words."""
-    return str(Verb(verb).label) if verb in Verb.values else verb.replace("_", " ").capitalize()
 
 
 def story(booking: Booking) -> str:

@@ -166,8 +166,9 @@ def _close(checkout: Checkout, booking: Booking, state: CheckoutState) -> None:
 
 
 def _follower(checkout: Checkout) -> Follower:
-    """The one with this address, unchanged: anybody can write an address into a form."""
-    known = Follower.objects.with_address(checkout.email)
+    """The one with this address, unchanged: anybody can write an address into a form. Locked, so
+    that they are not erased before the booking is written."""
+    known = Follower.objects.with_address(checkout.email).select_for_update(no_key=True)
     if (follower := known.first()) is not None:
         return follower
     try:

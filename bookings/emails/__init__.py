@@ -153,6 +153,8 @@ class _Delivery(fan_out.Clock):
 
     def _rendered(self, row: OutboxEmail) -> _Item:
         try:
+            if _is_erased(row):
+                return _Item(row)
             case = MailCase.of(row.audience, row.booking, row.event, row.facts, self.now)
             if not KINDS[row.kind].still_true(case):
                 return _Item(row, look_again_at=_undo_is_over_at(row, now=self.now))
@@ -224,6 +226,12 @@ class _Delivery(fan_out.Clock):
             back = {"next_attempt_at": self.now + wait, "last_error": told}
             self._end([row], state=OutboxState.QUEUED, **back)
         return []
+
+
+def _is_erased(row: OutboxEmail) -> bool:
+    """It would go to a person of whom nothing is known any more."""
+    is_for_follower = row.audience == OutboxEmail.Audience.FOLLOWER
+    return is_for_follower and row.booking is not None and row.booking.erased_at is not None
 
 
 def _undo_is_over_at(row: OutboxEmail, *, now: datetime) -> datetime | None:

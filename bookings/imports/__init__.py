@@ -278,7 +278,8 @@ class Followers:
 
     @staticmethod
     def _find(emails: dict[str, Call]) -> dict[str, Follower]:
-        found = Follower.objects.with_address(*emails)
+        """Locked, so that none is erased before the bookings are written."""
+        found = Follower.objects.with_address(*emails).select_for_update(no_key=True).order_by("pk")
         return {addresses.identity(follower.email): follower for follower in found}
 
     def forget_unused(self) -> None:

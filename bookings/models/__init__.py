@@ -1,4 +1,4 @@
-"""The tables, by subject: people, booking, cases, money, records."""
+"""The tables, by subject: people, booking, cases, money, privacy, records."""
 
 from bookings.models.booking import BookedFollower, Booking, as_code, new_code, site_host
 from bookings.models.cases import (
@@ -34,9 +34,11 @@ from bookings.models.people import (
     longest,
     validate_time_zone,
 )
+from bookings.models.privacy import Erasure, StaffAct
 from bookings.models.records import (
     Heartbeat,
     HelpFeedback,
+    HistoryHead,
     OutboxEmail,
     OutboxState,
     SetAside,

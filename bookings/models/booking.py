@@ -182,6 +182,12 @@ class Booking(models.Model):
     policy = models.JSONField(default=dict, help_text="the limits this booking was made under")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
+    erased_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="since when nothing is known of the follower",
+    )
 
     objects = BookingQuerySet.as_manager()
 

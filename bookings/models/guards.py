@@ -2,7 +2,8 @@
 
 - two live calls of one expert never overlap (their buffer included);
 - a payment's `reserved_minor` is the sum of its live refunds, so its check constraint caps them;
-- timeline events are append-only; amounts and causes of refunds never change;
+- timeline events are append-only and chained (see `history_chain`);
+- amounts and causes of refunds never change;
 - bookings, payments, refunds and the timeline are never deleted, one by one or all at once.
 
 Installed by a migration, for SQLite and PostgreSQL.
@@ -13,6 +14,8 @@ from __future__ import annotations
 import re
 
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from bookings.models import history_chain, kept_acts
 
 LIVE_CALL = "('scheduled', 'reschedule_offered', 'no_show_reported')"
 NOT_LIVE_REFUND = "('declined', 'reversed', 'void')"
@@ -121,6 +124,8 @@ def install(connection: BaseDatabaseWrapper) -> None:
     else:
         triggers = [f"CREATE TRIGGER {name} {body}" for name, body in _SQLITE_TRIGGERS.items()]
         _run(connection, [_SQLITE_INDEX, *triggers])
+    history_chain.install(connection)
+    kept_acts.install(connection)
 
 
 def refuse_truncate(connection: BaseDatabaseWrapper) -> None:
@@ -128,6 +133,8 @@ def refuse_truncate(connection: BaseDatabaseWrapper) -> None:
     if connection.vendor == "postgresql":
         allow_truncate(connection)
         _run(connection, _POSTGRESQL_KEEP_ALL)
+        history_chain.refuse_truncate(connection)
+        kept_acts.refuse_truncate(connection)
 
 
 def allow_truncate(connection: BaseDatabaseWrapper) -> None:
@@ -135,10 +142,14 @@ def allow_truncate(connection: BaseDatabaseWrapper) -> None:
     if connection.vendor == "postgresql":
         drop = "DROP TRIGGER IF EXISTS {0}_is_not_emptied ON bookings_{0}"
         _run(connection, [drop.format(table) for table in NEVER_DELETED])
+        history_chain.allow_truncate(connection)
+        kept_acts.allow_truncate(connection)
 
 
 def remove(connection: BaseDatabaseWrapper) -> None:
     """For the reverse migration and for tests that empty tables."""
+    history_chain.remove(connection)
+    kept_acts.remove(connection)
     if connection.vendor == "postgresql":
         _run(connection, _POSTGRESQL_REMOVE)
     else:
@@ -147,17 +158,21 @@ def remove(connection: BaseDatabaseWrapper) -> None:
 
 
 def missing(connection: BaseDatabaseWrapper) -> list[str]:
-    """Names of guards that are not there, for `manage.py verify`."""
+    """Names of guards that are not there, or switched off, for `manage.py verify`."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             installed = str([*_POSTGRESQL_INSTALL, *_POSTGRESQL_KEEP_ALL])
             wanted = re.findall(r"(?:CREATE TRIGGER|ADD CONSTRAINT) (\w+)", installed)
-            cursor.execute("SELECT tgname FROM pg_trigger UNION SELECT conname FROM pg_constraint")
+            cursor.execute(
+                "SELECT tgname FROM pg_trigger WHERE tgenabled <> 'D'"
+                " UNION SELECT conname FROM pg_constraint"
+            )
         else:
             wanted = [*_SQLITE_TRIGGERS, "booking_live_by_start"]
             cursor.execute("SELECT name FROM sqlite_master")
         there = {name for (name,) in cursor.fetchall()}
-    return [name for name in wanted if name not in there]
+    wanted += [*history_chain.NAMES, *kept_acts.NAMES]
+    return [name for name in wanted if name not in there and name != history_chain.REPLACED]
 
 
 def _run(connection: BaseDatabaseWrapper, statements: list[str]) -> None:

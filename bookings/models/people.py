@@ -25,8 +25,14 @@ NOTHING = Value([], models.JSONField())
 """An empty list, as a default that the database fills in itself."""
 
 
+ERASED_NAME = "Erased follower"
+"""How somebody is called whose data was erased."""
+
+
 def first_word(name: str) -> str:
     """How somebody of that name is addressed."""
+    if name == ERASED_NAME:
+        return name
     return name.split()[0] if name.strip() else name
 
 
@@ -170,6 +176,9 @@ class Follower(models.Model):
     time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
     clock = models.CharField(max_length=2, choices=Clock, default=Clock.TWENTY_FOUR)
     created_at = models.DateTimeField(auto_now_add=True)
+    erased_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="since when nothing is known of them"
+    )
 
     objects = AddressedQuerySet["Follower"].as_manager()
 

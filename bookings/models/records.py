@@ -12,7 +12,9 @@ from bookings.states import ActorKind
 
 
 class TimelineEvent(models.Model):
-    """One line of a booking's history. Appended, never changed (a database trigger)."""
+    """One line of a booking's history. Appended, never changed (a database trigger), but for words
+    that are erased with the person who is meant. The table has four more columns, which only the
+    database writes: see `history_chain`."""
 
     booking = models.ForeignKey(Booking, on_delete=models.PROTECT, related_name="events")
     verb = models.CharField(max_length=40)
@@ -40,6 +42,25 @@ class TimelineEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.booking_id}: {self.verb}"
+
+
+class HistoryHead(models.Model):
+    """How many events a booking's history has, and the hash of the last one. Written by a trigger,
+    see `history_chain`."""
+
+    booking = models.OneToOneField(
+        Booking,
+        primary_key=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+        editable=False,
+    )
+    length = models.PositiveIntegerField()
+    chain_hash = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.booking_id}: {self.length} events"
 
 
 class OutboxState(models.TextChoices):
