@@ -11,7 +11,7 @@ PAUSE = 5.0
 often: Celery by itself would five times a second."""
 
 
-class PatientConsumer(Consumer):  # type: ignore[misc]
+class PatientConsumer(Consumer):
     def on_connection_error_before_connected(self, exc: Exception) -> None:
         super().on_connection_error_before_connected(exc)
         time.sleep(PAUSE)
