@@ -2,11 +2,11 @@
 # make test   every test, on SQLite and on PostgreSQL, with a real broker and a real browser
 # make test-next   the tests on SQLite with the next Django (PYTHON=python3.13 or newer)
 # make bench  how fast it is, as ratios inside one run: docs/performance.md
-# make lint   make types   make check-all (all of them)   make lock (compile the hash locks)
+# make lint   make audit   make types   make check-all (all of them)   make lock (compile the hash locks)
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-next bench lint types check-all lock install install-dev
+.PHONY: run test test-next bench lint audit types check-all lock install install-dev
 
 run: install
 	@$(BIN)/python -m topmate.embedded --with-parent
@@ -26,6 +26,10 @@ lint: install-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@if [ -d templates ]; then $(BIN)/djlint templates --lint --quiet; fi
+
+# What is known of the locked requirements, where advisories can be reached.
+audit: install-dev
+	@$(BIN)/python .ci/audit
 
 types: install-dev
 	@$(BIN)/mypy
