@@ -20,7 +20,7 @@ LEVELS: dict[str, int] = {
     name: level
     for level, names in enumerate(
         [
-            "states policy free_times fan_out zones plain_text addresses",
+            "states policy free_times fan_out zones plain_text addresses devices",
             "models",
             "database",
             "clocks formats timeline gateways database_time printed_passwords unreadable"
@@ -28,13 +28,13 @@ LEVELS: dict[str, int] = {
             "links slots rules calendar intake lists",
             "wording",
             "emails hours shop",
-            "refunds clock_check setup",
+            "refunds clock_check setup sign_ins",
             "checkouts",
             "provider_events",
             "tasks",
-            "lifecycle helpdesk reminders invitations",
+            "lifecycle helpdesk reminders invitations second_factor",
             "sweeps imports invariants unsent signed_in rate_limits forms presenters",
-            "access",
+            "access signing_in",
             "views demo_inbox admin staff_site demo demo_sign_ins templatetags context",
             "urls management apps",
         ]

@@ -269,7 +269,7 @@ def share(request: ExpertRequest) -> HttpResponse:
     context = {
         "expert": request.expert,
         "url": url,
-        "qr": _qr(url),
+        "qr": qr_picture(url),
         "button": _button(request.expert, url),
         "embeds": settings.EMBED_FROM,
         "frame": f'<iframe src="{embed_url}" title="Book a call" width="100%" height="480">'
@@ -278,7 +278,7 @@ def share(request: ExpertRequest) -> HttpResponse:
     return render(request, "accounts/share.html", context)
 
 
-def _qr(url: str) -> SafeString:
+def qr_picture(url: str) -> SafeString:
     """The address as a QR code, dark on white in both themes: some cameras read no other."""
     svg = segno.make(url, error="m").svg_inline(scale=5, border=4, light="#fff", dark="#1d1b18")
     return mark_safe(svg)
