@@ -46,7 +46,7 @@ def codes_left(user: User) -> int:
 
 def new_key() -> str:
     """160 random bits, as RFC 4226 wants them."""
-    return random_hex(20)
+    return str(random_hex(20))
 
 
 def address_of(user: User, key: str) -> str:
