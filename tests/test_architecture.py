@@ -23,7 +23,7 @@ LEVELS: dict[str, int] = {
             "states policy free_times fan_out zones plain_text addresses devices",
             "models",
             "database",
-            "clocks formats timeline gateways database_time printed_passwords unreadable"
+            "clocks formats timeline gateways database_time printed_passwords unreadable common_passwords"
             " places photos",
             "links slots rules calendar intake lists",
             "wording",

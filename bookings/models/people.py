@@ -100,6 +100,12 @@ class User(AbstractUser):
         super().clean()
         self.email = addresses.identity(self.email)
 
+    @property
+    def name(self) -> str:
+        """As others know them; empty where nobody has said."""
+        expert = getattr(self, "expert", None)
+        return expert.name if expert else self.get_full_name()
+
     def get_session_auth_hash(self) -> str:
         """A session ends when this changes."""
         return f"{super().get_session_auth_hash()}{self._version}"

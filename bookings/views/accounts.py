@@ -274,14 +274,21 @@ def account(request: HttpRequest) -> HttpResponse:
     """Staff without an expert only has a password and an appearance."""
     expert = expert_of(request)
     if expert is None:
-        return render(request, "accounts/account.html", {"theme_form": _theme_form(request)})
+        context = {"theme_form": _theme_form(request), "offers_factor": _offers_factor(request)}
+        return render(request, "accounts/account.html", context)
     form = _account_form(request, expert)
     if request.method != "POST" or not form.is_valid():
         status = 422 if form.is_bound else 200
-        return render(request, "accounts/account.html", {"form": form}, status=status)
+        context = {"form": form, "offers_factor": _offers_factor(request)}
+        return render(request, "accounts/account.html", context, status=status)
     form.save()
     messages.success(request, "Your settings are saved.")
     return _with_theme(redirect("account"), form.cleaned_data["theme"])
+
+
+def _offers_factor(request: HttpRequest) -> bool:
+    """Asks nothing of the database: the session knows whether a code was given."""
+    return settings.SECOND_FACTOR != "off" and not request.session.get(sign_ins.HAS_PASSED)
 
 
 def _account_form(request: HttpRequest, expert: Expert) -> AccountForm:

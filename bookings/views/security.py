@@ -114,7 +114,7 @@ def _offer(user: User, key: str) -> dict[str, Any]:
     """The key on a page: as a picture, as text, and signed for the form."""
     return {
         "key": second_factor.spelled(key),
-        "qr": qr_picture(second_factor.address_of(user, key)),
+        "qr": qr_picture(second_factor.address_of(user, key), is_fluid=True),
         "app_url": second_factor.address_of(user, key),
         "offered": signing.dumps([user.pk, key], salt=_SALT),
     }
