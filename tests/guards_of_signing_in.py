@@ -7,6 +7,7 @@ _FACTOR = "bookings/second_factor.py"
 _WAY = "bookings/signing_in.py"
 _PAGES = "bookings/views/security.py"
 _OF_FACTOR = "tests/test_second_factor.py"
+_OF_SETTING_UP = "tests/test_second_factor_set_up.py"
 _OF_SESSIONS = "tests/test_sessions.py"
 _OF_ASKING = "tests/test_confirming.py"
 
@@ -51,21 +52,21 @@ SIGNING_IN: tuple[tuple[str, str, str, str, str, str], ...] = (
         _FACTOR,
         'return settings.SECOND_FACTOR == "staff" and settings.IS_PUBLIC and user.is_staff',
         "return False",
-        f"{_OF_FACTOR}::test_staff_of_a_public_site_sets_it_up_before_anything_else",
+        f"{_OF_SETTING_UP}::test_staff_of_a_public_site_sets_it_up_before_anything_else",
     ),
     (
         "L01", "also in a session that began before it was public",
         "bookings/signed_in.py",
         "second_factor.is_required_of(user) and not session.get(sign_ins.HAS_PASSED)",
         "False",
-        f"{_OF_FACTOR}::test_a_session_of_staff_without_a_code_ends_on_a_public_site",
+        f"{_OF_SETTING_UP}::test_a_session_of_staff_without_a_code_ends_on_a_public_site",
     ),
     (
         "L01", "A clerk removes it from nobody with more rights",
         _FACTOR,
         "    if (user.is_staff or user.is_superuser) and not by.is_superuser:\n",
         "    if False:\n",
-        f"{_OF_FACTOR}::test_staff_does_not_remove_their_own_nor_that_of_people_with_more_rights",
+        f"{_OF_SETTING_UP}::test_staff_does_not_remove_their_own_nor_that_of_people_with_more_rights",
     ),
     (
         "L02", "Whoever waits for a code comes no further once the password has changed",
@@ -86,14 +87,14 @@ SIGNING_IN: tuple[tuple[str, str, str, str, str, str], ...] = (
         _PAGES,
         "    if waiting is None or second_factor.is_on(waiting.user):\n",
         "    if waiting is None:\n",
-        f"{_OF_FACTOR}::test_who_has_it_set_up_does_not_come_to_that_page_by_the_password_alone",
+        f"{_OF_SETTING_UP}::test_who_has_it_set_up_does_not_come_to_that_page_by_the_password_alone",
     ),
     (
         "L02", "A key is set up by whom it was offered to",
         _PAGES,
         "return str(key) if owner == user.pk else None",
         "return str(key)",
-        f"{_OF_FACTOR}::test_a_key_that_was_offered_to_somebody_else_is_not_taken",
+        f"{_OF_SETTING_UP}::test_a_key_that_was_offered_to_somebody_else_is_not_taken",
     ),
     (
         "L03", "A session ends by its age",
