@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.management import call_command
@@ -225,6 +226,7 @@ def test_staff_sign_somebody_out_everywhere(client: Client, maya: Expert, staff:
     client.post(f"/admin/bookings/user/act/sign_out/?ids={maya.user_id}", form)
     assert not is_signed_in(phone)
     stolen.save(force_insert=True)
+    phone.cookies[settings.SESSION_COOKIE_NAME] = stolen.session_key
     assert not is_signed_in(phone), "not even if the row came back"
 
 
