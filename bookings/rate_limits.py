@@ -99,6 +99,11 @@ class Handler(AbstractAxesHandler, AxesBaseHandler):  # type: ignore[misc]
         return int(rows.delete()[0])
 
 
+def knows_device(request: HttpRequest, email: str) -> bool:
+    """Whether they have signed in on this device before."""
+    return _name_of(email) in _known(request)
+
+
 def remember_device(request: HttpRequest, response: HttpResponseBase, email: str) -> None:
     """Remember this device as one of theirs from now on."""
     known = _known(request)

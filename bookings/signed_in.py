@@ -1,7 +1,9 @@
-"""Who a session belongs to: asked in every request, so by two statements that are kept.
+"""Who a session belongs to, and whether it still does: asked in every request, so by two statements
+that are kept.
 
 The session's own saves an eighth of the minimal page (2026-11-30). Without it `SESSION_ENGINE` is
-Django's `sessions.backends.db`; the sessions are the same.
+Django's `sessions.backends.db`; the sessions are the same, but `SignIn` would lose track of those
+that get a new key.
 """
 
 from __future__ import annotations
@@ -9,22 +11,28 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.contrib import auth
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
 from django.contrib.sessions.models import Session
 from django.dispatch import receiver
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 
-from bookings import database_time, printed_passwords
+from bookings import database_time, devices, printed_passwords, second_factor, sign_ins
 from bookings.database import failures
 from bookings.database.kept_statements import KeptQuery
-from bookings.models import User
+from bookings.models import SignIn, User
 from topmate.proxies import client_ip
 
 logger = logging.getLogger(__name__)
 
+ASKS_BY_ITSELF = "need-count"
+"""The count on an open page asks every minute; that is no visit."""
 _BY_ID = KeptQuery(lambda pk: User.objects.filter(pk=pk), 1)
 _BY_KEY = KeptQuery(lambda key: Session.objects.filter(session_key=key), "0")
 
@@ -48,6 +56,15 @@ class SessionStore(DatabaseSessions):
                 raise error.__context__ from None  # type: ignore[misc]
             raise
 
+    def cycle_key(self) -> None:
+        """The session gets a new key and stays the same sign-in."""
+        data, before = dict(self.items()), self.session_key
+        self.create()
+        self._session_cache = data
+        if before:
+            SignIn.objects.filter(session_id=before).update(session_id=self.session_key)
+            self.delete(before)
+
 
 class Backend(ModelBackend):
     """Django's own; the user comes with their expert."""
@@ -63,7 +80,40 @@ class Backend(ModelBackend):
         return printed_passwords.lets_in(user)
 
 
+class Middleware(AuthenticationMiddleware):
+    """Django's own; a session also ends by its age, and where a second factor is required that was
+    not asked for when it began."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        request.user = SimpleLazyObject(lambda: _user_of(request))  # type: ignore[assignment]
+
+
+def _user_of(request: HttpRequest) -> User | AnonymousUser:
+    user, session, now = auth.get_user(request), request.session, database_time.now()
+    if not isinstance(user, User):
+        return AnonymousUser()
+    lacks_factor = second_factor.is_required_of(user) and not session.get(sign_ins.HAS_PASSED)
+    if not lacks_factor and not sign_ins.is_known(session):
+        sign_ins.adopt(session, user, now=now, **_about(request))
+    if lacks_factor or sign_ins.is_over(session, user, now=now):
+        session.flush()
+        return AnonymousUser()
+    if request.headers.get("HX-Trigger") != ASKS_BY_ITSELF:
+        sign_ins.note_visit(session, now=now)
+    return user
+
+
+def _about(request: HttpRequest) -> dict[str, str]:
+    return {
+        "key": request.session.session_key or "",
+        "device": devices.in_words(request.headers.get("User-Agent", "")),
+        "address": client_ip(request),
+    }
+
+
 @receiver(user_logged_in)
 def write_down(request: HttpRequest, user: User, **_: Any) -> None:
     """Who came in from where; nothing of what they typed."""
     logger.info("user %s (%s) signed in from %s", user.pk, user.email, client_ip(request))
+    sign_ins.begin(request.session, user, now=database_time.now(), **_about(request))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import update_wrapper
 from typing import Any
@@ -14,10 +15,11 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 
-from bookings import database_time
+from bookings import database_time, signing_in
 from bookings.lists import COUNTED_UP_TO
 from bookings.models import (
     Booking,
@@ -64,6 +66,26 @@ def _refuse_what_no_page_asks(request: HttpRequest) -> None:
         raise BadRequest("The pop-up answers to no field")
 
 
+CHANGES_NOTHING = ("_changelist",)
+"""Ends of the names of pages whose forms only choose rows."""
+MOVES_NOTHING = {
+    "bookings_outboxemail_act", "bookings_setaside_act", "bookings_supportrequest_change", "logout",
+}  # fmt: skip
+"""By which no money moves and nobody gets into another account."""
+TAKES_PASSWORDS = {"auth_user_password_change"}
+"""Pages that ask who it is before they are filled in: what is typed there is not kept."""
+
+
+def _needs_confirmation(request: HttpRequest) -> bool:
+    """Whatever is sent in the admin may move money or change who may do what, unless it is named
+    above. So a page that is added later asks, too."""
+    name = request.resolver_match.url_name if request.resolver_match else ""
+    if name in TAKES_PASSWORDS:
+        return True
+    is_harmless = name in MOVES_NOTHING or str(name).endswith(CHANGES_NOTHING)
+    return request.method == "POST" and not is_harmless
+
+
 class StaffSite(AdminSite):
     site_title = f"{settings.SITE_NAME} staff"
     site_header = f"{settings.SITE_NAME} staff"
@@ -77,13 +99,15 @@ class StaffSite(AdminSite):
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """For somebody signed in without the right, the admin does not exist."""
-        guarded = super().admin_view(view, cacheable)
+        guarded: Callable[..., HttpResponse] = super().admin_view(view, cacheable)
 
         def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if request.user.is_authenticated and not self.has_permission(request):
                 raise Http404("Only for staff.")
             _refuse_what_no_page_asks(request)
-            return guarded(request, *args, **kwargs)  # type: ignore[no-any-return]
+            is_asked = self.has_permission(request) and _needs_confirmation(request)
+            asked = signing_in.ask_again(request, back=request.path) if is_asked else None
+            return asked or guarded(request, *args, **kwargs)
 
         return update_wrapper(checked, guarded)
 
@@ -94,6 +118,12 @@ class StaffSite(AdminSite):
         return redirect_to_login(
             request.GET.get("next") or reverse("admin:index"), reverse("sign_in")
         )
+
+    def password_change(  # type: ignore[override]
+        self, request: HttpRequest, extra_context: Any = None
+    ) -> HttpResponse:
+        """One page for everybody, which also ends other sessions and tells by e-mail."""
+        return redirect("password_change")
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         policy = path("policy/", self.admin_view(self.policy), name="policy")

@@ -24,7 +24,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from bookings import (
     alarms,
@@ -54,6 +54,7 @@ from bookings.models import (
     ProviderEvent,
     Refund,
     SetAside,
+    SignIn,
 )
 from bookings.models.booking import BookingQuerySet, Place
 from bookings.policy import Policy
@@ -208,7 +209,9 @@ def forget_old(*, now: datetime) -> int:
 
 
 def _forget_sessions(*, now: datetime) -> int:
-    return _delete_some(Session.objects.filter(expire_date__lt=now))
+    deleted = _delete_some(Session.objects.filter(expire_date__lt=now))
+    session = Session.objects.filter(pk=OuterRef("session_id"))
+    return deleted + _delete_some(SignIn.objects.filter(~Exists(session)))
 
 
 def _forget_resets(*, now: datetime) -> int:

@@ -54,14 +54,18 @@ BY_CHECKOUT_KEY = {
     "checkout_back", "checkout_calendar",
 }  # fmt: skip
 FOR_SALE = {"shop", "buy", "embed", "photo"}
-FOR_ANYBODY_SIGNED_IN = {"account", "password_change"}
+FOR_ANYBODY_SIGNED_IN = {
+    "account", "password_change", "security", "set_up_factor", "remove_factor", "recovery_codes",
+    "end_session",
+}  # fmt: skip
+AFTER_THE_PASSWORD = {"sign_in_code", "sign_in_set_up"}
 FOR_THE_OWNER = {
     "setup", "send_test_mail", "become_expert", "invite_expert", "send_invitation_again",
     "revoke_invitation",
 }  # fmt: skip
 GROUPS = [
     FOR_EVERYBODY, ONLY_IN_THE_DEMO, BY_SIGNATURE, set(BY_PRIVATE_LINK), OF_A_BOOKING,
-    FOR_EXPERTS, FOR_ANYBODY_SIGNED_IN, FOR_THE_OWNER, BY_CHECKOUT_KEY, FOR_SALE,
+    FOR_EXPERTS, FOR_ANYBODY_SIGNED_IN, AFTER_THE_PASSWORD, FOR_THE_OWNER, BY_CHECKOUT_KEY, FOR_SALE,
 ]  # fmt: skip
 
 

@@ -1,4 +1,5 @@
-"""Take each guard of refunds, webhooks, buying, due work and access away, and see its test fail.
+"""Take each guard of refunds, webhooks, buying, due work, access and
+signing in away, and see its test fail.
 
     python -m tests.guards              all of them, in a copy of the project
     python -m tests.guards M03 M19      some
@@ -20,6 +21,7 @@ from pathlib import Path
 from tests.guards_of_access import ACCESS
 from tests.guards_of_buying import BUYING
 from tests.guards_of_due_work import DUE_WORK
+from tests.guards_of_signing_in import SIGNING_IN
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = "bookings/refunds"
@@ -519,7 +521,8 @@ GUARDS = (
 BOUGHT = tuple(Guard(*row) for row in BUYING)
 DUE = tuple(Guard(*row) for row in DUE_WORK)
 KEPT_OUT = tuple(Guard(*row) for row in ACCESS)
-ALL = (*GUARDS, *BOUGHT, *DUE, *KEPT_OUT)
+LET_IN = tuple(Guard(*row) for row in SIGNING_IN)
+ALL = (*GUARDS, *BOUGHT, *DUE, *KEPT_OUT, *LET_IN)
 
 
 def is_seen(guard: Guard, copy: Path) -> bool:
@@ -555,7 +558,7 @@ def table(guards: tuple[Guard, ...]) -> str:
 
 def main(wanted: list[str]) -> int:
     if wanted == ["--table"]:
-        print(table(GUARDS), table(BOUGHT), table(DUE), table(KEPT_OUT), sep="\n\n")
+        print(table(GUARDS), table(BOUGHT), table(DUE), table(KEPT_OUT), table(LET_IN), sep="\n\n")
         return 0
     if unknown := set(wanted) - {guard.fault for guard in ALL}:
         print(f"There is no guard against {', '.join(sorted(unknown))}.\n\n{__doc__}")

@@ -106,9 +106,9 @@ ACCESS: tuple[tuple[str, str, str, str, str, str], ...] = (
     (
         "A05", "and the old one is told",
         "bookings/admin/people.py",
-        "            form.tell_old_address()\n",
+        "            form.tell_both_addresses()\n",
         "            pass\n",
-        "tests/test_accounts_changed_by_staff.py::test_it_is_told_to_the_old_one",
+        "tests/test_accounts_changed_by_staff.py::test_it_is_told_to_the_old_one_and_to_the_new_one",
     ),
     (
         "A06", "A site others can reach does not sell by the sandbox",

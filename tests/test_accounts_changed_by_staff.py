@@ -37,9 +37,13 @@ def set_password(client: Client, user: User, password: str = NEW, **more: Any) -
 
 
 def the_mail() -> Any:
-    sweeps.run(now=timezone.now())
-    [message] = mail.outbox
+    [message] = the_mails()
     return message
+
+
+def the_mails() -> list[Any]:
+    sweeps.run(now=timezone.now())
+    return list(mail.outbox)
 
 
 def words(message: Any) -> str:
@@ -59,11 +63,14 @@ def test_a_new_address_needs_a_reason(client: Client, anna: User) -> None:
     assert not OutboxEmail.objects.exists()
 
 
-def test_it_is_told_to_the_old_one(client: Client, anna: User) -> None:
+def test_it_is_told_to_the_old_one_and_to_the_new_one(client: Client, anna: User) -> None:
     assert change(client, anna, email="Other@example.com", reason=WHY).status_code == 302
     assert User.objects.get(pk=anna.pk).email == "other@example.com"
-    message = the_mail()
-    assert message.to == ["Anna <anna@example.com>"]
+    mails = {one.to[0]: one for one in the_mails()}
+    assert set(mails) == {"Anna <anna@example.com>", "Anna <other@example.com>"}
+    assert "from anna@example.com to this one" in words(mails["Anna <other@example.com>"])
+    assert WHY in words(mails["Anna <other@example.com>"])
+    message = mails["Anna <anna@example.com>"]
     assert "From now on you sign in with other@example.com" in words(message)
     assert WHY in words(message)
     assert "If you did not expect this, reply to this e-mail at once." in words(message)

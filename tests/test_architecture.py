@@ -20,22 +20,22 @@ LEVELS: dict[str, int] = {
     name: level
     for level, names in enumerate(
         [
-            "states policy free_times fan_out zones plain_text addresses",
+            "states policy free_times fan_out zones plain_text addresses devices",
             "models",
             "database staff_acts",
             "clocks formats timeline gateways database_time printed_passwords unreadable"
-            " places photos outages ping",
+            " common_passwords places photos outages ping",
             "links slots rules calendar intake lists",
             "wording",
             "emails hours shop",
-            "refunds clock_check setup erasing",
+            "refunds clock_check setup erasing sign_ins",
             "checkouts figures",
             "provider_events alarms",
             "tasks",
-            "lifecycle helpdesk reminders invitations",
+            "lifecycle helpdesk reminders invitations second_factor",
             "sweeps imports invariants unsent signed_in rate_limits forms presenters"
             " personal_data housekeeping",
-            "access",
+            "access signing_in",
             "views demo_inbox admin staff_site demo demo_sign_ins templatetags context",
             "urls management apps",
         ]

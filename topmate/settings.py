@@ -66,6 +66,8 @@ INSTALLED_APPS = [
     *_partials,
     "axes",
     "anymail",
+    "django_otp",
+    "django_otp.plugins.otp_totp",  # before "bookings", which takes its keys out of the admin
     "bookings",
 ]
 MIDDLEWARE = [
@@ -77,7 +79,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "bookings.signed_in.Middleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -188,17 +190,30 @@ AUTHENTICATION_BACKENDS = [
 ]
 _validation = "django.contrib.auth.password_validation"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"{_validation}.UserAttributeSimilarityValidator"},
+    {
+        "NAME": f"{_validation}.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email", "name", "first_name", "last_name")},
+    },
     {"NAME": f"{_validation}.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
-    {"NAME": f"{_validation}.CommonPasswordValidator"},
+    {"NAME": "bookings.common_passwords.CommonValidator"},
+    {"NAME": "bookings.common_passwords.SiteNameValidator"},
     {"NAME": "bookings.printed_passwords.Validator"},
 ]
 LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "sign_in", "need_action", "sign_in"
 PASSWORD_RESET_TIMEOUT = 60 * 60 * 4
+SECOND_FACTOR = env.choice("SECOND_FACTOR", "staff", ("staff", "everyone", "off"))
+if SECOND_FACTOR == "off" and IS_PUBLIC:
+    env.problem(
+        "SECOND_FACTOR=off would let whoever guesses a password of staff move money; leave it out "
+        "on a site that others can reach. Whoever has lost their codes gets in again after "
+        "`manage.py remove_second_factor EMAIL`."
+    )
+OTP_TOTP_ISSUER = SITE_NAME
+OTP_TOTP_SYNC = False  # a code of the step before or after is taken, and never one further away
 INVITATION_WINDOW = env.duration("INVITATION_WINDOW", "14d")
 # In the database: signing in and out must hold while the cache is down, and is rarely written.
 SESSION_ENGINE = "bookings.signed_in"
-SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 14  # after that time without a visit; see bookings/sign_ins.py
 AXES_HANDLER = "bookings.rate_limits.Handler"
 AXES_USERNAME_FORM_FIELD = "username"  # what Django's forms call it, also when it is an e-mail
 AXES_CLIENT_IP_CALLABLE = "topmate.proxies.client_network"

@@ -21,7 +21,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from bookings import database_time, staff_acts
-from bookings.admin.base import M, ReadOnlyAdmin
+from bookings.admin.base import KeptAdmin, M, ReadOnlyAdmin
 from bookings.forms.actions import ReasonForm
 from bookings.states import Actor, ActorKind, TransitionNotAllowed
 
@@ -66,8 +66,8 @@ def refused_as(
     return say
 
 
-class ActingAdmin(ReadOnlyAdmin[M]):
-    """An admin whose rows change by actions only."""
+class WithActions(KeptAdmin[M]):
+    """An admin with actions for its rows."""
 
     staff_actions: Sequence[StaffAction] = ()
     change_form_template = "admin/bookings/acting_change_form.html"
@@ -219,6 +219,10 @@ class ActingAdmin(ReadOnlyAdmin[M]):
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 
 
+class ActingAdmin(WithActions[M], ReadOnlyAdmin[M]):
+    """An admin whose rows change by actions only."""
+
+
 def _actor(request: HttpRequest, request_key: str = "") -> Actor:
     return Actor(ActorKind.STAFF, request.user.pk, request_key)
 
@@ -227,7 +231,7 @@ def _chooser(action: StaffAction) -> Any:
     """What Django calls for the rows chosen in a list: on to the page that asks for the reason."""
 
     def choose(
-        acting: ActingAdmin[Any], request: HttpRequest, queryset: QuerySet[Any]
+        acting: WithActions[Any], request: HttpRequest, queryset: QuerySet[Any]
     ) -> HttpResponse:
         ids = list(queryset.order_by("pk").values_list("pk", flat=True)[: AT_ONCE + 1])
         if len(ids) > AT_ONCE:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
@@ -12,12 +14,25 @@ from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreation
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from bookings import addresses, database_time, emails, links, tasks, zones
+from bookings import (
+    addresses,
+    database_time,
+    emails,
+    links,
+    second_factor,
+    sign_ins,
+    tasks,
+    zones,
+)
+from bookings.admin.acting import StaffAction, WithActions, refused_as, runs
 from bookings.admin.base import KeptAdmin, StrictAdmin
+from bookings.forms.actions import ReasonForm
 from bookings.forms.fields import NameField, ParagraphsField
 from bookings.forms.zones import ZoneSelect, zone_choices
 from bookings.models import Expert, Follower, User, longest
+from bookings.states import Actor, TransitionNotAllowed
 
 WHY = "It is mailed to the address the account has now, and kept in the history."
 
@@ -88,9 +103,10 @@ class UserForm(UserChangeForm[User]):
         new = self.cleaned_data.get("email")
         return new is not None and new != addresses.identity(str(self.initial.get("email", "")))
 
-    def tell_old_address(self) -> None:
+    def tell_both_addresses(self) -> None:
         user, old = self.instance, str(self.initial["email"])
         tell("address_changed_by_staff", user, self.cleaned_data, to=old, new=user.email)
+        tell("address_is_now_yours", user, self.cleaned_data, to=user.email, old=old)
 
 
 class NewPasswordForm(AdminPasswordChangeForm[User]):
@@ -115,6 +131,35 @@ def tell(kind: str, user: User, data: dict[str, Any], **facts: Any) -> None:
     known = {"user": user.pk, "reason": data["reason"], **facts}
     email = emails.queue(kind, now=now, dedupe=f"{user.pk}:{now.isoformat()}", facts=known)
     tasks.wake_for(email)
+
+
+# --- actions --------------------------------------------------------------------------------------
+
+
+class AccountReasonForm(ReasonForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = "Kept in the history of this account."
+
+
+def _refused_for(
+    refusal: Callable[[User, User], TransitionNotAllowed | None],
+) -> Callable[[User, Actor, datetime], str]:
+    return refused_as(lambda row, actor, now: refusal(row, User.objects.get(pk=actor.user_id or 0)))
+
+
+def _refusal_to_sign_out(user: User, by: User) -> TransitionNotAllowed | None:
+    """Nobody signs out people with more rights."""
+    if (user.is_staff or user.is_superuser) and not by.is_superuser and user.pk != by.pk:
+        return TransitionNotAllowed("rights", "Only an owner of the site may do this for staff.")
+    return None
+
+
+def _sign_out(row: User, *, actor: Actor, now: datetime, details: dict[str, Any]) -> str:
+    if refused := _refusal_to_sign_out(row, User.objects.get(pk=actor.user_id or 0)):
+        raise refused
+    sign_ins.end_all(row)
+    return "Signed out everywhere."
 
 
 # --- pages ----------------------------------------------------------------------------------------
@@ -143,7 +188,27 @@ class FollowerAdmin(KeptAdmin[Follower]):
 
 
 @admin.register(User)
-class UserAdmin(BaseUserAdmin[User], KeptAdmin[User]):
+class UserAdmin(BaseUserAdmin[User], WithActions[User]):
+    staff_actions = (
+        StaffAction(
+            "remove_factor",
+            "Remove two-step sign-in",
+            "For somebody who has lost their phone and their recovery codes. Make sure first that "
+            "it is them: call them, or ask them something only they know. They are told by "
+            "e-mail, with your reason, and are signed out everywhere.",
+            runs(second_factor.remove_for, "Two-step sign-in is removed."),
+            AccountReasonForm,
+            _refused_for(second_factor.refusal),
+        ),
+        StaffAction(
+            "sign_out",
+            "Sign out everywhere",
+            "Ends all sessions of this person. They can sign in again at once.",
+            _sign_out,
+            AccountReasonForm,
+            _refused_for(_refusal_to_sign_out),
+        ),
+    )
     form = UserForm
     add_form = AdminUserCreationForm
     change_password_form = NewPasswordForm
@@ -194,7 +259,7 @@ class UserAdmin(BaseUserAdmin[User], KeptAdmin[User]):
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if change and form.has_new_address:
-            form.tell_old_address()
+            form.tell_both_addresses()
 
     def user_change_password(
         self, request: HttpRequest, id: str, form_url: str = ""
@@ -219,6 +284,7 @@ class UserAdmin(BaseUserAdmin[User], KeptAdmin[User]):
 # are deleted after a day, and an account that they lock opens again by itself.
 
 admin.site.unregister(Group)
+admin.site.unregister(TOTPDevice)  # its pages show the keys
 
 
 @admin.register(Group)

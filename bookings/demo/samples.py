@@ -220,14 +220,27 @@ def _answered(site: _Site) -> None:
     helpdesk.answer(_asked(site).pk, text=answer, by=site.staff, now=site.now)
 
 
+def _told_of_account(site: _Site, **more: Any) -> Any:
+    user, at = site.maya.user, site.now.isoformat()
+    known = {"device": "Firefox on Android", "address": "203.0.113.7", "left": 9, "is_new": True}
+    return _facts(**{"user": user.pk, "to": user.email, "at": at, **known, **more})(site)
+
+
+def _of_account(site: _Site) -> Any:
+    return _told_of_account(site)
+
+
+def _of_account_again(site: _Site) -> Any:
+    return _told_of_account(site, is_new=False, by="staff", reason="You showed us your passport.")
+
+
 _PRICES = [("Portfolio review", "2400.00 INR → 2600.00 INR")]
 
 
 def _changed_by_staff(site: _Site) -> Any:
     user, asked = site.maya.user, "You asked us to by phone, as you could not sign in."
-    return _facts(
-        user=user.pk, to=user.email, reason=asked, new="maya@new.example", prices=_PRICES
-    )(site)
+    addresses = {"to": user.email, "old": user.email, "new": "maya@new.example"}
+    return _facts(user=user.pk, reason=asked, prices=_PRICES, **addresses)(site)
 
 
 def _invited(site: _Site) -> OutboxEmail:
@@ -318,5 +331,15 @@ PLAYED: dict[str, Played] = {
     "address_changed_by_staff": _changed_by_staff,
     "password_changed_by_staff": _changed_by_staff,
     "prices_changed_by_staff": _changed_by_staff,
+    "address_is_now_yours": _changed_by_staff,
+    "new_sign_in": _of_account,
+    "wrong_codes": _of_account,
+    "second_factor_set_up-first": _of_account,
+    "second_factor_set_up-again": _of_account_again,
+    "second_factor_removed-own": _of_account,
+    "second_factor_removed-staff": _of_account_again,
+    "recovery_codes_replaced": _of_account,
+    "recovery_code_used": _of_account,
+    "password_changed": _of_account,
 }
 """What happens before each e-mail, by the name of its sample."""

@@ -44,7 +44,7 @@ def end(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("bookings", "0014_invitations"),
+        ("bookings", "0016_signing_in"),
     ]
 
     operations = [

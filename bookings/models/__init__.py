@@ -1,4 +1,4 @@
-"""The tables, by subject: people, booking, cases, money, privacy, records."""
+"""The tables, by subject: people, booking, cases, money, privacy, records, signing in."""
 
 from bookings.models.booking import BookedFollower, Booking, as_code, new_code, site_host
 from bookings.models.cases import (
@@ -46,3 +46,4 @@ from bookings.models.records import (
     SupportRequest,
     TimelineEvent,
 )
+from bookings.models.signing_in import AuthenticatorApp, RecoveryCode, SignIn

@@ -4,6 +4,7 @@ invitations to become an expert."""
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Self, TypeVar
@@ -83,6 +84,12 @@ class User(AbstractUser):
 
     username = None  # type: ignore[assignment]
     email = models.EmailField("e-mail address", unique=True)
+    session_version = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="counts up when all sessions end: when the second factor changes, and by staff",
+    )
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -98,6 +105,25 @@ class User(AbstractUser):
         """One spelling, by which they sign in."""
         super().clean()
         self.email = addresses.identity(self.email)
+
+    @property
+    def name(self) -> str:
+        """As others know them; empty where nobody has said."""
+        expert = getattr(self, "expert", None)
+        return expert.name if expert else self.get_full_name()
+
+    def get_session_auth_hash(self) -> str:
+        """A session ends when this changes."""
+        return f"{super().get_session_auth_hash()}{self._version}"
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        for of_password in super().get_session_auth_fallback_hash():
+            yield f"{of_password}{self._version}"
+
+    @property
+    def _version(self) -> str:
+        """Empty at first, so that sessions of the release before go on."""
+        return f":{self.session_version}" if self.session_version else ""
 
 
 class Clock(models.TextChoices):

@@ -29,6 +29,8 @@ from bookings import (
     emails,
     printed_passwords,
     rate_limits,
+    sign_ins,
+    signing_in,
     tasks,
 )
 from bookings.access import expert_of, sign_in_required
@@ -184,9 +186,7 @@ class SignIn(auth_views.LoginView):
         return {**context, "site_name": settings.SITE_NAME}
 
     def form_valid(self, form: SignInForm) -> HttpResponse:  # type: ignore[override]
-        response = super().form_valid(form)
-        rate_limits.remember_device(self.request, response, form.cleaned_data["username"])
-        return response
+        return signing_in.begin(self.request, form.get_user(), to=self.get_success_url())
 
 
 class ResetPassword(auth_views.PasswordResetView):
@@ -231,7 +231,16 @@ class ChooseNewPassword(auth_views.PasswordResetConfirmView):
         # Whoever could read the mail is the owner: the wrong attempts before count no more.
         forget_wrong_attempts(username=addresses.identity(form.user.email))
         rate_limits.remember_device(self.request, response, form.user.email)
+        sign_ins.end_others(form.user)
+        _tell_of_new_password(form.user)
         return response
+
+
+def _tell_of_new_password(user: User) -> None:
+    now = database_time.now()
+    facts = {"user": user.pk, "to": user.email, "at": now.isoformat()}
+    dedupe = f"{user.pk}:{now.isoformat()}"
+    tasks.wake_for(emails.queue("password_changed", now=now, dedupe=dedupe, facts=facts))
 
 
 class ChangePassword(auth_views.PasswordChangeView):
@@ -243,7 +252,10 @@ class ChangePassword(auth_views.PasswordChangeView):
         messages.success(
             self.request, "Your password has been changed. Other devices have been signed out."
         )
-        return super().form_valid(form)
+        response = super().form_valid(form)
+        signing_in.keep_this_session(self.request)
+        _tell_of_new_password(form.user)
+        return response
 
 
 def too_many_sign_ins(
@@ -262,14 +274,21 @@ def account(request: HttpRequest) -> HttpResponse:
     """Staff without an expert only has a password and an appearance."""
     expert = expert_of(request)
     if expert is None:
-        return render(request, "accounts/account.html", {"theme_form": _theme_form(request)})
+        context = {"theme_form": _theme_form(request), "offers_factor": _offers_factor(request)}
+        return render(request, "accounts/account.html", context)
     form = _account_form(request, expert)
     if request.method != "POST" or not form.is_valid():
         status = 422 if form.is_bound else 200
-        return render(request, "accounts/account.html", {"form": form}, status=status)
+        context = {"form": form, "offers_factor": _offers_factor(request)}
+        return render(request, "accounts/account.html", context, status=status)
     form.save()
     messages.success(request, "Your settings are saved.")
     return _with_theme(redirect("account"), form.cleaned_data["theme"])
+
+
+def _offers_factor(request: HttpRequest) -> bool:
+    """Asks nothing of the database: the session knows whether a code was given."""
+    return settings.SECOND_FACTOR != "off" and not request.session.get(sign_ins.HAS_PASSED)
 
 
 def _account_form(request: HttpRequest, expert: Expert) -> AccountForm:

@@ -6,15 +6,14 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from bookings import addresses, database_time, invitations
+from bookings import addresses, database_time, invitations, signing_in
 from bookings.invitations import Opened, Over
 from bookings.models import InvitationState, User
 from bookings.plain_text import has_link, person_name
@@ -64,13 +63,13 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         )
     except Over:
         return _lost(request, token, form)
-    if account is None:
-        login(request, expert.user, backend="bookings.signed_in.Backend")
     messages.success(
         request,
         f"Welcome, {expert.first_name}. You can be booked from Monday to Friday, 9 to 5, until you "
         "change that under Availability. Add what you sell first.",
     )
+    if account is None:
+        return signing_in.begin(request, expert.user, to=reverse("add_service"), is_new=True)
     return redirect("add_service")
 
 

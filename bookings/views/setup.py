@@ -11,17 +11,17 @@ from typing import Any, cast
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import login, password_validation
+from django.contrib.auth import password_validation
 from django.core.mail import send_mail
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
-from bookings import addresses, database_time, formats, invitations, setup, zones
+from bookings import addresses, database_time, formats, invitations, setup, signing_in, zones
 from bookings.access import sign_in_required
 from bookings.forms.fields import AddressField, NameField, Styled
 from bookings.gateways import selling_with
@@ -126,8 +126,7 @@ def setup_owner(request: HttpRequest, token: str) -> HttpResponse:
         else:
             if user is None:
                 return _is_over(request)
-            login(request, user, backend="bookings.signed_in.Backend")
-            return redirect("setup")
+            return signing_in.begin(request, user, to=reverse("setup"), is_new=True)
     status = 422 if form.errors else 200
     return render(request, "accounts/setup_owner.html", {"form": form}, status=status)
 

@@ -269,7 +269,7 @@ def share(request: ExpertRequest) -> HttpResponse:
     context = {
         "expert": request.expert,
         "url": url,
-        "qr": _qr(url),
+        "qr": qr_picture(url),
         "button": _button(request.expert, url),
         "embeds": settings.EMBED_FROM,
         "frame": f'<iframe src="{embed_url}" title="Book a call" width="100%" height="480">'
@@ -278,9 +278,12 @@ def share(request: ExpertRequest) -> HttpResponse:
     return render(request, "accounts/share.html", context)
 
 
-def _qr(url: str) -> SafeString:
-    """The address as a QR code, dark on white in both themes: some cameras read no other."""
-    svg = segno.make(url, error="m").svg_inline(scale=5, border=4, light="#fff", dark="#1d1b18")
+def qr_picture(url: str, *, is_fluid: bool = False) -> SafeString:
+    """The address as a QR code, dark on white in both themes: some cameras read no other. A fluid
+    one is as wide as there is room."""
+    svg = segno.make(url, error="m").svg_inline(
+        scale=5, border=4, light="#fff", dark="#1d1b18", omitsize=is_fluid
+    )
     return mark_safe(svg)
 
 

@@ -1,8 +1,14 @@
-"""The account of an expert: invitation, password, and what staff has changed about it."""
+"""The account of somebody who signs in: invitation, password, second factor, signing in on a new
+device, and what staff has changed about it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
+
+from bookings import formats
 from bookings.emails.letter import (
+    Facts,
     Letter,
     MailCase,
     page_link,
@@ -12,6 +18,7 @@ from bookings.emails.letter import (
 from bookings.emails.registry import EXPERT, Email
 from bookings.models import Expert, InvitationState, User
 from bookings.plain_text import one_line
+from bookings.wording.reader import Reader
 
 NOT_EXPECTED = "If you did not expect this, reply to this e-mail at once."
 
@@ -130,4 +137,144 @@ def invitation(case: MailCase) -> Letter:
         closing=(f"{works} If you do not want to sell calls, ignore this e-mail.",),
         why=f"somebody on {case.site_name} entered your address to invite you",
         is_private=True,
+    )
+
+
+# --- what somebody should know at once, in case it was not them -----------------------------------
+
+OF_ACCOUNT = "this is the address of your account"
+NOT_YOU = (
+    "If this was not you, choose a new password at once: that signs everybody out who is signed in "
+    "to your account. Then look at the page “Sign-in and security”."
+)
+
+
+def _when(case: MailCase) -> str:
+    """In the zone of an expert; of other staff no zone is known, and they read UTC."""
+    at, expert = datetime.fromisoformat(str(case.facts["at"])), getattr(case.user, "expert", None)
+    if expert is None:
+        return case.at(at)
+    reader = Reader.of(expert, now=case.now)
+    return f"{reader.moment(at)} ({formats.zone_place(reader.zone)})"
+
+
+def _told_at_once(
+    case: MailCase, subject: str, *paragraphs: str, facts: Facts = (), not_you: str = NOT_YOU
+) -> Letter:
+    return Letter(
+        subject=subject,
+        preheader="If this was you, there is nothing to do.",
+        paragraphs=paragraphs,
+        facts=(*facts, ("When", _when(case))),
+        button=page_link("Choose a new password", "password_reset"),
+        closing=(f"If this was you, there is nothing to do. {not_you}",),
+        why=OF_ACCOUNT,
+    )
+
+
+@Email(EXPERT, "somebody signs in on a device on which they have not signed in before")
+def new_sign_in(case: MailCase) -> Letter:
+    device, address = str(case.facts["device"]), str(case.facts["address"])
+    return _told_at_once(
+        case,
+        f"You signed in to {case.site_name} on a new device",
+        "Somebody, hopefully you, signed in to your account on a device that we do not know.",
+        facts=(("Device", device), *((("Address", address),) if address else ())),
+    )
+
+
+@Email(EXPERT, "wrong codes were typed several times in a row, each after the right password")
+def wrong_codes(case: MailCase) -> Letter:
+    return Letter(
+        subject=f"Somebody may know your password for {case.site_name}",
+        preheader="They typed the right password, and then wrong codes.",
+        heading="Somebody may know your password",
+        paragraphs=(
+            "Somebody typed your password, and then several wrong codes in a row. They were not "
+            "signed in.",
+        ),
+        facts=(("When", _when(case)),),
+        button=page_link("Choose a new password", "password_reset"),
+        closing=("If this was not you, choose a new password at once.",),
+        why=OF_ACCOUNT,
+    )
+
+
+@Email(EXPERT, "somebody has set up two-step sign-in, or has set it up with another app")
+def second_factor_set_up(case: MailCase) -> Letter:
+    done = "Two-step sign-in was set up for your account."
+    if not case.facts["is_new"]:
+        done = (
+            "Two-step sign-in was set up with another app. The one before does not work any more."
+        )
+    return _told_at_once(
+        case,
+        f"Two-step sign-in on {case.site_name} was set up",
+        f"{done} From now on we ask you for a code from your app when you sign in. Your other "
+        "devices have been signed out.",
+    )
+
+
+@Email(EXPERT, "two-step sign-in was removed from an account")
+def second_factor_removed(case: MailCase) -> Letter:
+    by = case.facts.get("by")
+    who = {
+        "staff": f"The staff of {case.site_name} removed two-step sign-in from your account.",
+        "owner": f"The owner of {case.site_name} removed two-step sign-in from your account.",
+    }.get(str(by), "Two-step sign-in was removed from your account.")
+    letter = _told_at_once(
+        case,
+        f"Two-step sign-in on {case.site_name} was removed",
+        f"{who} Your password alone is enough to sign in now, unless you set it up again. All "
+        "other devices have been signed out.",
+        not_you=NOT_EXPECTED if by else NOT_YOU,
+    )
+    return replace(letter, quote=str(case.facts.get("reason", "")), quoted="Reason")
+
+
+@Email(EXPERT, "somebody has made new recovery codes")
+def recovery_codes_replaced(case: MailCase) -> Letter:
+    return _told_at_once(
+        case,
+        f"You have new recovery codes for {case.site_name}",
+        "New recovery codes were made for your account. The ones you had before do not work any "
+        "more.",
+    )
+
+
+@Email(EXPERT, "somebody has signed in with a recovery code")
+def recovery_code_used(case: MailCase) -> Letter:
+    left = int(str(case.facts["left"]))
+    codes = "1 recovery code is" if left == 1 else f"{left} recovery codes are"
+    return _told_at_once(
+        case,
+        f"A recovery code for {case.site_name} was used",
+        f"Somebody, hopefully you, used one of your recovery codes. {codes} left.",
+    )
+
+
+@Email(EXPERT, "somebody has changed their password, or chosen a new one by the link in an e-mail")
+def password_changed(case: MailCase) -> Letter:
+    return _told_at_once(
+        case,
+        f"Your password on {case.site_name} was changed",
+        "The password of your account was changed. All other devices have been signed out.",
+    )
+
+
+@Email(EXPERT, "staff has changed the address somebody signs in with; sent to the new one")
+def address_is_now_yours(case: MailCase) -> Letter:
+    old = one_line(str(case.facts["old"]))
+    return Letter(
+        subject=f"You sign in to {case.site_name} with this address now",
+        preheader=f"It was {old} before.",
+        heading="You sign in with this address now",
+        paragraphs=(
+            f"The staff of {case.site_name} changed the e-mail address of your account from {old} "
+            "to this one. From now on you sign in with it, and we send our e-mails here.",
+        ),
+        quote=str(case.facts["reason"]),
+        quoted="Reason",
+        closing=(NOT_EXPECTED,),
+        why=OF_ACCOUNT,
     )
