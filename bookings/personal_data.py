@@ -257,4 +257,4 @@ def _lines(value: Any) -> list[str]:
     return [str(value)]
 
 
-_KNOWN = (date, time)
+_KNOWN = ()

@@ -79,7 +79,7 @@ _POSTGRESQL_JOIN = [
     FOR EACH ROW EXECUTE FUNCTION bookings_chain_event()""",
 ]
 _POSTGRESQL_KEEP = [
-    f"""CREATE TRIGGER event_changes_by_erasing_only BEFORE UPDATE ON {EVENTS}
+    f"""CREATE TRIGGER event_is_append_only BEFORE UPDATE ON {EVENTS}
     FOR EACH ROW WHEN (NOT ({_is_erasing("postgresql")})) EXECUTE FUNCTION bookings_refuse()""",
     f"""CREATE TRIGGER head_is_kept BEFORE DELETE ON {HEADS}
     FOR EACH ROW EXECUTE FUNCTION bookings_refuse()""",
@@ -99,7 +99,7 @@ _SQLITE_TRIGGERS = {
             WHERE booking_id = NEW.booking_id;
         END""",
     # The first part lets the trigger above give a new event its place and its hash.
-    "event_changes_by_erasing_only": f"""BEFORE UPDATE ON {EVENTS} WHEN NOT (
+    "event_is_append_only": f"""BEFORE UPDATE ON {EVENTS} WHEN NOT (
         OLD.chain_hash = '' AND NEW.chain_position > 0 AND NEW.note = OLD.note
         AND OLD.id = (SELECT max(id) FROM {EVENTS}) AND NEW.note_digest = ''
         AND {" AND ".join(f"OLD.{name} IS NEW.{name}" for name in ("id", *_FACTS, "at", "data"))}
@@ -119,7 +119,7 @@ COLUMNS = {
 """Django does not know them: it would send them, and read them back, with every event."""
 NAMES = tuple(_SQLITE_TRIGGERS)
 REPLACED = "event_is_append_only"
-"""The guard that let nothing through, of the releases before."""
+"""The guard of the releases before let no change through. It keeps its name: they look for it."""
 
 
 def install(connection: BaseDatabaseWrapper) -> None:

@@ -172,7 +172,7 @@ def missing(connection: BaseDatabaseWrapper) -> list[str]:
             cursor.execute("SELECT name FROM sqlite_master")
         there = {name for (name,) in cursor.fetchall()}
     wanted += [*history_chain.NAMES, *kept_acts.NAMES]
-    return [name for name in wanted if name not in there and name != history_chain.REPLACED]
+    return [name for name in dict.fromkeys(wanted) if name not in there]
 
 
 def _run(connection: BaseDatabaseWrapper, statements: list[str]) -> None:
