@@ -60,19 +60,24 @@ def spelled(key: str) -> str:
     return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
 
 
-def set_up(user: User, key: str, code: str, *, now: datetime) -> list[str] | None:
-    """The recovery codes, which are shown once. None when the code is not of this key. An app that
-    was there before ends. Sessions end; that of whoever asks can be kept."""
+def set_up(
+    user: User, key: str, code: str, *, now: datetime, replaces: bool = False
+) -> list[str] | None:
+    """The recovery codes, which are shown once. None when the code is not of this key, or when an
+    app was set up meanwhile by somebody who did not mean to replace it. Sessions end; that of
+    whoever asks can be kept."""
     step = _step_of(key, code, now=now)
     if step is None:
         return None
     with transaction.atomic():
         User.objects.select_for_update(of=("self",)).get(pk=user.pk)
-        is_new = not _apps(user).delete()[0]
+        if not replaces and _apps(user).exists():
+            return None
+        _apps(user).delete()
         AuthenticatorApp.objects.create(user=user, name="app", key=key, last_t=step)
         codes = _write_codes(user, now=now)
         sign_ins.make_invalid(user)
-        mail = _tell("second_factor_set_up", user, now=now, is_new=is_new)
+        mail = _tell("second_factor_set_up", user, now=now, is_new=not replaces)
     tasks.wake_for(mail)
     return codes
 

@@ -32,6 +32,8 @@ EXPERT = [
     "/completed-calls/?q=nobody-has-this-name",
     "/upcoming/",
     "/account/",
+    "/account/security/",
+    "/account/security/set-up/",
     "/account/availability/",
     "/account/profile/",
     "/account/services/",

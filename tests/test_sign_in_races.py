@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -18,6 +20,13 @@ from tests.signing_in import App, give_code, give_password, is_signed_in, offere
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 4
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[None]:
+    """It stands still: half a minute later another code is right."""
+    with time_machine.travel(timezone.now(), tick=False):
+        yield
 
 
 @pytest.fixture
@@ -76,6 +85,23 @@ def test_two_apps_set_up_at_once(maya: Expert) -> None:
     assert RecoveryCode.objects.count() == 10
     key = AuthenticatorApp.objects.get().key
     assert not second_factor.accepts(maya.user, App(key).code(), now=timezone.now()), "used"
+
+
+def test_two_who_know_the_password_set_it_up_at_once(maya: Expert, settings: Any) -> None:
+    """The first app stays: the password alone must not be enough to replace one."""
+    settings.SECOND_FACTOR = "everyone"
+    browsers, forms = [Client(), Client()], []
+    for client in browsers:
+        assert give_password(client, maya.user).url == "/sign-in/set-up/"
+        app, sent = offered(client.get("/sign-in/set-up/"))
+        forms.append({"offered": sent, "new_code": app.code()})
+    answers = together(*[
+        partial(client.post, "/sign-in/set-up/", form)
+        for client, form in zip(browsers, forms, strict=True)
+    ])  # fmt: skip
+    assert sum(answer.status_code == 200 for answer in answers) == 1
+    assert sum(is_signed_in(client) for client in browsers) == 1
+    assert AuthenticatorApp.objects.count() == 1
 
 
 def test_a_session_is_ended_while_it_opens_pages(maya: Expert) -> None:

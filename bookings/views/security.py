@@ -173,12 +173,12 @@ def sign_in_set_up(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/sign_in_set_up.html", context, status=status)
 
 
-def _set_up(user: User, form: NewCodeForm) -> list[str] | None:
+def _set_up(user: User, form: NewCodeForm, *, replaces: bool = False) -> list[str] | None:
     """The recovery codes, where the form is complete and right."""
     if not form.is_valid() or form.key is None:
         return None
     code, now = form.cleaned_data["new_code"], database_time.now()
-    return second_factor.set_up(user, form.key, code, now=now)
+    return second_factor.set_up(user, form.key, code, now=now, replaces=replaces)
 
 
 def _begin_anew(request: HttpRequest) -> HttpResponse:
@@ -241,7 +241,7 @@ def set_up_factor(request: HttpRequest) -> HttpResponse:
     data = request.POST if request.method == "POST" else None
     form = NewCodeAndFullForm(data, request=request, is_on=is_on)
     form.key = _key_of(user, request.POST.get("offered", ""))
-    if codes := _set_up(user, form):
+    if codes := _set_up(user, form, replaces=is_on):
         signing_in.keep_this_session(request, has_passed=True)
         return _codes_page(request, codes, to="security")
     context = {"form": form, "is_on": is_on, **_offer(user, form.key or second_factor.new_key())}
