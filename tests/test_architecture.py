@@ -20,7 +20,7 @@ LEVELS: dict[str, int] = {
     name: level
     for level, names in enumerate(
         [
-            "states policy free_times fan_out zones plain_text addresses devices",
+            "states policy free_times fan_out zones plain_text addresses devices metrics",
             "models",
             "database staff_acts",
             "clocks formats timeline gateways database_time printed_passwords unreadable"
