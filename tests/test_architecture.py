@@ -32,9 +32,8 @@ LEVELS: dict[str, int] = {
             "checkouts",
             "provider_events",
             "tasks",
-            "lifecycle helpdesk reminders invitations",
-            "sweeps imports invariants unsent signed_in rate_limits forms presenters"
-            " personal_data housekeeping",
+            "lifecycle helpdesk reminders invitations housekeeping",
+            "sweeps imports invariants unsent signed_in rate_limits forms presenters personal_data",
             "access",
             "views demo_inbox admin staff_site demo demo_sign_ins templatetags context",
             "urls management apps",

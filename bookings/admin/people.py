@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 
 from bookings import addresses, database_time, emails, links, tasks, zones
 from bookings.admin.base import KeptAdmin, StrictAdmin
+from bookings.admin.privacy import PersonDataAdmin
 from bookings.forms.fields import NameField, ParagraphsField
 from bookings.forms.zones import ZoneSelect, zone_choices
 from bookings.models import Expert, Follower, User, longest
@@ -121,7 +122,7 @@ def tell(kind: str, user: User, data: dict[str, Any], **facts: Any) -> None:
 
 
 @admin.register(Follower)
-class FollowerAdmin(KeptAdmin[Follower]):
+class FollowerAdmin(PersonDataAdmin[Follower]):
     form = PersonForm
     list_display = ("name", "email", "time_zone")
     search_fields = ("name", "email")
@@ -131,7 +132,9 @@ class FollowerAdmin(KeptAdmin[Follower]):
 
     def has_change_permission(self, request: HttpRequest, obj: Follower | None = None) -> bool:
         """Staff cannot change their own followers: with another address, they would get the mails
-        and could act for the follower."""
+        and could act for the follower. Of an erased one there is nothing to change."""
+        if obj is not None and obj.erased_at is not None:
+            return False
         if obj is not None and obj.bookings.filter(expert__user_id=request.user.pk or 0).exists():
             return False
         return super().has_change_permission(request, obj)
