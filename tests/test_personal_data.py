@@ -196,12 +196,12 @@ def test_staff_does_not_erase_their_own_followers(client: Client) -> None:
 
 
 def test_the_command_erases_and_says_why_not() -> None:
-    follower = make_booking(follower=make_follower(email="Zoë@Example.com")).follower
-    call_command("erase_person", "zoë@example.com")
+    follower = make_booking(follower=make_follower(email="Zoe@Example.com")).follower
+    call_command("erase_person", "zoe@example.com")
     follower.refresh_from_db()
     assert follower.erased_at is not None
     with pytest.raises(CommandError, match="No follower"):
-        call_command("erase_person", "zoë@example.com")
+        call_command("erase_person", "zoe@example.com")
     reported = make_in_state(State.NO_SHOW_REPORTED).follower
     with pytest.raises(CommandError, match="a no-show is reported"):
         call_command("erase_person", reported.email)
