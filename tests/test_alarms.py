@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +17,7 @@ from django.utils import timezone
 
 from bookings import alarms, emails, figures, outages, ping, sweeps
 from bookings.models import Heartbeat, OutboxEmail, OutboxState
-from tests import smtp_server
+from tests import pinged, smtp_server
 from tests.builders import HOUR
 from tests.engine import connect, refund_of
 from tests.mail_settings import SMTP, use_mail
@@ -272,30 +269,10 @@ def test_a_provider_that_gives_no_answer_fails_the_ping(
 # --- pings ----------------------------------------------------------------------------------------
 
 
-@contextmanager
-def listening(answer: int = 200) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    received: list[tuple[str, str]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            received.append((self.path, body.decode()))
-            self.send_response(answer)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            return
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/check", received
-        server.shutdown()
-
-
 @pytest.fixture
 def pings(settings: Any) -> Iterator[list[tuple[str, str]]]:
     settings.STAFF_EMAIL = ["ops@example.com"]
-    with listening() as (url, received):
+    with pinged.listening() as (url, received):
         settings.PING_URL = url
         yield received
 

@@ -67,6 +67,7 @@ def of_figures(found: Figures, *, broker: str) -> State:
         "sweep_age_s": found.sweep.seconds,
         "worker": "none" if broker == "none" else found.worker.is_how,
         "worker_age_s": found.worker.seconds,
+        "beat": "none" if broker == "none" or found.beat.is_how == "never" else found.beat.is_how,
         "clock": "wrong" if found.is_clock_wrong else "ok",
         "clock_ahead_s": round(found.clock_ahead.total_seconds(), 3),
         "refunds": _kept_up(found.refund_oldest, is_failing=bool(found.failing_providers)),
