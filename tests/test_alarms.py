@@ -15,7 +15,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
-from bookings import alarms, emails, figures, outages, ping, sweeps
+from bookings import alarms, emails, figures, outages, ping, sweeps, tasks
 from bookings.models import Heartbeat, OutboxEmail, OutboxState
 from tests import pinged, smtp_server
 from tests.builders import HOUR
@@ -145,6 +145,65 @@ def test_a_part_that_is_silent_is_told(
     beats(beat, 0 * MINUTE)
     sweeps.sweep()
     assert "again" in subjects(mailbox)[1]
+
+
+def test_a_beat_that_is_dead_is_told_though_a_second_trigger_sweeps(
+    mailbox: Mailbox, time_machine: Any, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.SWEEP_EVERY = MINUTE
+    monkeypatch.setattr(figures, "broker", lambda: "ok")
+    time_machine.move_to(timezone.now())
+    tasks.note_worker(is_for_beat=True)
+    time_machine.shift(SECOND)
+    for minute in range(1, 6):
+        time_machine.shift(MINUTE)
+        tasks.note_worker()
+        sweeps.sweep()
+        assert len(subjects(mailbox)) == (minute >= 4)
+    assert subjects(mailbox) == ["Beat has asked for no sweep for 4 minutes"]
+    tasks.note_worker(is_for_beat=True)
+    sweeps.sweep()
+    assert subjects(mailbox)[1:] == ["Beat asks for sweeps again; it had not for 5 minutes"]
+
+
+@pytest.mark.parametrize("is_back", [False, True])
+def test_workers_that_are_dead_are_no_sign_that_beat_is(
+    is_back: bool,
+    mailbox: Mailbox,
+    time_machine: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
+) -> None:
+    """Nor is a worker that is back, until beat's next sweep can have reached it."""
+    settings.SWEEP_EVERY = MINUTE
+    monkeypatch.setattr(figures, "broker", lambda: "ok")
+    time_machine.move_to(timezone.now())
+    tasks.note_worker(is_for_beat=True)
+    time_machine.shift(MINUTE - SECOND)
+    tasks.note_worker()
+    for _ in range(10):
+        time_machine.shift(MINUTE)
+        sweeps.sweep()
+    assert subjects(mailbox) == ["No worker has answered for 4 minutes"]
+    if is_back:
+        tasks.note_worker()
+        look(3, time_machine=time_machine, apart=20 * SECOND)
+        tasks.note_worker(is_for_beat=True)
+        sweeps.sweep()
+        assert len(subjects(mailbox)) == 2, "and one that it is back"
+
+
+def test_the_deep_probe_is_red_until_beat_has_asked_for_a_sweep(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "broker", lambda: "ok")
+    sweeps.sweep()
+    tasks.note_worker()
+    response = client.get("/healthz/deep")
+    assert (response.status_code, response.json()["beat"]) == (503, "never")
+    tasks.note_worker(is_for_beat=True)
+    response = client.get("/healthz/deep")
+    assert (response.status_code, response.json()["beat"]) == (200, "ok")
 
 
 def test_a_disk_that_is_full_is_told(

@@ -1,4 +1,5 @@
-"""python -m tests.outages: ten parts, one at a time. About half an hour; docs/outages.md has a table.
+"""python -m tests.outages: ten parts, one at a time. About 40 minutes; docs/production.md
+has a table.
 
 `--only beat,disk` stops only these.
 """
