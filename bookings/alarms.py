@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from bookings import emails, figures, outages
@@ -27,8 +28,9 @@ PATIENCE = timedelta(seconds=25)
 """It must be found at least twice: a part that is started anew is not missing."""
 FORGOTTEN_AFTER = timedelta(minutes=3)
 """Nobody has looked for so long: what was found then and not told has to be found anew."""
-SEEN_BY_WEB = ("sweep", "worker", "broker", "disk", "mail", "provider")
-SEEN_BY_SWEEP = ("worker", "broker", "disk", "mail", "provider", "web")
+_BY_BOTH = ("worker", "beat", "broker", "disk", "mail", "provider")
+SEEN_BY_WEB = ("sweep", *_BY_BOTH)
+SEEN_BY_SWEEP = (*_BY_BOTH, "web")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,10 @@ def _common(found: Figures, *, broker: str, is_sweeping: bool) -> list[Finding]:
     missing = []
     if broker in ("failed", "full"):
         missing.append(Finding("broker", why="It is full." if broker == "full" else ""))
-    elif is_sweeping and broker == "ok" and found.worker.is_late and found.worker.age:
-        missing.append(Finding("worker", found.worker.age))
+    elif is_sweeping and broker == "ok":
+        name, last = ("worker", found.worker) if found.worker.is_late else ("beat", found.beat)
+        if last.is_late and last.age:
+            missing.append(Finding(name, last.age))
     if figures.is_disk_full():
         missing.append(Finding("disk"))
     if found.is_failing(outages.MAIL):
@@ -153,10 +157,15 @@ def _note(finding: Finding, row: Heartbeat | None, *, now: datetime) -> None:
     this = Heartbeat.objects.filter(pk=row.pk)
     if now - datetime.fromisoformat(row.counts["last"]) > FORGOTTEN_AFTER:
         this.update(finished_at=since, counts=fresh)
-    elif now - datetime.fromisoformat(row.counts["first"]) < PATIENCE:
+    elif now - datetime.fromisoformat(row.counts["first"]) < _patience(finding.name):
         this.update(counts={**row.counts, "last": now.isoformat()})
     else:
         _tell(finding, row, now=now)
+
+
+def _patience(name: str) -> timedelta:
+    """A broker or a worker that is back has nothing of beat's yet: it may come a period later."""
+    return PATIENCE + (settings.SWEEP_EVERY if name == "beat" else timedelta(0))
 
 
 def _tell(finding: Finding, row: Heartbeat, *, now: datetime) -> None:

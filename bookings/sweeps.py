@@ -88,7 +88,7 @@ def sweep() -> dict[str, int] | None:
     """
     ping.send("start")
     try:
-        counts, missing = _sweep(is_from_broker=not sweep.request.called_directly)
+        counts, missing = _sweep()
     except Exception as error:
         ping.send("fail", f"The sweep failed: {type(error).__name__}")
         raise
@@ -96,10 +96,11 @@ def sweep() -> dict[str, int] | None:
     return counts
 
 
-def _sweep(*, is_from_broker: bool) -> tuple[dict[str, int] | None, list[str]]:
+def _sweep() -> tuple[dict[str, int] | None, list[str]]:
     """What has moved, and what is missing."""
-    if is_from_broker:
-        tasks.note_worker()
+    if not sweep.request.called_directly:
+        # Celery marks what beat asks for. A worker that starts asks for a sweep as well.
+        tasks.note_worker(is_for_beat=bool(sweep.request.get("celery_beat_task")))
     now = clock_check.time_to_act()
     if now is None:
         return None, ["The clock of this machine is not the database's"]

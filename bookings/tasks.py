@@ -76,10 +76,11 @@ def ask_for_a_worker() -> None:
     answer.delay()
 
 
-def note_worker() -> None:
-    """A worker has taken something from the broker."""
+def note_worker(*, is_for_beat: bool = False) -> None:
+    """A worker has taken something from the broker, perhaps something that beat put there."""
     now = database_time.now()
-    Heartbeat.objects.update_or_create(name=figures.WORKER, defaults={"finished_at": now})
+    for name in (figures.WORKER, figures.BEAT) if is_for_beat else (figures.WORKER,):
+        Heartbeat.objects.update_or_create(name=name, defaults={"finished_at": now})
 
 
 @shared_task(ignore_result=True)

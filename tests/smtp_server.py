@@ -104,11 +104,16 @@ class _Session(socketserver.StreamRequestHandler):
         self.wfile.write(line + b"\r\n")
 
 
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+
+
 @contextmanager
-def running() -> Iterator[Mailbox]:
-    mailbox = Mailbox()
+def running(mailbox: Mailbox | None = None) -> Iterator[Mailbox]:
+    """One that was stopped is started again, at the same port, with what it has kept."""
+    mailbox = mailbox or Mailbox()
     session = type("Session", (_Session,), {"mailbox": mailbox})
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), session) as server:
+    with _Server(("127.0.0.1", mailbox.port), session) as server:
         mailbox.port = server.server_address[1]
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()

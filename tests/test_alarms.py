@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +15,9 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
-from bookings import alarms, emails, figures, outages, ping, sweeps
+from bookings import alarms, emails, figures, outages, ping, sweeps, tasks
 from bookings.models import Heartbeat, OutboxEmail, OutboxState
-from tests import smtp_server
+from tests import pinged, smtp_server
 from tests.builders import HOUR
 from tests.engine import connect, refund_of
 from tests.mail_settings import SMTP, use_mail
@@ -150,6 +147,65 @@ def test_a_part_that_is_silent_is_told(
     assert "again" in subjects(mailbox)[1]
 
 
+def test_a_beat_that_is_dead_is_told_though_a_second_trigger_sweeps(
+    mailbox: Mailbox, time_machine: Any, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.SWEEP_EVERY = MINUTE
+    monkeypatch.setattr(figures, "broker", lambda: "ok")
+    time_machine.move_to(timezone.now())
+    tasks.note_worker(is_for_beat=True)
+    time_machine.shift(SECOND)
+    for minute in range(1, 6):
+        time_machine.shift(MINUTE)
+        tasks.note_worker()
+        sweeps.sweep()
+        assert len(subjects(mailbox)) == (minute >= 4)
+    assert subjects(mailbox) == ["Beat has asked for no sweep for 4 minutes"]
+    tasks.note_worker(is_for_beat=True)
+    sweeps.sweep()
+    assert subjects(mailbox)[1:] == ["Beat asks for sweeps again; it had not for 5 minutes"]
+
+
+@pytest.mark.parametrize("is_back", [False, True])
+def test_workers_that_are_dead_are_no_sign_that_beat_is(
+    is_back: bool,
+    mailbox: Mailbox,
+    time_machine: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
+) -> None:
+    """Nor is a worker that is back, until beat's next sweep can have reached it."""
+    settings.SWEEP_EVERY = MINUTE
+    monkeypatch.setattr(figures, "broker", lambda: "ok")
+    time_machine.move_to(timezone.now())
+    tasks.note_worker(is_for_beat=True)
+    time_machine.shift(MINUTE - SECOND)
+    tasks.note_worker()
+    for _ in range(10):
+        time_machine.shift(MINUTE)
+        sweeps.sweep()
+    assert subjects(mailbox) == ["No worker has answered for 4 minutes"]
+    if is_back:
+        tasks.note_worker()
+        look(3, time_machine=time_machine, apart=20 * SECOND)
+        tasks.note_worker(is_for_beat=True)
+        sweeps.sweep()
+        assert len(subjects(mailbox)) == 2, "and one that it is back"
+
+
+def test_the_deep_probe_is_red_until_beat_has_asked_for_a_sweep(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "broker", lambda: "ok")
+    sweeps.sweep()
+    tasks.note_worker()
+    response = client.get("/healthz/deep")
+    assert (response.status_code, response.json()["beat"]) == (503, "never")
+    tasks.note_worker(is_for_beat=True)
+    response = client.get("/healthz/deep")
+    assert (response.status_code, response.json()["beat"]) == (200, "ok")
+
+
 def test_a_disk_that_is_full_is_told(
     mailbox: Mailbox, time_machine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,30 +328,10 @@ def test_a_provider_that_gives_no_answer_fails_the_ping(
 # --- pings ----------------------------------------------------------------------------------------
 
 
-@contextmanager
-def listening(answer: int = 200) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    received: list[tuple[str, str]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            received.append((self.path, body.decode()))
-            self.send_response(answer)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            return
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/check", received
-        server.shutdown()
-
-
 @pytest.fixture
 def pings(settings: Any) -> Iterator[list[tuple[str, str]]]:
     settings.STAFF_EMAIL = ["ops@example.com"]
-    with listening() as (url, received):
+    with pinged.listening() as (url, received):
         settings.PING_URL = url
         yield received
 

@@ -82,21 +82,30 @@ def test_messages_survive_a_kill_of_the_broker(private_server: tuple[list[str], 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_sweeps_at_its_start(queue: redis.Redis) -> None:
+def test_a_worker_sweeps_at_its_start_and_knows_what_beat_asks_for(queue: redis.Redis) -> None:
     from bookings.models import Heartbeat
 
     before = timezone.now() - timedelta(seconds=1)
+    heartbeats = Heartbeat.objects.filter(finished_at__gt=before)
     name = str(settings.DATABASES["default"]["NAME"])
-    env = os.environ | {"DATABASE_URL": f"sqlite:///{name}"}
-    command = [sys.executable, "-m", "celery", "--app", "topmate", "--quiet", "worker"]
-    command += ["--pool", "threads", "--concurrency", "2", "--loglevel", "WARNING"]
-    worker = subprocess.Popen(command, env=env, preexec_fn=servers.dies_with_us(signal.SIGKILL))
+    env = os.environ | {"DATABASE_URL": f"sqlite:///{name}", "SWEEP_EVERY": "1s"}
+    celery = [sys.executable, "-m", "celery", "--app", "topmate", "--quiet"]
+    started = []
+
+    def start_program(*command: str) -> None:
+        dies = servers.dies_with_us(signal.SIGKILL)
+        started.append(subprocess.Popen([*celery, *command], env=env, preexec_fn=dies))
+
     try:
-        swept = Heartbeat.objects.filter(name="sweep", finished_at__gt=before)
-        assert wait_until(swept.exists, 30)
+        start_program("worker", "--pool", "threads", "--concurrency", "2", "--loglevel", "WARNING")
+        assert wait_until(heartbeats.filter(name="sweep").exists, 30)
+        assert not heartbeats.filter(name="beat").exists(), "beat has asked for nothing"
+        start_program("beat", "--pidfile=", "--loglevel", "WARNING")
+        assert wait_until(heartbeats.filter(name="beat").exists, 30)
     finally:
-        worker.terminate()
-        worker.wait(30)
+        for process in started:
+            process.terminate()
+            process.wait(30)
 
 
 @app.task(name="tests.nothing")

@@ -82,7 +82,9 @@ def _state() -> State:
     try:
         found = figures.read()
     except Error:
-        unknown = dict.fromkeys(("sweep", "clock", "worker", "refunds", "emails"), "unknown")
+        unknown = dict.fromkeys(
+            ("sweep", "clock", "worker", "beat", "refunds", "emails"), "unknown"
+        )
         return {"database": "failed", "broker": broker, "sweep_age_s": None, **unknown}
     return {"database": "ok", "broker": broker, **of_figures(found, broker=broker)}
 
@@ -93,6 +95,7 @@ def of_figures(found: Figures, *, broker: str) -> State:
         "sweep_age_s": found.sweep.seconds,
         "worker": "none" if broker == "none" else found.worker.is_how,
         "worker_age_s": found.worker.seconds,
+        "beat": "none" if broker == "none" else found.beat.is_how,
         "clock": "wrong" if found.is_clock_wrong else "ok",
         "clock_ahead_s": round(found.clock_ahead.total_seconds(), 3),
         "refunds": _kept_up(found.refund_oldest, is_failing=bool(found.failing_providers)),

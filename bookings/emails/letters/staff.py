@@ -54,6 +54,14 @@ TROUBLES = {
         "Is at least one worker running, and does it reach the broker?",
         "A worker answers again; none had for {time}",
     ),
+    "beat": Trouble(
+        "Beat has asked for no sweep for {time}",
+        "Workers are running, and nobody tells them every minute to look for what is due. As long "
+        "as something else starts sweeps, deadlines, reminders and refunds only come later; if "
+        "nothing does, they do not come at all.",
+        "Is beat running, and does it reach the broker? Exactly one is needed.",
+        "Beat asks for sweeps again; it had not for {time}",
+    ),
     "broker": Trouble(
         "The broker has taken nothing for {time}",
         "Redis does not answer, or it is full. Workers are told of nothing, and buying a call and "
