@@ -111,6 +111,7 @@ SAYS = {
     "broker": "Whether the broker takes tasks; 1 also where there is none.",
     "sweep": "Whether a sweep has finished lately.",
     "sweep_age_s": "Seconds since the last sweep finished.",
+    "beat": "Whether beat has asked for a sweep lately.",
     "worker": "Whether a worker has answered lately.",
     "worker_age_s": "Seconds since a worker answered.",
     "clock": "Whether the clocks of all processes are right.",
