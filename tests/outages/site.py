@@ -111,7 +111,7 @@ def running(folder: Path) -> Iterator[Site]:
     """Up and well, and ended afterwards."""
     with ExitStack() as at_the_end:
         started: list[servers.Running] = []
-        at_the_end.callback(lambda: [server.stop() for server in started])
+        at_the_end.callback(_end, started, [])
         scene = starting.set_up(AS_IT_IS, folder, started)
         ping_url, pings = at_the_end.enter_context(pinged.listening())
         heard = Heard(Mailbox(port=starting.free_port()), pings)
@@ -123,11 +123,18 @@ def running(folder: Path) -> Iterator[Site]:
         provider = Provider(scene.provider_port)
         data = Path(scene.env["DATA_DIR"])
         site = Site(scene.env, scene.programs, provider, heard, data)
-        at_the_end.callback(lambda: [program.end() for program in site.programs])
+        at_the_end.callback(_end, [], site.programs)
         at_the_end.enter_context(site.mail_server)
         site.take_mails()
         _begin(site, folder)
         yield site
+
+
+def _end(started: list[servers.Running], programs: list[Program]) -> None:
+    for program in programs:
+        program.end()
+    for server in started:
+        server.stop()
 
 
 def _begin(site: Site, folder: Path) -> None:
