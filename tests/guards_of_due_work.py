@@ -82,6 +82,13 @@ DUE_WORK: tuple[tuple[str, str, str, str, str, str], ...] = (
         f"{_ALARMS}::test_workers_that_are_dead_are_no_sign_that_beat_is[True]",
     ),
     (
+        "O01", "Nothing is back because nobody can know how it is",
+        "bookings/alarms.py",
+        " and name not in hidden:",
+        ":",
+        f"{_ALARMS}::test_a_worker_is_not_back_because_nobody_can_know",
+    ),
+    (
         "O01", "What a worker asks for at its start is no sign that beat runs",
         "bookings/sweeps.py",
         'bool(sweep.request.get("celery_beat_task"))',

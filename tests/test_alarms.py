@@ -146,6 +146,29 @@ def test_a_part_that_is_silent_is_told(
     assert "again" in subjects(mailbox)[1]
 
 
+@pytest.mark.parametrize("other", ["sweep", "broker"])
+def test_a_worker_is_not_back_because_nobody_can_know(
+    other: str, mailbox: Mailbox, time_machine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second trigger is slower than beat: before each of its sweeps they seem to be late."""
+    state = ["ok"]
+    monkeypatch.setattr(figures, "broker", lambda: state[0])
+    time_machine.move_to(timezone.now())
+    beats("worker", 4 * MINUTE)
+    for _ in range(2):
+        sweeps.sweep()
+        time_machine.shift(MINUTE)
+    assert subjects(mailbox) == ["No worker has answered for 5 minutes"]
+    if other == "broker":
+        state[0] = "failed"
+    else:
+        beats("sweep", 4 * MINUTE)
+    look(1, time_machine=time_machine)
+    state[0] = "ok"
+    sweeps.sweep()
+    assert not any("A worker answers again" in subject for subject in subjects(mailbox))
+
+
 def test_a_beat_that_is_dead_is_told_though_a_second_trigger_sweeps(
     mailbox: Mailbox, time_machine: Any, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:

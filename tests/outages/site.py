@@ -22,13 +22,12 @@ from tests.chaos.provider import Provider
 from tests.smtp_server import Mailbox
 
 STAFF = "ops@example.org"
-SWEEP_EVERY, SECOND_TRIGGER_EVERY = "10s", 30
-"""Of beat, and of `manage.py sweep`, which deploy's timer starts."""
+SECOND_TRIGGER_EVERY = 30
+"""Seconds. In production deploy's timer starts `manage.py sweep` each three minutes."""
 OTHERS = {
     "DJANGO_SETTINGS_MODULE": "topmate.settings",
     "DEMO": "0",
     "STAFF_EMAIL": STAFF,
-    "SWEEP_EVERY": SWEEP_EVERY,
     "PROVIDER_TIMEOUT": "5s",
     "LOG_LEVEL": "WARNING",
 }
@@ -107,7 +106,7 @@ class Site:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Site]:
+def running(folder: Path, *, sweep_every: str) -> Iterator[Site]:
     """Up and well, and ended afterwards."""
     with ExitStack() as at_the_end:
         started: list[servers.Running] = []
@@ -117,6 +116,7 @@ def running(folder: Path) -> Iterator[Site]:
         heard = Heard(Mailbox(port=starting.free_port()), pings)
         scene.env.update(
             OTHERS,
+            SWEEP_EVERY=sweep_every,
             PING_URL=ping_url,
             EMAIL_URL=f"smtp://127.0.0.1:{heard.mailbox.port}",
         )
