@@ -31,6 +31,8 @@ FORGOTTEN_AFTER = timedelta(minutes=3)
 _BY_BOTH = ("worker", "beat", "broker", "disk", "mail", "provider")
 SEEN_BY_WEB = ("sweep", *_BY_BOTH)
 SEEN_BY_SWEEP = (*_BY_BOTH, "web")
+HIDES = {"sweep": ("worker", "beat"), "broker": ("worker", "beat"), "worker": ("beat",)}
+"""While one is missing nobody can know of the others: they are neither told nor over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ def judge(findings: Sequence[Finding], checked: Collection[str], *, now: datetim
     """
     global _sweeps_are_late
     missing = {finding.name: finding for finding in findings}
+    hidden = {name for finding in findings for name in HIDES.get(finding.name, ())}
     if "sweep" in checked:
         _sweeps_are_late = "sweep" in missing
     names = [f"{TROUBLE}{name}" for name in checked]
@@ -140,7 +143,7 @@ def judge(findings: Sequence[Finding], checked: Collection[str], *, now: datetim
         row, finding = rows.get(f"{TROUBLE}{name}"), missing.get(name)
         if finding is not None:
             _note(finding, row, now=now)
-        elif row is not None:
+        elif row is not None and name not in hidden:
             _over(name, row, now=now)
     _deliver(now=now)
 

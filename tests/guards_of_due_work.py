@@ -4,6 +4,7 @@ guards_of_buying.py: fault, what it says, file, code, what stands there without 
 from __future__ import annotations
 
 _TIME = "tests/test_database_time.py"
+_ALARMS = "tests/test_alarms.py"
 _REFUNDS = "tests/test_refunds_set_aside.py"
 _BOOKINGS = "tests/test_set_aside.py"
 _RESTORED = "tests/test_restore_runbook.py"
@@ -66,6 +67,34 @@ DUE_WORK: tuple[tuple[str, str, str, str, str, str], ...] = (
         "return max(process, beat.finished_at)",
         "return process",
         f"{_TIME}::test_sqlite_after_a_start_of_the_machine_only_a_clock_that_is_behind_is_seen",
+    ),
+    (
+        "O01", "Workers that are dead are no sign that beat is",
+        "bookings/figures.py",
+        "    if found.is_late and last and worker and worker - last <",
+        "    if False and worker - last <",
+        f"{_ALARMS}::test_workers_that_are_dead_are_no_sign_that_beat_is[False]",
+    ),
+    (
+        "O01", "and one that is back is none before beat's next sweep",
+        "bookings/alarms.py",
+        'settings.SWEEP_EVERY if name == "beat" else timedelta(0)',
+        "timedelta(0)",
+        f"{_ALARMS}::test_workers_that_are_dead_are_no_sign_that_beat_is[True]",
+    ),
+    (
+        "O01", "Nothing is back because nobody can know how it is",
+        "bookings/alarms.py",
+        " and name not in hidden:",
+        ":",
+        f"{_ALARMS}::test_a_worker_is_not_back_because_nobody_can_know",
+    ),
+    (
+        "O01", "What a worker asks for at its start is no sign that beat runs",
+        "bookings/sweeps.py",
+        'bool(sweep.request.get("celery_beat_task"))',
+        "True",
+        f"{_ALARMS}::test_a_sweep_that_a_worker_asks_for_is_none_of_beats",
     ),
     (
         "Q05", "A refund that cannot be read word for word waits for a person",

@@ -112,7 +112,15 @@ def full_disk(site: Site) -> Iterator[None]:
 @contextmanager
 def small_disk(site_data: os.PathLike[str]) -> Iterator[None]:
     """A disk of its own for DATA_DIR, where this user may mount one."""
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK}m,mode=0700", "outages", site_data]
+    command = [
+        "mount",
+        "-t",
+        "tmpfs",
+        "-o",
+        f"size={DISK}m,mode=0700",
+        "outages",
+        os.fspath(site_data),
+    ]
     if os.geteuid() != 0 or subprocess.run(command, check=False).returncode != 0:
         yield
         return

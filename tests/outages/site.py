@@ -22,13 +22,12 @@ from tests.chaos.provider import Provider
 from tests.smtp_server import Mailbox
 
 STAFF = "ops@example.org"
-SWEEP_EVERY, SECOND_TRIGGER_EVERY = "10s", 30
-"""Of beat, and of `manage.py sweep`, which deploy's timer starts."""
+SECOND_TRIGGER_EVERY = 30
+"""Seconds. In production deploy's timer starts `manage.py sweep` each three minutes."""
 OTHERS = {
     "DJANGO_SETTINGS_MODULE": "topmate.settings",
     "DEMO": "0",
     "STAFF_EMAIL": STAFF,
-    "SWEEP_EVERY": SWEEP_EVERY,
     "PROVIDER_TIMEOUT": "5s",
     "LOG_LEVEL": "WARNING",
 }
@@ -107,27 +106,35 @@ class Site:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Site]:
+def running(folder: Path, *, sweep_every: str) -> Iterator[Site]:
     """Up and well, and ended afterwards."""
     with ExitStack() as at_the_end:
         started: list[servers.Running] = []
-        at_the_end.callback(lambda: [server.stop() for server in started])
+        at_the_end.callback(_end, started, [])
         scene = starting.set_up(AS_IT_IS, folder, started)
         ping_url, pings = at_the_end.enter_context(pinged.listening())
         heard = Heard(Mailbox(port=starting.free_port()), pings)
         scene.env.update(
             OTHERS,
+            SWEEP_EVERY=sweep_every,
             PING_URL=ping_url,
             EMAIL_URL=f"smtp://127.0.0.1:{heard.mailbox.port}",
         )
         provider = Provider(scene.provider_port)
         data = Path(scene.env["DATA_DIR"])
         site = Site(scene.env, scene.programs, provider, heard, data)
-        at_the_end.callback(lambda: [program.end() for program in site.programs])
+        at_the_end.callback(_end, [], site.programs)
         at_the_end.enter_context(site.mail_server)
         site.take_mails()
         _begin(site, folder)
         yield site
+
+
+def _end(started: list[servers.Running], programs: list[Program]) -> None:
+    for program in programs:
+        program.end()
+    for server in started:
+        server.stop()
 
 
 def _begin(site: Site, folder: Path) -> None:
