@@ -8,3 +8,10 @@ def post_worker_init(worker: object) -> None:
     from topmate import watch
 
     watch.begin()
+
+
+def on_starting(server: object) -> None:
+    """What processes of before have counted is told by nobody any more."""
+    from bookings import metrics
+
+    metrics.forget_ended()

@@ -26,6 +26,7 @@ def session_of(number: int, backend: str = "bookings.signed_in.Backend") -> str:
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.sessions.backends.db import SessionStore
 
+    from bookings import database_time, sign_ins
     from bookings.models import User
 
     user = User.objects.get(email=email_of(number))
@@ -34,7 +35,10 @@ def session_of(number: int, backend: str = "bookings.signed_in.Backend") -> str:
     session[BACKEND_SESSION_KEY] = backend
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.create()
-    return str(session.session_key)
+    key = str(session.session_key)
+    sign_ins.begin(session, user, key=key, device="", address="", now=database_time.now())
+    session.save()
+    return key
 
 
 def pages() -> list[Page]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -54,8 +54,8 @@ def of_follower(follower: Follower) -> list[Section]:
     ]
 
 
-def of_expert(expert: Expert) -> list[Section]:
-    """Of followers only what the expert sees anyway."""
+def of_expert(expert: Expert, prefix: str = "") -> list[Section]:
+    """Of followers only what the expert sees anyway. `prefix` is for somebody who is both."""
     user = expert.user
     about = {
         **_columns(user, "email", "first_name", "last_name", "date_joined", "last_login"),
@@ -65,11 +65,13 @@ def of_expert(expert: Expert) -> list[Section]:
         ),
         "former_addresses": [row.slug for row in expert.former_addresses.all()],
     }  # fmt: skip
-    services, hours, dates = expert.services, expert.weekly_hours, expert.date_overrides
+    services, hours, dates = (
+        expert.services, expert.weekly_hours.all(), expert.date_overrides.all()
+    )  # fmt: skip
     asked = SupportRequest.objects.filter(expert=expert).order_by("pk")
     said = HelpFeedback.objects.filter(user=user).order_by("pk")
     invited = Invitation.objects.filter(expert=expert)
-    return [
+    sections = [
         Section("person", "About you", lambda: [about]),
         Section("services", "Services", _rows(
             services.order_by("pk"), "title", "description", "duration_minutes", "price_minor",
@@ -89,6 +91,7 @@ def of_expert(expert: Expert) -> list[Section]:
         Section("invitation", "Invitation", _rows(invited, "email", "name", "sent_at",
                                                   "accepted_at")),
     ]  # fmt: skip
+    return [replace(one, key=f"{prefix}{one.key}") for one in sections]
 
 
 # --- rows -----------------------------------------------------------------------------------------
@@ -255,6 +258,3 @@ def _lines(value: Any) -> list[str]:
     if isinstance(value, list | tuple):
         return [" · ".join(_lines(part)) for part in value if _lines(part)]
     return [str(value)]
-
-
-_KNOWN = ()

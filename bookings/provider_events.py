@@ -23,7 +23,6 @@ from bookings.models import Checkout, Payment, Provider, ProviderEvent
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=120)
-KEPT_FOR = timedelta(days=90)
 TRY_AGAIN_AFTER = [timedelta(seconds=s) for s in (10, 60, 600, 3600, 6 * 3600)]
 MOST_TRIES = 12
 """They take about two days. The polls go on anyway."""
@@ -136,5 +135,7 @@ def _later(row: ProviderEvent, why: str, most_tries: int, *, now: datetime) -> N
 
 def forget_old(*, now: datetime) -> int:
     """The inbox does not grow for ever, and its bodies name people."""
-    old = ProviderEvent.objects.over_before(now - KEPT_FOR).order_by("received_at")
+    old = ProviderEvent.objects.over_before(now - timedelta(days=settings.KEEP_WEBHOOKS)).order_by(
+        "received_at"
+    )
     return ProviderEvent.objects.filter(pk__in=old.ids(FORGET_AT_MOST)).delete()[0]

@@ -69,7 +69,7 @@ def _refuse_what_no_page_asks(request: HttpRequest) -> None:
 CHANGES_NOTHING = ("_changelist",)
 """Ends of the names of pages whose forms only choose rows."""
 MOVES_NOTHING = {
-    "bookings_outboxemail_act", "bookings_setaside_act", "bookings_supportrequest_change", "logout",
+    "bookings_outboxemail_act", "bookings_supportrequest_change", "logout",
 }  # fmt: skip
 """By which no money moves and nobody gets into another account."""
 TAKES_PASSWORDS = {"auth_user_password_change"}

@@ -16,22 +16,22 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import cast
 
-from axes.models import AccessAttempt
 from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import F
 
 from bookings import (
     alarms,
     clock_check,
     database_time,
     emails,
+    erasing,
     fan_out,
+    housekeeping,
     lifecycle,
     ping,
     provider_events,
@@ -49,12 +49,10 @@ from bookings.models import (
     Checkout,
     Heartbeat,
     OutboxEmail,
-    OutboxState,
     Payment,
     ProviderEvent,
     Refund,
     SetAside,
-    SignIn,
 )
 from bookings.models.booking import BookingQuerySet, Place
 from bookings.policy import Policy
@@ -69,8 +67,6 @@ COMPARED, COMPARED_WITHIN = 60, 20.0
 """How many payments one run compares with the provider's books, and for how many seconds at most.
 Each payment is compared once a day."""
 LATE_AFTER_PERIODS = 3
-FORGET_AT_MOST = 1000
-ATTEMPTS_KEPT_FOR = RESETS_KEPT_FOR = timedelta(days=1)
 READ_AT_ONCE = 500
 NAMED = 20
 """One e-mail names at most this many bookings and only counts the others."""
@@ -192,48 +188,10 @@ def _tell_if_late(now: datetime) -> None:
 
 
 def forget_old(*, now: datetime) -> int:
-    """Delete what nobody needs any more; how many rows that was.
-
-    Webhooks and purchases that came to nothing after 90 days; sessions that are over; attempts to
-    sign in with the address they came from, and who asked for a new password, after a day.
-    """
-    return sum(
-        _tried(forget, now=now)
-        for forget in (
-            provider_events.forget_old,
-            settling.forget_old,
-            _forget_sessions,
-            _forget_attempts,
-            _forget_resets,
-        )
-    )
-
-
-def _forget_sessions(*, now: datetime) -> int:
-    deleted = _delete_some(Session.objects.filter(expire_date__lt=now))
-    session = Session.objects.filter(pk=OuterRef("session_id"))
-    return deleted + _delete_some(SignIn.objects.filter(~Exists(session)))
-
-
-def _forget_resets(*, now: datetime) -> int:
-    """Anybody can enter any address, so these rows pile up. Those that failed stay for staff."""
-    asked = OutboxEmail.objects.filter(
-        kind="password_reset",
-        created_at__lt=now - RESETS_KEPT_FOR,
-        state__in=[OutboxState.SENT, OutboxState.CANCELLED],
-    )
-    return _delete_some(asked.order_by("created_at"))
-
-
-def _forget_attempts(*, now: datetime) -> int:
-    old = AccessAttempt.objects.filter(attempt_time__lt=now - ATTEMPTS_KEPT_FOR)
-    return _delete_some(old.order_by())
-
-
-def _delete_some(rows: QuerySet[Any]) -> int:
-    ids = list(rows.values_list("pk", flat=True)[:FORGET_AT_MOST])
-    deleted: int = rows.model._default_manager.filter(pk__in=ids).delete()[0]
-    return deleted
+    """Delete what nobody needs any more, and finish erasing people; how many rows that was. How
+    long each kind is kept is in docs/privacy.md."""
+    forgets = (provider_events.forget_old, settling.forget_old, *housekeeping.ALL)
+    return sum(_tried(forget, now=now) for forget in (*forgets, erasing.finish_all))
 
 
 def read_on(*, now: datetime) -> int:

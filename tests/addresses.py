@@ -15,7 +15,7 @@ FOR_EVERYBODY = {
     "password_reset_done",
     "password_reset_complete", "help_no_shows", "help_no_shows_feedback",
     "help_followers", "help_followers_feedback", "theme", "healthz",
-    "healthz_deep", "readyz", "experts", "robots", "sitemap", "favicon",
+    "healthz_deep", "readyz", "metrics", "experts", "robots", "sitemap", "favicon",
 }  # fmt: skip
 KEPT_BY_BROWSERS = {"time_zones", "photo"}
 """the same for everybody, and of nobody"""

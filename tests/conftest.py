@@ -228,6 +228,15 @@ def one_clock_to_travel_with(django_db_setup: None) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nobody_watches(django_db_setup: None) -> None:
+    """A test that calls the WSGI application would start the thread that looks at the site, which
+    asks the database while other tests have it. Those of `watch` call it themselves."""
+    from topmate import watch
+
+    watch._process = os.getpid()
+
+
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[Any]:
     """The whole site as `make run` starts it; see tests/house.py."""

@@ -112,8 +112,8 @@ BUYING: tuple[tuple[str, str, str, str, str, str], ...] = (
     (
         "W04", "The inbox is bounded",
         _INBOX,
-        '.order_by("received_at")\n',
-        '.order_by("received_at").none()\n',
+        "filter(pk__in=old.ids(FORGET_AT_MOST)).delete()",
+        "filter(pk__in=old.none().ids(FORGET_AT_MOST)).delete()",
         f"{_HOOKS}::test_w04_the_inbox_is_bounded",
     ),
     (

@@ -35,21 +35,22 @@ DUE_WORK: tuple[tuple[str, str, str, str, str, str], ...] = (
     (
         "T01", "Staff is told once for an outage",
         "bookings/clock_check.py",
-        "is_known = not is_new and _is_lately(beat, now)",
+        "is_known = not is_new and is_lately(beat.finished_at, now)",
         "is_known = False",
         f"{_TIME}::test_an_outage_is_told_once_and_the_next_one_again",
     ),
     (
         "T01", "The deep probe is red where a clock is wrong",
-        "topmate/health.py",
-        "is_well = found.agrees and not clock_check.is_any_wrong(found.database)",
-        "is_well = True",
+        "bookings/figures.py",
+        "is_clock_wrong=not found.agrees\n"
+        "        or (wrong is not None and clock_check.is_lately(wrong, now)),",
+        "is_clock_wrong=False,",
         f"{_TIME}::test_the_deep_probe_is_red_where_a_clock_is_wrong",
     ),
     (
         "T01", "and takes no age that cannot be",
-        "topmate/health.py",
-        "if not -database_time.MOST_APART <= age <= LONGEST_AGE:",
+        "bookings/figures.py",
+        "if not -MOST_AHEAD <= age <= LONGEST_AGE:",
         "if False:",
         f"{_TIME}::test_an_age_that_cannot_be_is_no_age",
     ),

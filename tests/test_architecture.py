@@ -20,7 +20,7 @@ LEVELS: dict[str, int] = {
     name: level
     for level, names in enumerate(
         [
-            "states policy free_times fan_out zones plain_text addresses devices",
+            "states policy free_times fan_out zones plain_text addresses devices metrics",
             "models",
             "database staff_acts",
             "clocks formats timeline gateways database_time printed_passwords unreadable"
@@ -32,9 +32,8 @@ LEVELS: dict[str, int] = {
             "checkouts figures",
             "provider_events alarms",
             "tasks",
-            "lifecycle helpdesk reminders invitations second_factor",
-            "sweeps imports invariants unsent signed_in rate_limits forms presenters"
-            " personal_data housekeeping",
+            "lifecycle helpdesk reminders invitations second_factor housekeeping",
+            "sweeps imports invariants unsent signed_in rate_limits forms presenters personal_data",
             "access signing_in",
             "views demo_inbox admin staff_site demo demo_sign_ins templatetags context",
             "urls management apps",

@@ -209,7 +209,7 @@ def test_purchases_that_came_to_nothing_are_forgotten(
     for day in range(len(settling.ASK_AFTER) + 1):
         sweeps.run(now=now + timedelta(days=day))
     assert Checkout.objects.filter(pk=left.pk, state="expired").exists()
-    settling.forget_old(now=now + settling.KEPT_FOR + timedelta(days=1))
+    settling.forget_old(now=now + timedelta(days=91))
     assert list(Checkout.objects.all()) == [bought]
 
 

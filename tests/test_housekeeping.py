@@ -10,7 +10,7 @@ from axes.models import AccessAttempt, AccessLog
 from django.contrib.sessions.models import Session
 from django.test import Client
 
-from bookings import sweeps
+from bookings import housekeeping, sweeps
 from bookings.checkouts import settling
 from bookings.models import Checkout
 from tests.builders import DAY, NOW, PASSWORD, make_expert
@@ -40,7 +40,7 @@ def test_attempts_to_sign_in_are_kept_for_a_day() -> None:
 
 
 def test_a_bounded_number_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeps, "FORGET_AT_MOST", 2)
+    monkeypatch.setattr(housekeeping, "FORGET_AT_MOST", 2)
     for n in range(3):
         Session.objects.create(session_key=str(n), session_data="", expire_date=NOW - DAY)
     assert [sweeps.forget_old(now=NOW) for _ in range(3)] == [2, 1, 0]

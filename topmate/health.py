@@ -9,15 +9,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from ipaddress import ip_address
 
+from django.conf import settings
 from django.db import Error, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 
-from bookings import clock_check, database_time, figures
+from bookings import clock_check, database_time, figures, metrics
 from bookings.figures import Figures
 from bookings.models import Heartbeat
 from bookings.outages import MAIL
+from topmate import proxies
 
 State = dict[str, str | int | float | None]
 WELL = ("ok", "none")
@@ -48,6 +52,28 @@ def deep(request: HttpRequest) -> HttpResponse:
     state = _state()
     is_well = all(how in WELL for how in state.values() if isinstance(how, str))
     return JsonResponse(state, status=200 if is_well else 503)
+
+
+@require_safe
+def metrics_page(request: HttpRequest) -> HttpResponse:
+    """Who may not see it does not learn that it is there."""
+    all_counted = metrics.counted()
+    if all_counted is None or not _may_see_metrics(request):
+        raise Http404
+    text = metrics.lines(_state()) + all_counted.text()
+    return HttpResponse(text, content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _may_see_metrics(request: HttpRequest) -> bool:
+    token = settings.METRICS_TOKEN
+    told = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if token and constant_time_compare(told, token):
+        return True
+    try:
+        visitor = ip_address(proxies.client_ip(request))
+    except ValueError:
+        return False
+    return any(visitor in network for network in settings.METRICS_FROM)
 
 
 def _state() -> State:

@@ -7,6 +7,7 @@ looks at them; and links out of e-mails, which open whatever a mail program took
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, TypeVar
@@ -19,6 +20,8 @@ from django.http import HttpRequest, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, get_script_prefix, resolve
 from django.utils.http import parse_header_parameters
+
+from bookings import metrics
 
 # --- Headers on every answer, errors included -----------------------------------------------------
 
@@ -75,6 +78,25 @@ class SecurityHeadersMiddleware:
         headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
         # Static files carry their own; every page is somebody's and is kept nowhere.
         headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+class MeasureMiddleware:
+    """Outermost, where somebody asks for /metrics at all: errors are measured, too."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        began = time.perf_counter()
+        response = self.get_response(request)
+        match = request.resolver_match
+        metrics.note_request(
+            match.view_name if match else "",
+            request.method or "",
+            response.status_code,
+            time.perf_counter() - began,
+        )
         return response
 
 

@@ -16,7 +16,7 @@ from topmate.env import Env
 
 FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 MADE_BY_US = ("secret_key*", "topmate.sqlite3*", "run.json*", "run.lock", "start.json", "static",
-              "media", "broker-*", "elsewhere")  # fmt: skip
+              "media", "broker-*", "elsewhere", "metrics")  # fmt: skip
 SIDE_FILES = ("", "-wal", "-shm", "-journal")
 """The files of a SQLite database, which makes them readable to whom the first one is."""
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, quote, unquote
@@ -167,6 +168,20 @@ def ping_url(env: Env) -> str:
         env.problem("PING_URL must be an address like https://hc-ping.com/your-check.")
         return ""
     return parts.geturl().rstrip("/")
+
+
+def metrics_for(env: Env) -> tuple[str, list[IPv4Network | IPv6Network]]:
+    """Who may read /metrics: whoever has the token, and these networks. Without both nobody."""
+    token = env.text("METRICS_TOKEN")
+    if token and len(token) < 16:
+        env.problem("METRICS_TOKEN must have at least 16 characters.")
+    networks: list[IPv4Network | IPv6Network] = []
+    for name in env.items("METRICS_FROM", []):
+        try:
+            networks.append(ip_network(name))
+        except ValueError:
+            env.problem(f"METRICS_FROM: {name!r} is not an address or a network.")
+    return token, networks
 
 
 @dataclass(frozen=True)

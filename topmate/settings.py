@@ -119,6 +119,9 @@ BROKER_CONFIGURED = bool(_redis.cache_url)
 CACHES = _redis.caches()
 SWEEP_EVERY = env.duration("SWEEP_EVERY", "60s", high=timedelta(hours=1))
 PING_URL = services.ping_url(env)
+METRICS_TOKEN, METRICS_FROM = services.metrics_for(env)
+if METRICS_TOKEN or METRICS_FROM:
+    MIDDLEWARE.insert(0, "topmate.middleware.MeasureMiddleware")
 
 _mail = services.mail(env, is_public=IS_PUBLIC)
 globals().update(_mail.settings())  # MAILERS, or EMAIL_* before Django 6.1

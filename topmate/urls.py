@@ -12,6 +12,7 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("healthz/deep", health.deep, name="healthz_deep"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics_page, name="metrics"),
     path("", include("bookings.urls")),
 ]
 handler400 = "bookings.views.errors.bad_request"

@@ -28,6 +28,7 @@ from bookings import (
 )
 from bookings.admin.acting import StaffAction, WithActions, refused_as, runs
 from bookings.admin.base import KeptAdmin, StrictAdmin
+from bookings.admin.privacy import PersonDataAdmin
 from bookings.forms.actions import ReasonForm
 from bookings.forms.fields import NameField, ParagraphsField
 from bookings.forms.zones import ZoneSelect, zone_choices
@@ -166,7 +167,7 @@ def _sign_out(row: User, *, actor: Actor, now: datetime, details: dict[str, Any]
 
 
 @admin.register(Follower)
-class FollowerAdmin(KeptAdmin[Follower]):
+class FollowerAdmin(PersonDataAdmin[Follower]):
     form = PersonForm
     list_display = ("name", "email", "time_zone")
     search_fields = ("name", "email")
@@ -176,7 +177,9 @@ class FollowerAdmin(KeptAdmin[Follower]):
 
     def has_change_permission(self, request: HttpRequest, obj: Follower | None = None) -> bool:
         """Staff cannot change their own followers: with another address, they would get the mails
-        and could act for the follower."""
+        and could act for the follower. Of an erased one there is nothing to change."""
+        if obj is not None and obj.erased_at is not None:
+            return False
         if obj is not None and obj.bookings.filter(expert__user_id=request.user.pk or 0).exists():
             return False
         return super().has_change_permission(request, obj)

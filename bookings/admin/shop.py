@@ -14,6 +14,7 @@ from django.utils.html import format_html, format_html_join
 from bookings import database_time, formats, shop
 from bookings.admin.base import CLEANED, NONE, KeptAdmin
 from bookings.admin.people import OnlyChanges, PersonForm, ReasonField, tell
+from bookings.admin.privacy import PersonDataAdmin
 from bookings.forms.availability import MOST_DAYS_AHEAD, override_rows, problem_with
 from bookings.forms.fields import LineField, ParagraphsField
 from bookings.forms.shop import SOMEBODY_ELSES, PricedForm, QuestionedForm
@@ -182,7 +183,7 @@ class ServiceRows(ExpertsRows):
 
 
 @admin.register(Expert)
-class ExpertAdmin(KeptAdmin[Expert]):
+class ExpertAdmin(PersonDataAdmin[Expert]):
     form = ExpertForm
     list_display = ("name", "user", "time_zone", "window_days")
     list_select_related = ("user",)

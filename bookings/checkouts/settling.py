@@ -9,6 +9,7 @@ import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from bookings import addresses, emails, intake, refunds, slots, timeline
@@ -35,7 +36,6 @@ ASK_AFTER = [
 """Counted from the beginning of a purchase. The one at 15 minutes lets the time go."""
 WORRYING = 6
 """It was asked so often, for an hour, and never with success."""
-KEPT_FOR = timedelta(days=90)
 """Purchases that came to nothing hold a name and an address, which are kept no longer."""
 FORGET_AT_MOST = 1000
 
@@ -224,7 +224,9 @@ def forget_old(*, now: datetime) -> int:
     """Delete purchases that came to nothing, with the name and address in them; the oldest first,
     and the rest next time."""
     nothing = Checkout.objects.filter(state=CheckoutState.EXPIRED, next_poll_at=None)
-    old = nothing.filter(created_at__lt=now - KEPT_FOR).order_by("created_at")
+    old = nothing.filter(created_at__lt=now - timedelta(days=settings.KEEP_PURCHASES)).order_by(
+        "created_at"
+    )
     return nothing.filter(pk__in=old.ids(FORGET_AT_MOST)).delete()[0]
 
 

@@ -29,7 +29,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import F
 
-from bookings import clocks, fan_out, outages
+from bookings import clocks, fan_out, metrics, outages
 from bookings.database import leases
 from bookings.emails import letters as letters
 from bookings.emails.letter import MailCase, page_link, password_link, password_link_lasts
@@ -68,6 +68,7 @@ def deliver_all(email_ids: Sequence[int], *, now: datetime, seconds: float | Non
         delivery = _Delivery(email_ids, now, connections)
         at_most = settings.MAIL_IN_FLIGHT
         fan_out.work(delivery, at_most=at_most, claimed=4 * at_most, seconds=seconds)
+    metrics.note_mails(delivery.sent)
     if delivery.sent and outages.note_working([outages.MAIL]):
         _wake_waiting(now=delivery.now)
     elif delivery.is_refused and not delivery.sent:

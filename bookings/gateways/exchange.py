@@ -15,6 +15,8 @@ from urllib.parse import urlsplit, urlunsplit
 import requests
 import urllib3
 
+from bookings import metrics
+
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 20.0
 """So long a silence is waited for. The whole answer may take twice that."""
@@ -86,7 +88,22 @@ def kept_open(at_most: int) -> Iterator[Ask]:
             with closing(answer):
                 return Reply(answer.status, answer.headers, _content(answer, ends))
 
-        yield ask
+        yield _noted(ask)
+
+
+def _noted(ask: Ask) -> Ask:
+    """Each answer is counted for /metrics, and so is none."""
+
+    def ask_and_note(method: str, url: str, **options: Any) -> Reply:
+        status = 0
+        try:
+            reply = ask(method, url, **options)
+            status = reply.status
+            return reply
+        finally:
+            metrics.note_answer(urlsplit(url).hostname or "", status)
+
+    return ask_and_note
 
 
 def exchange(method: str, url: str, **options: Any) -> Reply:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import path
@@ -22,7 +24,7 @@ def your_data(request: ExpertRequest) -> HttpResponse:
 
 @expert_required
 @require_safe
-def your_data_file(request: ExpertRequest) -> StreamingHttpResponse:
+def your_data_file(request: ExpertRequest) -> Any:
     pieces = personal_data.as_json(personal_data.of_expert(request.expert))
     answer = StreamingHttpResponse(pieces, content_type="application/json")
     answer["Content-Disposition"] = f'attachment; filename="{FILE_NAME}"'

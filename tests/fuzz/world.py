@@ -21,7 +21,7 @@ from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
-from bookings import links
+from bookings import links, sign_ins
 from bookings.models import Booking, Checkout, Expert, Service, User
 
 MOST = 40
@@ -117,4 +117,7 @@ def session_of(user: User) -> str:
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.save()
-    return str(session.session_key)
+    key = str(session.session_key)
+    sign_ins.begin(session, user, key=key, device="", address="", now=timezone.now())
+    session.save()
+    return key
