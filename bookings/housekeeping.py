@@ -40,7 +40,7 @@ def attempts_to_sign_in(*, now: datetime) -> int:
 
 def invitations(*, now: datetime) -> int:
     """Those that led to nothing. They name people who have no account."""
-    before = now - timedelta(days=settings.KEEP_INVITATIONS)
+    before = now - settings.KEEP_INVITATIONS
     over = Q(revoked_at__lt=before) | Q(revoked_at=None, expires_at__lt=before)
     return _delete_some(Invitation.objects.filter(over, accepted_at=None).order_by("pk"))
 
@@ -48,14 +48,14 @@ def invitations(*, now: datetime) -> int:
 def mails(*, now: datetime) -> int:
     """The rows of e-mails about which nothing more will be done."""
     done = [OutboxState.SENT, OutboxState.CANCELLED, OutboxState.FAILED]
-    before = now - timedelta(days=settings.KEEP_MAILS)
+    before = now - settings.KEEP_MAILS
     rows = OutboxEmail.objects.all()
     return _delete_oldest(rows, Q(state__in=done), "mails_forgotten", "created_at", before)
 
 
 def links(*, now: datetime) -> int:
     """Private links that have long expired. Where one is needed again, a new one is made."""
-    before = now - timedelta(days=settings.KEEP_LINKS)
+    before = now - settings.KEEP_LINKS
     return _delete_oldest(PrivateLink.objects.all(), Q(), "links_forgotten", "expires_at", before)
 
 

@@ -434,7 +434,7 @@ def promised_mail_is_written(now: datetime) -> Iterator[str]:
     for verb, kinds in emails.KINDS_AFTER.items():
         for kind in kinds:
             written = OutboxEmail.objects.filter(event=OuterRef("pk"), kind=kind)
-            since = now - timedelta(days=settings.KEEP_MAILS)  # older ones may be forgotten
+            since = now - settings.KEEP_MAILS  # older ones may be forgotten
             without = TimelineEvent.objects.filter(~Exists(written), verb=verb, at__gte=since)
             # Millions were imported and promise nothing, so only what decides about that is read.
             for event in without.only("verb", "to_state", "actor_kind", "data").iterator():

@@ -7,9 +7,10 @@ no more memory than one with few.
 from __future__ import annotations
 
 import json
+from calendar import day_name
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -26,6 +27,7 @@ from bookings.models import (
     Invitation,
     SupportRequest,
 )
+from bookings.models.people import Clock, PlaceKind
 from bookings.staff_acts import verb_words
 
 AT_ONCE = 200
@@ -237,12 +239,40 @@ def as_page(sections: Sequence[Section]) -> list[Shown]:
     return shown
 
 
+NAMED = {
+    "email": "E-mail address", "slug": "Public address", "clock": "Times are shown", "about": "Text",
+    "is_paused": "Paused for new bookings", "is_active": "Offered", "min_notice_minutes":
+    "Earliest booking before a call", "buffer_minutes": "Free time after a call", "step_minutes":
+    "Calls may begin every", "window_days": "Can be booked ahead for", "duration_minutes": "Length",
+    "place_kind": "Kind of place", "starts_local": "From", "ends_local": "To", "e_mails": "E-mails",
+    "starts_at": "Start", "ends_at": "End", "created_at": "Since", "date_joined": "Account since",
+    "last_login": "Last sign-in", "service_title": "Service", "told_by_the_expert":
+    "What the expert wrote",
+}  # fmt: skip
+"""On the page; in the file everything has the name of its column."""
+IN_WORDS: dict[str, Callable[[Any], str]] = {
+    "clock": lambda value: str(Clock(value).label),
+    "state": lambda value: str(value).replace("_", " ").capitalize(),
+    "place_kind": lambda value: str(PlaceKind(value).label),
+    "weekday": lambda value: day_name[value],
+    **dict.fromkeys(
+        ("min_notice_minutes", "buffer_minutes", "step_minutes", "duration_minutes"),
+        lambda value: formats.duration(timedelta(minutes=value)),
+    ),
+    "window_days": lambda value: formats.duration(timedelta(days=value)),
+}
+
+
 def _read(row: Facts) -> list[tuple[str, Any]]:
     found = []
+    if "price_minor" in row:
+        money = formats.money(row["price_minor"], row["currency"])
+        row = {**row, "price_minor": None, "currency": None, "price": money}
     for name, value in row.items():
-        lines = _lines(value)
+        is_known = name in IN_WORDS and value not in (None, "")
+        lines = _lines(IN_WORDS[name](value) if is_known else value)
         if lines:
-            found.append((name.replace("_", " ").capitalize(), lines))
+            found.append((NAMED.get(name) or name.replace("_", " ").capitalize(), lines))
     return found
 
 

@@ -135,7 +135,5 @@ def _later(row: ProviderEvent, why: str, most_tries: int, *, now: datetime) -> N
 
 def forget_old(*, now: datetime) -> int:
     """The inbox does not grow for ever, and its bodies name people."""
-    old = ProviderEvent.objects.over_before(now - timedelta(days=settings.KEEP_WEBHOOKS)).order_by(
-        "received_at"
-    )
+    old = ProviderEvent.objects.over_before(now - settings.KEEP_WEBHOOKS).order_by("received_at")
     return ProviderEvent.objects.filter(pk__in=old.ids(FORGET_AT_MOST)).delete()[0]

@@ -6,6 +6,7 @@ A new address must be put in one of the groups of `tests/addresses.py`, or the f
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -37,6 +38,11 @@ from tests.builders import make_booking, make_expert, make_in_state, make_staff
 from tests.follower_pages import all_rows
 
 pytestmark = pytest.mark.django_db
+
+
+def text_of(response: Any) -> str:
+    """Also of one that is handed out in pieces."""
+    return str(response.getvalue().decode())
 
 
 def test_every_address_is_in_exactly_one_group() -> None:
@@ -122,7 +128,7 @@ def test_a_follower_reaches_no_booking_but_their_own(client: Client, state: Stat
                 client.get(address, {"code": other.code}),
                 client.post(address, stolen),
             ):
-                text = response.content.decode()
+                text = text_of(response)
                 assert other.code not in text.replace(f"code={other.code}", ""), address
                 assert other.follower.email not in text, address
     assert rows_about(other) == before
@@ -163,7 +169,7 @@ def test_another_experts_things_cannot_be_named_in_a_form(client: Client, lukas:
         address = path(route, pk=override.pk)
         named = {"call": booking.code, "code": booking.code, "booking": booking.code}
         for response in (client.get(address, named), client.post(address, {**EVERYTHING, **named})):
-            assert booking.follower.name not in response.content.decode(), address
+            assert booking.follower.name not in text_of(response), address
             assert response.status_code < 500, address
     assert rows_about(booking) == before
     assert DateOverride.objects.filter(pk=override.pk).exists()
@@ -176,7 +182,7 @@ def test_no_list_shows_a_call_of_another_expert(client: Client, lukas: Expert) -
         for query in ({}, {"q": others[0].code}, {"q": others[0].follower.name}):
             response = client.get(path(route), query)
             if response.status_code == 200:
-                text = response.content.decode()
+                text = text_of(response)
                 typed = set(query.values())
                 for booking in others:
                     assert booking.code in typed or booking.code not in text, path(route)

@@ -172,11 +172,11 @@ POLICY: dict[str, Any] = {
 }
 
 # --- How many days data is kept, see docs/privacy.md --------------------------------------------
-KEEP_MAILS = env.number("KEEP_MAILS", 400, low=90, high=3650)
-KEEP_LINKS = env.number("KEEP_LINKS", 90, low=1, high=3650)
-KEEP_INVITATIONS = env.number("KEEP_INVITATIONS", 90, low=1, high=3650)
-KEEP_WEBHOOKS = env.number("KEEP_WEBHOOKS", 90, low=14, high=3650)
-KEEP_PURCHASES = env.number("KEEP_PURCHASES", 90, low=7, high=3650)
+KEEP_MAILS = env.duration("KEEP_MAILS", "400d", low=timedelta(days=90))
+KEEP_LINKS = env.duration("KEEP_LINKS", "90d", low=timedelta(days=1))
+KEEP_INVITATIONS = env.duration("KEEP_INVITATIONS", "90d", low=timedelta(days=1))
+KEEP_WEBHOOKS = env.duration("KEEP_WEBHOOKS", "90d", low=timedelta(days=14))
+KEEP_PURCHASES = env.duration("KEEP_PURCHASES", "90d", low=timedelta(days=7))
 
 # --- What experts sell with -------------------------------------------------------------------
 ROOM_ADDRESS = services.room_address(env)

@@ -224,9 +224,7 @@ def forget_old(*, now: datetime) -> int:
     """Delete purchases that came to nothing, with the name and address in them; the oldest first,
     and the rest next time."""
     nothing = Checkout.objects.filter(state=CheckoutState.EXPIRED, next_poll_at=None)
-    old = nothing.filter(created_at__lt=now - timedelta(days=settings.KEEP_PURCHASES)).order_by(
-        "created_at"
-    )
+    old = nothing.filter(created_at__lt=now - settings.KEEP_PURCHASES).order_by("created_at")
     return nothing.filter(pk__in=old.ids(FORGET_AT_MOST)).delete()[0]
 
 
