@@ -240,7 +240,7 @@ def as_page(sections: Sequence[Section]) -> list[Shown]:
 
 
 NAMED = {
-    "email": "E-mail address", "slug": "Public address", "clock": "Times are shown", "about": "Text",
+    "email": "E-mail address", "slug": "Public address", "clock": "Times shown", "about": "Text",
     "is_paused": "Paused for new bookings", "is_active": "Offered", "min_notice_minutes":
     "Earliest booking before a call", "buffer_minutes": "Free time after a call", "step_minutes":
     "Calls may begin every", "window_days": "Can be booked ahead for", "duration_minutes": "Length",

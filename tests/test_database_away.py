@@ -227,8 +227,19 @@ def _psycopg_error() -> Exception:
 def test_what_may_be_done_is_not_done_twice_without_a_form(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    _, error = refund_while(end_this_connection, monkeypatch)
+    """The connection ends with the COMMIT itself: before it, what was written last may notice."""
+    commit, is_near = connection.commit, []
+
+    def end_with_the_commit() -> None:
+        if is_near:
+            is_near.clear()
+            end_this_connection()
+        commit()
+
+    monkeypatch.setattr(connection, "commit", end_with_the_commit)
+    booking, error = refund_while(lambda: is_near.append(1), monkeypatch)
     assert failures.may_be_done(error)
+    assert booking.events.filter(verb="refund_now").count() <= 1
 
 
 @pytest.mark.postgres
