@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -208,7 +208,7 @@ def test_a_form_that_was_done_though_its_commit_seems_lost_acts_once(
             error.__cause__ = _psycopg_error()
             raise error
 
-    monkeypatch.setattr(connection, "commit", lose_the_answer)
+    monkeypatch.setattr(connections[DEFAULT_DB_ALIAS], "commit", lose_the_answer)
     answers.clear()
     booking, error = refund_while(lambda: answers.append(1), monkeypatch, request_key="a form")
     assert error is None
@@ -236,7 +236,7 @@ def test_what_may_be_done_is_not_done_twice_without_a_form(
             end_this_connection()
         commit()
 
-    monkeypatch.setattr(connection, "commit", end_with_the_commit)
+    monkeypatch.setattr(connections[DEFAULT_DB_ALIAS], "commit", end_with_the_commit)
     booking, error = refund_while(lambda: is_near.append(1), monkeypatch)
     assert failures.may_be_done(error)
     assert booking.events.filter(verb="refund_now").count() <= 1
