@@ -34,6 +34,7 @@ EXPERT = [
     "/account/",
     "/account/security/",
     "/account/security/set-up/",
+    "/account/data/",
     "/account/availability/",
     "/account/profile/",
     "/account/services/",

@@ -28,6 +28,9 @@ ADMIN = [
     "bookings/user/1/change/",
     "auth/group/add/",
     "axes/accessattempt/",
+    "bookings/staffact/",
+    "bookings/follower/1/export/",
+    "bookings/follower/1/erase/",
 ]
 
 
