@@ -8,13 +8,18 @@ and worker are counted together. The figures of the database are in `health.metr
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import socket
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+
+logger = logging.getLogger(__name__)
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Upper ends, in seconds."""
@@ -87,18 +92,34 @@ def forget_ended() -> None:
 # --- counting -------------------------------------------------------------------------------------
 
 
+def _safely(note: Callable[..., None]) -> Callable[..., None]:
+    """Counting never breaks what is counted, such as a provider's answer about money."""
+
+    @wraps(note)
+    def noted(*args: Any) -> None:
+        try:
+            note(*args)
+        except Exception:
+            logger.exception("it was not counted")
+
+    return noted
+
+
+@_safely
 def note_request(page: str, method: str, status: int, seconds: float) -> None:
     """By name and never by address: an address holds the key of a private link."""
     if all_counted := counted():
         all_counted.requests.labels(page or "none", method, str(status)).observe(seconds)
 
 
+@_safely
 def note_answer(host: str, status: int) -> None:
     """Of a payment provider; 0 where none came."""
     if all_counted := counted():
         all_counted.answers.labels(host, str(status)).inc()
 
 
+@_safely
 def note_mails(sent: int) -> None:
     if sent and (all_counted := counted()):
         all_counted.mails.inc(sent)

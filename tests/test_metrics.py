@@ -112,3 +112,26 @@ def test_the_rules_for_alarms_name_what_there_is(client: Client) -> None:
     assert {name for name in named if f"\n{name}" not in text} <= {
         "topmate_sweep_age_seconds", "topmate_worker_age_seconds",  # nothing to tell yet
     }  # fmt: skip
+
+
+@pytest.mark.usefixtures("asked_for")
+def test_what_cannot_be_counted_is_done_all_the_same(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bookings import metrics
+
+    def full() -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(metrics, "counted", full)
+    assert client.get("/healthz").status_code == 200
+    metrics.note_answer("api.example.org", 200)
+    metrics.note_mails(1)
+
+
+@pytest.fixture(autouse=True)
+def nobody_counts_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In other tests of this process nobody asks for /metrics."""
+    from bookings import metrics
+
+    monkeypatch.setattr(metrics, "_counted", metrics._counted)
