@@ -388,7 +388,7 @@ def test_a_reason_that_names_the_person_is_refused() -> None:
 # --- afterwards -----------------------------------------------------------------------------------
 
 
-def test_links_of_earlier_mails_lead_nowhere(client: Client) -> None:
+def test_links_of_earlier_mails_lead_nowhere(client: Client, at_now: None) -> None:
     booking = make_booking()
     url = links.url(links.ensure(booking, "status", now=NOW))
     assert client.get(url).status_code == 200

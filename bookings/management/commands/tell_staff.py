@@ -32,11 +32,11 @@ class Command(BaseCommand):
         if not settings.STAFF_EMAIL:
             raise CommandError("STAFF_EMAIL is not set, so nobody was told.")
         stamp = Path(settings.DATA_DIR) / f"told-{get_valid_filename(part)}"
-        if stamp.exists() and 0 <= time.time() - stamp.stat().st_mtime < ONCE_IN:
+        if stamp.exists() and 0 <= time.time() - float(stamp.read_text() or 0) < ONCE_IN:
             self.stdout.write("Staff was told of it within the last hour.")
             return
         send_mail(_subject(part), _text(part), None, settings.STAFF_EMAIL)
-        stamp.touch()
+        stamp.write_text(str(time.time()))
         self.stdout.write(f"Told {', '.join(settings.STAFF_EMAIL)}.")
 
 
